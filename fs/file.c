@@ -1,0 +1,127 @@
+/*
+ * Open files: their life from file_alloc() to the last file_put(), and files without a name.
+ *
+ * A file with a path pins its node through the path's entry: an entry that is in use never lets go of its node. Only a
+ * file without a name holds its node itself.
+ */
+#include <kumo/export.h>
+#include <kumo/module.h>
+#include <kumo/slab.h>
+#include <kumo/string.h>
+#include <kumo/time.h>
+
+#include "internal.h"
+
+static struct slab_cache *file_cache;
+
+/* The tree of files that have no name: pipes, sockets, event files. Its nodes are all there is of it. */
+static const struct tree_ops anonymous_ops;
+static struct tree anonymous_tree = { .ops = &anonymous_ops, .device = 0xd /* device_make(0, 13) */, .magic = 0x09041934 };
+
+struct file *file_alloc(u32 flags, const struct cred *cred)
+{
+	static const struct mutex unlocked = {};
+	struct file *file = slab_alloc(file_cache, GFP_KERNEL);
+
+	if (unlikely(!file))
+		return NULL;
+	file->flags = flags;
+	file->mode = 0;
+	spin_init(&file->lock, "file");
+	file->node = NULL;
+	file->private = NULL;
+	file->pos = 0;
+	file->path = (struct path){};
+	file->cred = cred_get(cred);
+	file->owner = NULL;
+	file->pos_lock = unlocked;
+	file->pos_lock.name = "file_pos";
+	list_init(&file->pos_lock.waiters);
+	file->owner_signal = (struct file_owner){};
+	file->name = NULL;
+	/* Last: before, a reader that still holds the memory's former life under RCU cannot take it. */
+	__atomic_store_n(&file->refs.refs.counter, 1, __ATOMIC_RELEASE);
+	return file;
+}
+
+void file_free_unopened(struct file *file)
+{
+	cred_put(file->cred);
+	refcount_set(&file->refs, 0);
+	slab_free(file_cache, file);
+}
+
+static __noinline void file_release(struct file *file)
+{
+	struct node *node = file->node;
+
+	if (unlikely(!list_empty(&node->locks)))
+		file_locks_release(file);
+	if ((file->mode & FILE_OPENED) && file->ops->clunk)
+		file->ops->clunk(file);
+	if (file->mode & FILE_WRITER)
+		node_write_end(node);
+	if (file->mode & FILE_EXEC)
+		node_allow_write(node);
+	if (file->owner)
+		module_put(file->owner);
+	if (likely(file->path.entry))
+		path_put(&file->path);
+	else
+		node_put(node);
+	cred_put(file->cred);
+	slab_free(file_cache, file);
+}
+
+void file_put(struct file *file)
+{
+	if (refcount_dec_and_test(&file->refs))
+		file_release(file);
+}
+
+struct file *file_anonymous(const char *name, const struct tree_ops *ops, void *private, u32 flags, u32 mode)
+{
+	s64 now = (s64)time_realtime_ns();
+	struct attr attr = { .id = tree_next_id(), .mode = 0600, .nlink = 1, .block_size = PAGE_SIZE,
+			     .uid = current->cred->fsuid, .gid = current->cred->fsgid, .atime_ns = now, .mtime_ns = now,
+			     .ctime_ns = now, .btime_ns = now, .believe_until_ns = BELIEVE_FOREVER };
+	struct node *node = node_alloc(&anonymous_tree, &attr, NULL);
+	struct file *file;
+
+	if (!node)
+		return ERR_PTR(-ENOMEM);
+	file = file_alloc(flags, current->cred);
+	if (!file) {
+		node_put(node);
+		return ERR_PTR(-ENOMEM);
+	}
+	file->ops = ops;
+	file->node = node;
+	file->private = private;
+	file->mode = mode | FILE_OPENED;
+	file->name = name;
+	return file;
+}
+
+char *file_name(struct file *file, char *buffer, size_t size)
+{
+	int length;
+
+	if (file->path.entry)
+		return path_name(&file->path, NULL, buffer, size, true);
+	if (file->name && file->name[0] == '[')
+		length = scnprintf(buffer, size, "anon_inode:%s", file->name);
+	else
+		length = scnprintf(buffer, size, "%s:[%llu]", file->name ? file->name : "file",
+				   (unsigned long long)file->node->attr.id);
+	return (size_t)length + 1 < size ? buffer : ERR_PTR(-ENAMETOOLONG);
+}
+
+void files_init(void)
+{
+	file_cache = slab_cache_create("file", sizeof(struct file), 0, SLAB_RCU);
+	if (!file_cache)
+		panic("no memory for the cache of open files");
+}
+EXPORT_SYMBOL(file_put);
+EXPORT_SYMBOL(file_anonymous);

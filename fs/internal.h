@@ -1,0 +1,221 @@
+/*
+ * What the files of fs/ share and nobody else may use: the structure of the name cache, the mount hash, and the
+ * primitives of the walk.
+ *
+ * names_lock protects the structure of all names: hash chains of entries and mounts, lists of children, the LRU list,
+ * entry flags, and the places of entries and mounts. It is a spin lock and a leaf but for slab and RCU internals.
+ * names_sequence is odd while an entry or a mount moves; a walk without references ends by checking that it has not
+ * changed since the start.
+ */
+#ifndef FS_INTERNAL_H
+#define FS_INTERNAL_H
+
+#include <kumo/file.h>
+#include <kumo/namespace.h>
+#include <kumo/printk.h>
+#include <kumo/spinlock.h>
+#include <kumo/thread.h>
+
+#define SYMLINKS_MAX 40
+#define PATH_MAX_BYTES 4096 /* Linux's PATH_MAX, with NUL */
+
+extern spinlock_t names_lock;
+extern u32 names_sequence;
+
+/* An even value to be checked at the end, or an odd one: something moves just now. */
+static inline u32 names_sequence_read(void)
+{
+	return smp_load_acquire(&names_sequence);
+}
+
+static inline bool names_sequence_changed(u32 sequence)
+{
+	smp_rmb(); /* what was read since comes before; pairs with the barriers of names_move_begin/end */
+	return READ_ONCE(names_sequence) != sequence;
+}
+
+/* Around a change of place, under names_lock. */
+static inline void names_move_begin(void)
+{
+	WRITE_ONCE(names_sequence, names_sequence + 1);
+	smp_mb(); /* the odd number is seen before any part of the change */
+}
+
+static inline void names_move_end(void)
+{
+	smp_store_release(&names_sequence, names_sequence + 1);
+}
+
+/* ---- Entries (dcache.c) ---- */
+
+/* Under rcu_read_lock(): the entry of that name, without a reference; NULL: not cached. */
+struct entry *entry_find_rcu(struct entry *parent, const struct name *name);
+/* A referenced one, or NULL. */
+struct entry *entry_find(struct entry *parent, const struct name *name);
+/* Takes a reference of an entry found under RCU; false: it is going. A full barrier. */
+static inline __must_check bool entry_get_live(struct entry *entry)
+{
+	int old = atomic_read(&entry->refs);
+
+	do {
+		if (unlikely(old < 0))
+			return false;
+	} while (!atomic_try_cmpxchg(&entry->refs, &old, old + 1));
+	return true;
+}
+static inline void entry_get(struct entry *entry)
+{
+	atomic_inc(&entry->refs);
+}
+void entry_put(struct entry *entry); /* may sleep */
+struct entry *entry_make_root(struct tree *tree) __must_check; /* NULL: no memory */
+/*
+ * Under parent->node->lock: `name` in parent names node (whose reference is taken over, also on failure), or nothing
+ * (NULL). A referenced entry: a cached negative one that changed, or a new one; ERR_PTR(-ENOMEM).
+ */
+struct entry *entry_add(struct entry *parent, const struct name *name, struct node *node, u64 believe_until_ns) __must_check;
+/* The name is gone from its directory: `entry`, of which the caller holds a reference, becomes negative or unfindable. */
+void entry_removed(struct entry *entry);
+/* The tree says that the name means something else now: not to be found any more. */
+void entry_drop(struct entry *entry);
+/* After a rename: entry takes the name of (parent, name); what stood there is removed, or (exchange) takes entry's. */
+int entry_move(struct entry *entry, struct entry *parent, const struct name *name, struct entry *replaced, bool exchange)
+	__must_check;
+/* Forgets what is cached below a tree's root, and the root; the tree has no more mounts. False: something still holds an
+ * entry, which is a bug; the tree must then stay. */
+bool entries_release(struct tree *tree) __must_check;
+bool entry_is_below(const struct entry *entry, const struct entry *above); /* under names_lock, or the rename lock */
+static inline bool entry_believed(const struct entry *entry)
+{
+	return likely(entry->believe_until_ns == BELIEVE_FOREVER) || time_monotonic_ns() < entry->believe_until_ns;
+}
+
+/* ---- Nodes (node.c) ---- */
+
+void nodes_init(void);
+
+/* ---- Mounts (mount.c) ---- */
+
+void mounts_init(void);
+/* Under rcu_read_lock(): what stands on (mount, entry), without a reference; NULL: nothing. */
+struct mount *mount_find_rcu(const struct mount *mount, const struct entry *entry);
+static inline void mount_get(struct mount *mount)
+{
+	*this_cpu_ptr(mount->refs) += 1;
+}
+void mount_put_detached(struct mount *mount);
+static inline void mount_put(struct mount *mount)
+{
+	/* While it is attached, the namespace's reference keeps it: detaching waits for a grace period before it counts. */
+	if (likely(READ_ONCE(mount->namespace)))
+		*this_cpu_ptr(mount->refs) -= 1;
+	else
+		mount_put_detached(mount);
+}
+/* Follows what is mounted on *path, as often as there is something; takes and drops references. */
+void path_cross_mounts(struct path *path);
+/* Steps from the root of a mount to what it covers; false: nowhere to go. */
+bool path_cross_up(struct path *path);
+/* A mount of (tree, root) that stands nowhere yet; takes its own references. */
+struct mount *mount_alloc(struct tree *tree, struct entry *root, unsigned long flags) __must_check;
+struct namespace *namespace_create(struct tree *tree, unsigned long flags) __must_check; /* ERR_PTR */
+/* Is `entry` a place where something is mounted in this namespace? Then its name cannot be removed. */
+bool mount_stands_on(const struct namespace *namespace, const struct entry *entry);
+/* The context of the current thread; a kernel thread without one uses the first thread's. */
+extern struct fs_context *initial_fs;
+static inline struct fs_context *fs_current(void)
+{
+	struct fs_context *fs = current->fs;
+
+	return likely(fs) ? fs : initial_fs;
+}
+
+/* ---- The walk (walk.c) ---- */
+
+struct walk_link {
+	const char *rest;   /* where to go on when the link is done */
+	char *text;	    /* allocated copy of the target, or NULL */
+	struct node *pinned; /* whose link_text is being walked, or NULL */
+};
+struct walk {
+	struct path path, root; /* referenced */
+	const char *rest;	/* text still to walk */
+	struct name last;	/* the element that walk_to_parent stopped at */
+	unsigned int flags;	/* WALK_* */
+	unsigned int links;	/* symbolic links followed in all */
+	unsigned int depth;
+	bool must_be_directory;
+	bool jumped; /* path was set by an object link */
+	const struct cred *cred;
+	struct walk_link stack[SYMLINKS_MAX];
+};
+int walk_begin(struct walk *walk, const struct path *start, const char *name, unsigned int flags, const struct cred *cred)
+	__must_check;
+/* Walks all but the last element, which is left in walk->last; -ENOENT for "". */
+int walk_to_parent(struct walk *walk) __must_check;
+/* Looks walk->last up: 0: walk->path is it; 1: it was a link, call walk_to_parent() again; or a negative errno. */
+int walk_last(struct walk *walk, bool follow) __must_check;
+/* The same for an entry found already (its reference is taken over). */
+int walk_step_into(struct walk *walk, struct entry *entry, bool follow) __must_check;
+void walk_end(struct walk *walk);
+/* The lock-free walk: a result whose objects are not referenced, valid until names_sequence moves. -ECHILD: cannot be
+ * done without references. Under rcu_read_lock(). */
+struct walk_peek {
+	struct path path;
+	struct node *node;
+	u32 sequence;
+};
+int walk_peek(const struct path *start, const char *name, unsigned int flags, const struct cred *cred,
+	      struct walk_peek *peek) __must_check;
+/* Turns what walk_peek found into a referenced path; false: it moved meanwhile. */
+bool walk_peek_keep(struct walk_peek *peek) __must_check;
+/* Under dir->node->lock: the entry of `name`, asked from the tree when it is not cached. Positive and referenced, or
+ * ERR_PTR(-ENOENT, ...). */
+struct entry *lookup_locked(struct entry *dir, const struct name *name, const struct cred *cred) __must_check;
+
+/* ---- Permission (permission.c) ---- */
+
+/* By mode bits alone; no capability, no rules of the tree's own. */
+static inline bool mode_permits(const struct node *node, u32 mask, const struct cred *cred)
+{
+	u32 mode = READ_ONCE(node->attr.mode);
+
+	if (cred->fsuid == node->attr.uid)
+		mode >>= 6;
+	else if (cred->fsgid == node->attr.gid || (((mode >> 3) ^ mode) & 7 && cred_in_group(cred, node->attr.gid)))
+		mode >>= 3;
+	return !(mask & ~mode);
+}
+int may_create_in(struct node *dir, const struct cred *cred) __must_check;
+int may_delete(struct node *dir, struct node *victim, bool directory, const struct cred *cred) __must_check;
+/* Takes set-id bits away after a write or a change of owner: what must change, or 0. */
+u32 mode_without_privileges(u32 mode);
+void file_remove_privileges(struct file *file); /* before a write; node->lock held */
+
+/* ---- Changes of names (names.c) ---- */
+
+/* Makes `last` in the directory, whose node->lock is held; no check for existence. */
+struct entry *create_locked(const struct path *parent, const struct name *last, const struct node_new *what,
+			    const struct cred *cred) __must_check;
+static inline void tree_change_begin(struct tree *tree)
+{
+	if (tree->flags & TREE_WALK_MANY)
+		atomic64_add(&tree->changes_begun, 1);
+}
+static inline void tree_change_end(struct tree *tree)
+{
+	if (tree->flags & TREE_WALK_MANY)
+		atomic64_add(&tree->changes_done, 1);
+}
+
+/* The root namespace on this tree, and the context of the first thread (namespace.c). */
+void namespace_start(struct tree *tree);
+
+/* ---- Files (file.c, open.c) ---- */
+
+void files_init(void);
+struct file *file_alloc(u32 flags, const struct cred *cred) __must_check; /* NULL: no memory */
+void file_free_unopened(struct file *file);			  /* one that file_alloc made and nobody saw */
+void locks_init(void);
+
+#endif

@@ -1,0 +1,362 @@
+/*
+ * File locks: those of fcntl(2), by process or by open file (F_OFD_), on ranges of bytes; and those of flock(2), by
+ * open file, on the whole. They are advice among programs and touch no data.
+ *
+ * locks_lock protects the lists of all nodes and the list of who waits. A blocked thread waits in one of a few queues,
+ * by node, and looks again whenever a lock of a node there goes.
+ */
+#include <kumo/export.h>
+#include <kumo/slab.h>
+#include <linux/fcntl.h>
+
+#include "internal.h"
+
+/* flock(2); the uapi headers leave these to asm-generic/fcntl.h. */
+#define END_OF_FILE 0x7fffffffffffffffULL
+
+enum lock_kind { LOCK_PROCESS, LOCK_OPEN_FILE, LOCK_WHOLE };
+
+struct file_lock {
+	struct list link; /* in node->locks */
+	enum lock_kind kind;
+	short type;	   /* F_RDLCK, F_WRLCK, F_UNLCK in requests */
+	const void *owner; /* struct files of a process, or the open file */
+	int pid;
+	u64 start, end; /* the last byte */
+};
+
+/* A process that waits for another's lock, for finding circles. */
+struct lock_waiter {
+	struct list link;
+	const void *owner, *blocked_by;
+};
+
+static spinlock_t locks_lock = SPINLOCK_INIT("file_locks");
+static struct list waiters = LIST_INIT(waiters);
+static struct wait_queue lock_queues[16];
+
+static struct wait_queue *queue_of(const struct node *node)
+{
+	return &lock_queues[((unsigned long)node >> 6) % ARRAY_SIZE(lock_queues)];
+}
+
+static bool locks_conflict(const struct file_lock *a, const struct file_lock *b)
+{
+	if ((a->kind == LOCK_WHOLE) != (b->kind == LOCK_WHOLE)) /* the two families ignore each other */
+		return false;
+	if (a->owner == b->owner && a->kind == b->kind)
+		return false;
+	return (a->type == F_WRLCK || b->type == F_WRLCK) && a->start <= b->end && b->start <= a->end;
+}
+
+static struct file_lock *find_conflict(struct node *node, const struct file_lock *request)
+{
+	struct file_lock *lock;
+
+	list_for_each(lock, &node->locks, link)
+		if (locks_conflict(lock, request))
+			return lock;
+	return NULL;
+}
+
+/*
+ * Makes the request hold for its range: what its owner held there is cut away or merged. Up to two structures are needed
+ * (the new lock, and the far part of one that is split); unused ones and locks that went are left in `spare` for freeing.
+ */
+static bool lock_apply(struct node *node, const struct file_lock *request, struct list *spare)
+{
+	struct file_lock *fresh, *lock, *after, *part;
+	u64 start = request->start, end = request->end;
+	bool freed = false;
+
+	list_for_each_safe(lock, after, &node->locks, link) {
+		if (lock->owner != request->owner || lock->kind != request->kind)
+			continue;
+		if (lock->type == request->type) {
+			/* Merges with what it overlaps or touches. */
+			if (lock->end + 1 < request->start || (request->end != END_OF_FILE && lock->start > request->end + 1))
+				continue;
+			start = min(start, lock->start);
+			end = max(end, lock->end);
+			list_del(&lock->link);
+			list_add(spare, &lock->link);
+			continue;
+		}
+		if (lock->end < request->start || lock->start > request->end)
+			continue;
+		freed = true;
+		if (lock->start < request->start && lock->end > request->end) {
+			part = list_first(spare, struct file_lock, link);
+			list_del(&part->link);
+			*part = *lock;
+			part->start = request->end + 1;
+			list_add(&lock->link, &part->link);
+			lock->end = request->start - 1;
+		} else if (lock->start < request->start) {
+			lock->end = request->start - 1;
+		} else if (lock->end > request->end) {
+			lock->start = request->end + 1;
+		} else {
+			list_del(&lock->link);
+			list_add(spare, &lock->link);
+		}
+	}
+	if (request->type != F_UNLCK) {
+		fresh = list_first(spare, struct file_lock, link);
+		list_del(&fresh->link);
+		*fresh = *request;
+		fresh->start = start;
+		fresh->end = end;
+		list_add_tail(&node->locks, &fresh->link);
+	}
+	return freed;
+}
+
+static void free_spare(struct list *spare)
+{
+	while (!list_empty(spare)) {
+		struct file_lock *lock = list_first(spare, struct file_lock, link);
+
+		list_del(&lock->link);
+		kfree(lock);
+	}
+}
+
+/* Would waiting for `holder` close a circle? Only processes wait for each other; locks_lock held. */
+static bool would_deadlock(const struct file_lock *request, const void *holder)
+{
+	struct lock_waiter *waiter;
+
+	if (request->kind != LOCK_PROCESS)
+		return false;
+	for (unsigned int steps = 0; steps < 64; steps++) {
+		const void *next = NULL;
+
+		if (holder == request->owner)
+			return true;
+		list_for_each(waiter, &waiters, link)
+			if (waiter->owner == holder) {
+				next = waiter->blocked_by;
+				break;
+			}
+		if (!next)
+			return false;
+		holder = next;
+	}
+	return false;
+}
+
+/* Applies the request, or finds out what stands against it: -EAGAIN (then *holder says who), -EDEADLK. */
+static int lock_try(struct node *node, const struct file_lock *request, struct list *spare, const void **holder, bool wait)
+{
+	struct file_lock *conflict = NULL;
+	bool freed = false;
+	int error = 0;
+
+	spin_lock(&locks_lock);
+	if (request->type != F_UNLCK)
+		conflict = find_conflict(node, request);
+	if (conflict) {
+		*holder = conflict->owner;
+		error = wait && would_deadlock(request, *holder) ? -EDEADLK : -EAGAIN;
+	} else {
+		freed = lock_apply(node, request, spare);
+	}
+	spin_unlock(&locks_lock);
+	if (freed)
+		wake_up_all(queue_of(node));
+	return error;
+}
+
+static int lock_set(struct node *node, const struct file_lock *request, bool wait)
+{
+	struct list spare = LIST_INIT(spare);
+	struct lock_waiter waiter = { .owner = request->owner };
+	struct wait_entry entry;
+	int error;
+
+	for (unsigned int i = 0; i < 2; i++) {
+		struct file_lock *lock = kmalloc(sizeof(*lock), GFP_USER);
+
+		if (!lock) {
+			free_spare(&spare);
+			return -ENOLCK;
+		}
+		list_add(&spare, &lock->link);
+	}
+	error = lock_try(node, request, &spare, &waiter.blocked_by, wait);
+	if (error != -EAGAIN || !wait)
+		goto out;
+
+	spin_lock(&locks_lock);
+	list_add(&waiters, &waiter.link);
+	spin_unlock(&locks_lock);
+	wait_entry_init(&entry);
+	for (;;) {
+		const void *holder;
+
+		wait_prepare(queue_of(node), &entry, WAIT_INTERRUPTIBLE, false);
+		error = lock_try(node, request, &spare, &holder, true);
+		if (error != -EAGAIN)
+			break;
+		spin_lock(&locks_lock);
+		waiter.blocked_by = holder;
+		spin_unlock(&locks_lock);
+		error = wait_sleep(WAIT_INTERRUPTIBLE, WAIT_FOREVER);
+		if (error)
+			break;
+	}
+	wait_finish(queue_of(node), &entry);
+	spin_lock(&locks_lock);
+	list_del(&waiter.link);
+	spin_unlock(&locks_lock);
+out:
+	free_spare(&spare);
+	return error;
+}
+
+/* ---- fcntl(2) ---- */
+
+static int range_of(struct file *file, const struct flock *lock, u64 *start, u64 *end)
+{
+	s64 base, first, last;
+
+	switch (lock->l_whence) {
+	case 0 /* SEEK_SET */:
+		base = 0;
+		break;
+	case 1 /* SEEK_CUR */:
+		base = file->pos;
+		break;
+	case 2 /* SEEK_END */:
+		base = (s64)node_size(file->node);
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (__builtin_add_overflow(base, lock->l_start, &first))
+		return -EOVERFLOW;
+	if (first < 0)
+		return -EINVAL;
+	last = (s64)END_OF_FILE;
+	if (lock->l_len > 0) {
+		if (__builtin_add_overflow(first, lock->l_len - 1, &last))
+			return -EOVERFLOW;
+	} else if (lock->l_len < 0) { /* the bytes before */
+		if (first + lock->l_len < 0)
+			return -EINVAL;
+		last = first - 1;
+		first += lock->l_len;
+	}
+	*start = (u64)first;
+	*end = (u64)last;
+	return 0;
+}
+
+long file_lock_fcntl(struct file *file, unsigned int command, struct flock *lock)
+{
+	bool open_file = command == F_OFD_GETLK || command == F_OFD_SETLK || command == F_OFD_SETLKW;
+	struct file_lock request = { .kind = open_file ? LOCK_OPEN_FILE : LOCK_PROCESS,
+				     .owner = open_file ? (const void *)file : current->files,
+				     .pid = open_file ? -1 : current->process->pid,
+				     .type = lock->l_type };
+	struct file_lock *conflict;
+	int error;
+
+	if (open_file && lock->l_pid)
+		return -EINVAL;
+	if (lock->l_type != F_RDLCK && lock->l_type != F_WRLCK && lock->l_type != F_UNLCK)
+		return -EINVAL;
+	error = range_of(file, lock, &request.start, &request.end);
+	if (error)
+		return error;
+	if (command == F_GETLK || command == F_OFD_GETLK) {
+		if (lock->l_type == F_UNLCK)
+			return -EINVAL;
+		spin_lock(&locks_lock);
+		conflict = find_conflict(file->node, &request);
+		if (conflict) {
+			lock->l_type = conflict->type;
+			lock->l_whence = 0;
+			lock->l_start = (__kernel_off_t)conflict->start;
+			lock->l_len = conflict->end == END_OF_FILE ? 0 : (__kernel_off_t)(conflict->end - conflict->start + 1);
+			lock->l_pid = conflict->pid;
+		} else {
+			lock->l_type = F_UNLCK;
+		}
+		spin_unlock(&locks_lock);
+		return 0;
+	}
+	if ((lock->l_type == F_RDLCK && !(file->mode & FILE_READ)) || (lock->l_type == F_WRLCK && !(file->mode & FILE_WRITE)))
+		return -EBADF;
+	return lock_set(file->node, &request, command == F_SETLKW || command == F_OFD_SETLKW);
+}
+
+/* ---- flock(2) ---- */
+
+int file_lock_whole(struct file *file, int operation)
+{
+	struct file_lock request = { .kind = LOCK_WHOLE, .owner = file, .pid = current->process->pid, .end = END_OF_FILE };
+	bool wait = !(operation & LOCK_NB);
+	struct file_lock unlock;
+	int error;
+
+	switch (operation & ~LOCK_NB) {
+	case LOCK_SH:
+		request.type = F_RDLCK;
+		break;
+	case LOCK_EX:
+		request.type = F_WRLCK;
+		break;
+	case LOCK_UN:
+		request.type = F_UNLCK;
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (request.type != F_UNLCK && !(file->mode & (FILE_READ | FILE_WRITE)))
+		return -EBADF;
+	error = lock_set(file->node, &request, false);
+	if (error != -EAGAIN)
+		return error;
+	/* A conversion is not atomic: what is held is given up first. */
+	unlock = request;
+	unlock.type = F_UNLCK;
+	error = lock_set(file->node, &unlock, false);
+	return error ? error : lock_set(file->node, &request, wait);
+}
+
+/* ---- The end of an owner ---- */
+
+static void locks_drop(struct node *node, const void *owner, bool process)
+{
+	struct list spare = LIST_INIT(spare);
+	struct file_lock *lock, *after;
+
+	spin_lock(&locks_lock);
+	list_for_each_safe(lock, after, &node->locks, link)
+		if (lock->owner == owner && (lock->kind == LOCK_PROCESS) == process) {
+			list_del(&lock->link);
+			list_add(&spare, &lock->link);
+		}
+	spin_unlock(&locks_lock);
+	if (!list_empty(&spare))
+		wake_up_all(queue_of(node));
+	free_spare(&spare);
+}
+
+void file_locks_release_owner(struct file *file, struct files *owner)
+{
+	locks_drop(file->node, owner, true);
+}
+
+void file_locks_release(struct file *file)
+{
+	locks_drop(file->node, file, false);
+}
+
+void locks_init(void)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(lock_queues); i++)
+		wait_queue_init(&lock_queues[i]);
+}

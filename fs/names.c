@@ -1,0 +1,390 @@
+/*
+ * Changes of names: create, unlink, link, rename. Each takes the locks that tree.h asks for, looks the names up under
+ * them, checks what Linux checks in Linux's order, calls the tree, and tells the name cache.
+ */
+#include <kumo/export.h>
+#include <kumo/string.h>
+#include <kumo/time.h>
+#include <linux/capability.h>
+#include <linux/fs.h>
+
+#include "internal.h"
+
+static inline struct node *node_of(const struct path *path)
+{
+	return path->entry->node;
+}
+
+/* ---- Creation ---- */
+
+struct entry *create_locked(const struct path *parent, const struct name *last, const struct node_new *what,
+			    const struct cred *cred)
+{
+	struct node *dir = node_of(parent), *node;
+	struct tree *tree = parent->mount->tree;
+	struct node_new new = *what;
+	int error = may_create_in(dir, cred);
+
+	if (error)
+		return ERR_PTR(error);
+	if (!dir->ops->create)
+		return ERR_PTR(-EPERM);
+	new.uid = cred->fsuid;
+	new.gid = cred->fsgid;
+	if (dir->attr.mode & S_ISGID) {
+		new.gid = dir->attr.gid;
+		if (S_ISDIR(new.mode))
+			new.mode |= S_ISGID;
+		else if ((new.mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && !cred_in_group(cred, new.gid) &&
+			 !cred_capable(cred, CAP_FSETID))
+			new.mode &= ~S_ISGID;
+	}
+	tree_change_begin(tree);
+	error = dir->ops->create(dir, last, &new, &node, cred);
+	tree_change_end(tree);
+	if (error)
+		return ERR_PTR(error);
+	return entry_add(parent->entry, last, node, node->attr.believe_until_ns);
+}
+
+/* What may not be made at this place: -EEXIST for ".", "..", "/" and what is there already. dir->lock held. */
+static int place_free(const struct path *parent, const struct name *last, bool directory, const struct cred *cred)
+{
+	struct entry *there = lookup_locked(parent->entry, last, cred);
+
+	if (!IS_ERR(there)) {
+		entry_put(there);
+		return -EEXIST;
+	}
+	if (PTR_ERR(there) != -ENOENT)
+		return (int)PTR_ERR(there);
+	/* A name that ends in a slash asks for a directory; none can be made this way. */
+	if (!directory && last->text[last->length] == '/')
+		return -ENOENT;
+	return mount_want_write(parent->mount);
+}
+
+int path_create(const struct path *parent, const struct name *last, const struct node_new *what, const struct cred *cred,
+		struct path *made)
+{
+	struct node *dir = node_of(parent);
+	struct entry *entry;
+	int error;
+
+	if (name_kind(last) != NAME_NORMAL)
+		return -EEXIST;
+	error = mutex_lock_killable(&dir->lock);
+	if (error)
+		return error;
+	error = place_free(parent, last, S_ISDIR(what->mode), cred);
+	if (!error && (S_ISCHR(what->mode) || S_ISBLK(what->mode)) && !cred_capable(cred, CAP_MKNOD)) {
+		error = may_create_in(dir, cred);
+		if (!error)
+			error = -EPERM;
+	}
+	if (!error) {
+		entry = create_locked(parent, last, what, cred);
+		error = IS_ERR(entry) ? (int)PTR_ERR(entry) : 0;
+	}
+	mutex_unlock(&dir->lock);
+	if (error)
+		return error;
+	if (made) {
+		*made = (struct path){ .mount = parent->mount, .entry = entry };
+		mount_get(made->mount);
+	} else {
+		entry_put(entry);
+	}
+	return 0;
+}
+
+int path_link(const struct path *parent, const struct name *last, const struct path *old, const struct cred *cred)
+{
+	struct node *dir = node_of(parent), *node = node_of(old);
+	struct tree *tree = parent->mount->tree;
+	struct entry *entry;
+	int error;
+
+	if (name_kind(last) != NAME_NORMAL)
+		return -EEXIST;
+	error = mutex_lock_killable(&dir->lock);
+	if (error)
+		return error;
+	error = place_free(parent, last, false, cred);
+	if (error)
+		goto out;
+	error = -EXDEV;
+	if (parent->mount != old->mount)
+		goto out;
+	error = may_create_in(dir, cred);
+	if (error)
+		goto out;
+	error = -EPERM;
+	if (S_ISDIR(node->attr.mode) || !dir->ops->link)
+		goto out;
+	mutex_lock(&node->lock);
+	error = -ENOENT;
+	if (node->attr.nlink) {
+		tree_change_begin(tree);
+		error = dir->ops->link(dir, last, node, cred);
+		tree_change_end(tree);
+	}
+	mutex_unlock(&node->lock);
+	if (error)
+		goto out;
+	entry = entry_add(parent->entry, last, node_get(node), node->attr.believe_until_ns);
+	if (!IS_ERR(entry)) /* else it is looked up when next asked for: the link itself is made */
+		entry_put(entry);
+out:
+	mutex_unlock(&dir->lock);
+	return error;
+}
+
+/* ---- Removal ---- */
+
+int path_unlink(const struct path *parent, const struct name *last, bool directory, const struct cred *cred)
+{
+	struct node *dir = node_of(parent), *node;
+	struct tree *tree = parent->mount->tree;
+	struct entry *entry;
+	int error;
+
+	switch (name_kind(last)) {
+	case NAME_NORMAL:
+		break;
+	case NAME_DOT:
+		return directory ? -EINVAL : -EISDIR;
+	case NAME_DOT_DOT:
+		return directory ? -ENOTEMPTY : -EISDIR;
+	case NAME_ROOT:
+		return directory ? -EBUSY : -EISDIR;
+	}
+	error = mount_want_write(parent->mount);
+	if (error)
+		return error;
+	error = mutex_lock_killable(&dir->lock);
+	if (error)
+		return error;
+	entry = lookup_locked(parent->entry, last, cred);
+	if (IS_ERR(entry)) {
+		mutex_unlock(&dir->lock);
+		return (int)PTR_ERR(entry);
+	}
+	node = node_get(entry->node);
+	error = -ENOTDIR;
+	if (!directory && last->text[last->length] == '/') {
+		if (S_ISDIR(node->attr.mode))
+			error = -EISDIR;
+		goto out;
+	}
+	error = may_delete(dir, node, directory, cred);
+	if (error)
+		goto out;
+	error = -EPERM;
+	if (!dir->ops->unlink)
+		goto out;
+	error = mutex_lock_killable(&node->lock);
+	if (error)
+		goto out;
+	error = -EBUSY;
+	if (!mount_stands_on(NULL, entry)) {
+		tree_change_begin(tree);
+		error = dir->ops->unlink(dir, last, node, directory, cred);
+		tree_change_end(tree);
+		if (!error && directory)
+			node->flags |= NODE_DEAD;
+	}
+	mutex_unlock(&node->lock);
+	if (!error)
+		entry_removed(entry);
+out:
+	mutex_unlock(&dir->lock);
+	entry_put(entry);
+	node_put(node); /* after the locks: a file's pages may be many */
+	return error;
+}
+
+/* ---- Rename ---- */
+
+/* Locks both directories, parent before child. What lies between them cannot change: rename_lock is held if they differ. */
+static int rename_lock(const struct path *a, const struct path *b)
+{
+	struct tree *tree = a->mount->tree;
+	struct node *first = node_of(a), *second = node_of(b);
+	bool b_above;
+	int error;
+
+	if (a->entry == b->entry)
+		return mutex_lock_killable(&first->lock);
+	error = mutex_lock_killable(&tree->rename_lock);
+	if (error)
+		return error;
+	spin_lock(&names_lock);
+	b_above = entry_is_below(a->entry, b->entry);
+	spin_unlock(&names_lock);
+	if (b_above) {
+		first = node_of(b);
+		second = node_of(a);
+	}
+	error = mutex_lock_killable(&first->lock);
+	if (!error) {
+		error = mutex_lock_killable(&second->lock);
+		if (error)
+			mutex_unlock(&first->lock);
+	}
+	if (error)
+		mutex_unlock(&tree->rename_lock);
+	return error;
+}
+
+static void rename_unlock(const struct path *a, const struct path *b)
+{
+	mutex_unlock(&node_of(a)->lock);
+	if (a->entry != b->entry) {
+		mutex_unlock(&node_of(b)->lock);
+		mutex_unlock(&a->mount->tree->rename_lock);
+	}
+}
+
+/* The checks that need both entries; Linux's order. */
+static int rename_allowed(const struct path *old_parent, const struct name *old_last, struct entry *entry,
+			  const struct path *new_parent, const struct name *new_last, struct entry *target,
+			  unsigned int flags, const struct cred *cred)
+{
+	struct node *old_dir = node_of(old_parent), *new_dir = node_of(new_parent), *node = entry->node;
+	bool directory = S_ISDIR(node->attr.mode), exchange = flags & RENAME_EXCHANGE;
+	bool inside;
+	int error;
+
+	if (exchange && !target)
+		return -ENOENT;
+	if ((flags & RENAME_NOREPLACE) && target)
+		return -EEXIST;
+	if (exchange && !S_ISDIR(target->node->attr.mode) && new_last->text[new_last->length] == '/')
+		return -ENOTDIR;
+	if (!directory) {
+		if (old_last->text[old_last->length] == '/')
+			return -ENOTDIR;
+		if (!exchange && new_last->text[new_last->length] == '/')
+			return -ENOTDIR;
+	}
+	/* Neither may a directory come below itself, nor be replaced by what lies in it. */
+	spin_lock(&names_lock);
+	inside = entry_is_below(new_parent->entry, entry);
+	if (!inside && target && entry_is_below(old_parent->entry, target)) {
+		spin_unlock(&names_lock);
+		return exchange ? -EINVAL : -ENOTEMPTY;
+	}
+	spin_unlock(&names_lock);
+	if (inside)
+		return -EINVAL;
+
+	if (target && target->node == node)
+		return 0; /* two names of one file: nothing is to be done */
+	error = may_delete(old_dir, node, directory, cred);
+	if (error)
+		return error;
+	if (!target)
+		error = may_create_in(new_dir, cred);
+	else
+		error = may_delete(new_dir, target->node, exchange ? S_ISDIR(target->node->attr.mode) : directory, cred);
+	if (error)
+		return error;
+	/* A directory that gets another parent has its ".." written. */
+	if (old_dir != new_dir) {
+		if (directory)
+			error = node_permission(node, MAY_WRITE, cred);
+		if (!error && exchange && S_ISDIR(target->node->attr.mode))
+			error = node_permission(target->node, MAY_WRITE, cred);
+	}
+	if (error)
+		return error;
+	if (!old_dir->ops->rename)
+		return -EPERM;
+	if (mount_stands_on(NULL, entry) || (target && mount_stands_on(NULL, target)))
+		return -EBUSY;
+	return 0;
+}
+
+int path_rename(const struct path *old_parent, const struct name *old_last, const struct path *new_parent,
+		const struct name *new_last, unsigned int flags, const struct cred *cred)
+{
+	struct tree *tree = old_parent->mount->tree;
+	struct entry *entry, *target = NULL;
+	struct node *replaced = NULL;
+	bool exchange = flags & RENAME_EXCHANGE;
+	int error;
+
+	if (old_parent->mount != new_parent->mount)
+		return -EXDEV;
+	if (name_kind(old_last) != NAME_NORMAL)
+		return -EBUSY;
+	if (name_kind(new_last) != NAME_NORMAL)
+		return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
+	error = mount_want_write(old_parent->mount);
+	if (error)
+		return error;
+	error = rename_lock(old_parent, new_parent);
+	if (error)
+		return error;
+
+	entry = lookup_locked(old_parent->entry, old_last, cred);
+	if (IS_ERR(entry)) {
+		error = (int)PTR_ERR(entry);
+		goto out_unlock;
+	}
+	target = lookup_locked(new_parent->entry, new_last, cred);
+	if (IS_ERR(target)) {
+		error = (int)PTR_ERR(target);
+		target = NULL;
+		if (error != -ENOENT)
+			goto out;
+	}
+	error = rename_allowed(old_parent, old_last, entry, new_parent, new_last, target, flags, cred);
+	if (error || (target && target->node == entry->node))
+		goto out;
+
+	if (target)
+		replaced = node_get(target->node);
+	if (replaced)
+		mutex_lock(&replaced->lock);
+	tree_change_begin(tree);
+	error = node_of(old_parent)->ops->rename(node_of(old_parent), old_last, entry->node, node_of(new_parent), new_last,
+						 replaced, flags, cred);
+	if (!error) {
+		if (replaced && !exchange && S_ISDIR(replaced->attr.mode))
+			replaced->flags |= NODE_DEAD;
+		/* Without memory for a long name: both names are asked for anew when next used. */
+		if (entry_move(entry, new_parent->entry, new_last, target, exchange)) {
+			entry_drop(entry);
+			if (target)
+				entry_drop(target);
+		}
+	}
+	tree_change_end(tree);
+	if (replaced)
+		mutex_unlock(&replaced->lock);
+out:
+	rename_unlock(old_parent, new_parent);
+	if (target)
+		entry_put(target);
+	entry_put(entry);
+	if (replaced)
+		node_put(replaced);
+	return error;
+out_unlock:
+	rename_unlock(old_parent, new_parent);
+	return error;
+}
+
+int path_setattr(const struct path *path, struct attr_change *change, const struct cred *cred)
+{
+	int error = mount_want_write(path->mount);
+
+	return error ? error : node_setattr(node_of(path), change, cred);
+}
+EXPORT_SYMBOL(path_create);
+EXPORT_SYMBOL(path_unlink);
+EXPORT_SYMBOL(path_link);
+EXPORT_SYMBOL(path_rename);
+EXPORT_SYMBOL(path_setattr);

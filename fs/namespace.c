@@ -1,0 +1,187 @@
+/*
+ * What a process's names start from (root, working directory, umask), the names of paths, and the start: the root
+ * namespace with its RAM tree.
+ */
+#include <kumo/export.h>
+#include <kumo/rcu.h>
+#include <kumo/slab.h>
+#include <kumo/string.h>
+
+#include "internal.h"
+
+struct fs_context *initial_fs;
+
+static struct fs_context *fs_context_alloc(void)
+{
+	struct fs_context *fs = kmalloc(sizeof(*fs), GFP_KERNEL);
+
+	if (!fs)
+		return NULL;
+	refcount_set(&fs->refs, 1);
+	spin_init(&fs->lock, "fs_context");
+	fs->sequence = 0;
+	return fs;
+}
+
+struct fs_context *fs_context_copy(struct fs_context *from)
+{
+	struct fs_context *fs = fs_context_alloc();
+
+	if (!fs)
+		return NULL;
+	spin_lock(&from->lock);
+	fs->root = from->root;
+	fs->working = from->working;
+	fs->umask = from->umask;
+	fs->namespace = namespace_get(from->namespace);
+	path_get(&fs->root);
+	path_get(&fs->working);
+	spin_unlock(&from->lock);
+	return fs;
+}
+
+void fs_context_put(struct fs_context *fs)
+{
+	if (!refcount_dec_and_test(&fs->refs))
+		return;
+	path_put(&fs->root);
+	path_put(&fs->working);
+	namespace_put(fs->namespace);
+	kfree(fs);
+}
+
+void fs_root(struct path *root)
+{
+	struct fs_context *fs = fs_current();
+
+	spin_lock(&fs->lock);
+	*root = fs->root;
+	path_get(root);
+	spin_unlock(&fs->lock);
+}
+
+void fs_working(struct path *working)
+{
+	struct fs_context *fs = fs_current();
+
+	spin_lock(&fs->lock);
+	*working = fs->working;
+	path_get(working);
+	spin_unlock(&fs->lock);
+}
+
+static void fs_replace(struct fs_context *fs, struct path *which, const struct path *path)
+{
+	struct path old;
+
+	path_get(path);
+	spin_lock(&fs->lock);
+	WRITE_ONCE(fs->sequence, fs->sequence + 1);
+	smp_wmb(); /* pairs with fs_peek() */
+	old = *which;
+	*which = *path;
+	smp_store_release(&fs->sequence, fs->sequence + 1);
+	spin_unlock(&fs->lock);
+	path_put(&old);
+}
+
+void fs_set_root(struct fs_context *fs, const struct path *root)
+{
+	fs_replace(fs, &fs->root, root);
+}
+
+void fs_set_working(struct fs_context *fs, const struct path *working)
+{
+	fs_replace(fs, &fs->working, working);
+}
+
+u32 fs_umask(void)
+{
+	return READ_ONCE(fs_current()->umask);
+}
+
+/* ---- Names of paths ---- */
+
+static char *prepend(char *at, const char *start, const char *text, size_t length)
+{
+	if (!at || (size_t)(at - start) < length)
+		return NULL;
+	return memcpy(at - length, text, length);
+}
+
+static char *path_name_once(const struct path *path, const struct path *root, char *buffer, size_t size, bool mark_deleted)
+{
+	struct mount *mount = path->mount;
+	const struct entry *entry = path->entry;
+	char *at = buffer + size;
+	bool reachable = true;
+
+	at = prepend(at, buffer, "", 1);
+	if (READ_ONCE(entry->flags) & ENTRY_DELETED) {
+		if (!mark_deleted)
+			return ERR_PTR(-ENOENT);
+		at = prepend(at, buffer, " (deleted)", 10);
+	}
+	if (mount == root->mount && entry == root->entry)
+		return prepend(at, buffer, "/", 1);
+	while (at && (mount != root->mount || entry != root->entry)) {
+		if (entry != mount->root && entry->parent != entry) {
+			/* A name that is being changed may be torn: bounded here, rejected by the caller's check. */
+			u32 length = min(READ_ONCE(entry->name.length), (u32)NAME_MAX_LENGTH);
+
+			at = prepend(at, buffer, entry->name.text, length);
+			at = prepend(at, buffer, "/", 1);
+			entry = READ_ONCE(entry->parent);
+		} else if (mount->over.mount) {
+			entry = mount->over.entry;
+			mount = mount->over.mount;
+		} else {
+			reachable = false;
+			break;
+		}
+	}
+	if (at && (!*at || *at == ' ')) /* the root of a namespace, or of a mount that is not attached */
+		at = prepend(at, buffer, "/", 1);
+	if (!reachable && !mark_deleted)
+		at = prepend(at, buffer, "(unreachable)", 13);
+	return at;
+}
+
+char *path_name(const struct path *path, const struct path *root, char *buffer, size_t size, bool mark_deleted)
+{
+	struct path own;
+	u32 sequence;
+	char *name;
+
+	if (!root)
+		fs_root(&own);
+	do {
+		rcu_read_lock();
+		sequence = names_sequence_read();
+		name = sequence & 1 ? NULL : path_name_once(path, root ? root : &own, buffer, size, mark_deleted);
+		rcu_read_unlock();
+	} while (sequence & 1 || names_sequence_changed(sequence));
+	if (!root)
+		path_put(&own);
+	return name ? name : ERR_PTR(-ENAMETOOLONG);
+}
+
+/* ---- The start ---- */
+
+void namespace_start(struct tree *tree)
+{
+	struct namespace *namespace = namespace_create(tree, 0);
+	struct fs_context *fs = fs_context_alloc();
+
+	if (IS_ERR(namespace) || !fs)
+		panic("no memory for the root namespace");
+	fs->namespace = namespace;
+	fs->root = fs->working = (struct path){ .mount = namespace->root, .entry = namespace->root->root };
+	path_get(&fs->root);
+	path_get(&fs->working);
+	fs->umask = 022;
+	initial_fs = fs;
+	refcount_inc(&fs->refs); /* for good: kernel threads without a context use it */
+	current->fs = fs;
+}
+EXPORT_SYMBOL(path_name);

@@ -1,0 +1,261 @@
+/*
+ * Nodes: the core's objects for files of trees. A node is made by its tree (node_alloc), held by the tree, by name-cache
+ * entries and by anonymous open files, and given back through tree_ops.forget when the last lets go. Walkers without
+ * references read a node's attributes under rcu_read_lock(), so its memory goes after a grace period.
+ */
+#include <kumo/export.h>
+#include <kumo/pagecache.h>
+#include <kumo/rcu.h>
+#include <kumo/slab.h>
+#include <kumo/time.h>
+#include <linux/capability.h>
+
+#include "internal.h"
+
+static struct slab_cache *node_cache;
+static atomic64_t last_id = { 1 };
+
+u64 tree_next_id(void)
+{
+	return (u64)atomic64_add_return(&last_id, 1);
+}
+
+struct node *node_alloc(struct tree *tree, const struct attr *attr, void *private)
+{
+	struct node *node = slab_alloc(node_cache, GFP_KERNEL);
+
+	if (!node)
+		return NULL;
+	node->tree = tree;
+	refcount_set(&node->refs, 1);
+	node->attr = *attr;
+	mutex_init(&node->lock, "node");
+	node->cache = NULL;
+	node->private = private;
+	node->ops = tree ? tree->ops : NULL;
+	node->hash_link.link = NULL;
+	node->pipe = NULL;
+	list_init(&node->locks);
+	atomic_set(&node->writers, 0);
+	node->link_text = NULL;
+	node->flags = 0;
+	return node;
+}
+
+static void node_free_rcu(struct rcu_head *head)
+{
+	struct node *node = container_of(head, struct node, rcu);
+
+	kfree(node->link_text);
+	kfree(node->cache); /* here: stat(2) without a reference may have looked at its count of pages */
+	slab_free(node_cache, node);
+}
+
+void node_put(struct node *node)
+{
+	if (!refcount_dec_and_test(&node->refs))
+		return;
+	WARN_ON(!list_empty(&node->locks));
+	if (node->cache)
+		page_cache_destroy(node->cache);
+	/* The tree's table, not the node's own: that one may be a device's, and forget belongs to who made the node. */
+	if (node->tree && node->tree->ops->forget)
+		node->tree->ops->forget(node);
+	call_rcu(&node->rcu, node_free_rcu);
+}
+
+struct page_cache *node_page_cache(struct node *node)
+{
+	struct page_cache *cache = smp_load_acquire(&node->cache), *expected = NULL;
+
+	if (likely(cache))
+		return cache;
+	cache = kzalloc(sizeof(*cache), GFP_KERNEL);
+	if (!cache)
+		return NULL;
+	page_cache_init(cache, node);
+	if (__atomic_compare_exchange_n(&node->cache, &expected, cache, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return cache;
+	page_cache_destroy(cache); /* another thread was first */
+	kfree(cache);
+	return expected;
+}
+
+void node_touch(struct node *node, bool access, bool modify, bool change)
+{
+	u64 now = time_realtime_ns();
+
+	if (access)
+		WRITE_ONCE(node->attr.atime_ns, (s64)now);
+	if (modify)
+		WRITE_ONCE(node->attr.mtime_ns, (s64)now);
+	if (change)
+		WRITE_ONCE(node->attr.ctime_ns, (s64)now);
+}
+
+u64 node_blocks(const struct node *node)
+{
+	const struct page_cache *cache;
+
+	if (node->attr.blocks != BLOCKS_IN_CACHE)
+		return node->attr.blocks;
+	cache = smp_load_acquire(&node->cache);
+	return cache ? READ_ONCE(cache->page_count) * (PAGE_SIZE / 512) : 0;
+}
+
+int node_getattr(struct node *node, const struct cred *cred)
+{
+	const struct tree_ops *ops = node->tree ? node->tree->ops : NULL;
+
+	if (!ops || !ops->getattr || node->attr.believe_until_ns == BELIEVE_FOREVER ||
+	    time_monotonic_ns() < node->attr.believe_until_ns)
+		return 0;
+	return ops->getattr(node, cred);
+}
+
+/* ---- Writers and executors exclude each other ---- */
+
+int node_write_begin(struct node *node)
+{
+	int now = atomic_read(&node->writers);
+
+	do {
+		if (now < 0)
+			return -ETXTBSY;
+	} while (!atomic_try_cmpxchg(&node->writers, &now, now + 1));
+	return 0;
+}
+
+void node_write_end(struct node *node)
+{
+	atomic_dec(&node->writers);
+}
+
+int node_deny_write(struct node *node)
+{
+	int now = atomic_read(&node->writers);
+
+	do {
+		if (now > 0)
+			return -ETXTBSY;
+	} while (!atomic_try_cmpxchg(&node->writers, &now, now - 1));
+	return 0;
+}
+
+void node_allow_write(struct node *node)
+{
+	atomic_inc(&node->writers);
+}
+
+/* ---- Changes of attributes ---- */
+
+bool node_owner_or_capable(const struct node *node, const struct cred *cred)
+{
+	return cred->fsuid == node->attr.uid || cred_capable(cred, CAP_FOWNER);
+}
+
+void node_setattr_copy(struct node *node, const struct attr_change *change)
+{
+	if (change->valid & SETATTR_MODE)
+		WRITE_ONCE(node->attr.mode, (node->attr.mode & S_IFMT) | (change->mode & 07777));
+	if (change->valid & SETATTR_UID)
+		WRITE_ONCE(node->attr.uid, change->uid);
+	if (change->valid & SETATTR_GID)
+		WRITE_ONCE(node->attr.gid, change->gid);
+	if (change->valid & SETATTR_ATIME)
+		WRITE_ONCE(node->attr.atime_ns, change->atime_ns);
+	if (change->valid & SETATTR_MTIME)
+		WRITE_ONCE(node->attr.mtime_ns, change->mtime_ns);
+	if (change->valid & SETATTR_CTIME)
+		WRITE_ONCE(node->attr.ctime_ns, change->ctime_ns);
+}
+
+u32 mode_without_privileges(u32 mode)
+{
+	if (!S_ISREG(mode))
+		return mode;
+	mode &= ~S_ISUID;
+	if (mode & S_IXGRP) /* without it the bit means mandatory locking, and is no privilege */
+		mode &= ~S_ISGID;
+	return mode;
+}
+
+/* What chmod and chown demand of who asks. node->lock held. */
+static int setattr_permitted(const struct node *node, struct attr_change *change, const struct cred *cred)
+{
+	const struct attr *attr = &node->attr;
+	bool owner = cred->fsuid == attr->uid;
+
+	if ((change->valid & SETATTR_UID) && !(owner && change->uid == attr->uid) && !cred_capable(cred, CAP_CHOWN))
+		return -EPERM;
+	if ((change->valid & SETATTR_GID) &&
+	    !(owner && (change->gid == attr->gid || change->gid == cred->fsgid || cred_in_group(cred, change->gid))) &&
+	    !cred_capable(cred, CAP_CHOWN))
+		return -EPERM;
+	if ((change->valid & SETATTR_MODE) && !(change->valid & (SETATTR_UID | SETATTR_GID | SETATTR_SIZE))) {
+		u32 gid = attr->gid;
+
+		if (!node_owner_or_capable(node, cred))
+			return -EPERM;
+		if ((change->mode & S_ISGID) && gid != cred->fsgid && !cred_in_group(cred, gid) &&
+		    !cred_capable(cred, CAP_FSETID))
+			change->mode &= ~S_ISGID;
+	}
+	return 0;
+}
+
+int node_setattr(struct node *node, struct attr_change *change, const struct cred *cred)
+{
+	const struct tree_ops *ops = node->tree ? node->tree->ops : NULL;
+	int error = mutex_lock_killable(&node->lock);
+
+	if (error)
+		return error;
+	error = setattr_permitted(node, change, cred);
+	if (error)
+		goto out;
+	/* Who changes owner or contents takes set-id bits away. */
+	if ((change->valid & (SETATTR_UID | SETATTR_GID | SETATTR_SIZE)) && S_ISREG(node->attr.mode) &&
+	    !((change->valid & SETATTR_SIZE) && cred_capable(cred, CAP_FSETID))) {
+		u32 mode = mode_without_privileges(node->attr.mode);
+
+		if (mode != node->attr.mode && !(change->valid & SETATTR_MODE)) {
+			change->mode = mode;
+			change->valid |= SETATTR_MODE;
+		}
+	}
+	if (!(change->valid & SETATTR_CTIME)) {
+		change->ctime_ns = (s64)time_realtime_ns();
+		change->valid |= SETATTR_CTIME;
+		if (change->valid & SETATTR_SIZE) {
+			change->mtime_ns = change->ctime_ns;
+			change->valid |= SETATTR_MTIME;
+		}
+	}
+	error = -EPERM;
+	if (ops && ops->setattr)
+		error = ops->setattr(node, change, cred);
+out:
+	mutex_unlock(&node->lock);
+	return error;
+}
+
+void nodes_init(void)
+{
+	node_cache = slab_cache_create("node", sizeof(struct node), 0, 0);
+	if (!node_cache)
+		panic("no memory for the cache of nodes");
+}
+EXPORT_SYMBOL(tree_next_id);
+EXPORT_SYMBOL(node_alloc);
+EXPORT_SYMBOL(node_put);
+EXPORT_SYMBOL(node_page_cache);
+EXPORT_SYMBOL(node_touch);
+EXPORT_SYMBOL(node_getattr);
+EXPORT_SYMBOL(node_setattr);
+EXPORT_SYMBOL(node_setattr_copy);
+EXPORT_SYMBOL(node_write_begin);
+EXPORT_SYMBOL(node_write_end);
+EXPORT_SYMBOL(node_deny_write);
+EXPORT_SYMBOL(node_allow_write);
+EXPORT_SYMBOL(node_owner_or_capable);

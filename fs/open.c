@@ -1,0 +1,258 @@
+/*
+ * Opening: from a name, or a path, and O_ flags to a struct file. The checks and their order are Linux's; the kind of the
+ * node decides who serves the open file: its tree, the device or pipe behind it.
+ */
+#include <kumo/device.h>
+#include <kumo/export.h>
+#include <kumo/pipe.h>
+#include <kumo/rcu.h>
+#include <linux/mount.h>
+
+#include "internal.h"
+
+#define O_ALLOWED_FOR_PATH (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+/* What F_GETFL does not show. */
+#define O_NOT_KEPT (O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC)
+
+static const struct tree_ops path_only_ops; /* of O_PATH files: nothing can be done with them */
+
+/* By O_ACCMODE: read, write, both; 3 asks for the permissions of both, and allows neither. */
+static const u8 access_masks[] = { MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE };
+static const u8 access_modes[] = { FILE_READ, FILE_WRITE, FILE_READ | FILE_WRITE, 0 };
+
+static int may_open(const struct path *path, u32 *flags, const struct cred *cred)
+{
+	struct node *node = path_node(path);
+	int mask = access_masks[*flags & O_ACCMODE];
+	int error;
+
+	if (*flags & O_TRUNC)
+		mask |= MAY_WRITE;
+	switch (node->attr.mode & S_IFMT) {
+	case S_IFREG:
+		break;
+	case S_IFDIR:
+		if (mask & MAY_WRITE)
+			return -EISDIR;
+		break;
+	case S_IFLNK:
+		return -ELOOP;
+	case S_IFCHR:
+	case S_IFBLK:
+		if (path->mount->flags & MS_NODEV)
+			return -EACCES;
+		*flags &= ~O_TRUNC;
+		break;
+	default:
+		*flags &= ~O_TRUNC;
+		break;
+	}
+	error = unlikely(node->ops->permission) || !mode_permits(node, (u32)mask, cred) || (mask & MAY_WRITE) ?
+			node_permission(node, mask, cred) :
+			0;
+	if (error)
+		return error;
+	if (unlikely(*flags & O_NOATIME) && !node_owner_or_capable(node, cred))
+		return -EPERM;
+	return 0;
+}
+
+/* Opens what the path names; takes the path's references over when it succeeds. */
+static struct file *file_open_take(const struct path *path, u32 flags, bool created, const struct cred *cred)
+{
+	struct node *node = path_node(path);
+	u32 kind = node->attr.mode & S_IFMT;
+	struct file *file;
+	int error;
+
+	if (unlikely(flags & O_PATH)) {
+		file = file_alloc(flags & O_ALLOWED_FOR_PATH & ~O_CLOEXEC, cred);
+		if (!file)
+			return ERR_PTR(-ENOMEM);
+		file->path = *path;
+		file->node = node;
+		file->ops = &path_only_ops;
+		file->mode = FILE_PATH;
+		return file;
+	}
+	if (!created) {
+		error = may_open(path, &flags, cred);
+		if (error)
+			return ERR_PTR(error);
+	}
+	file = file_alloc(flags & ~O_NOT_KEPT, cred);
+	if (unlikely(!file))
+		return ERR_PTR(-ENOMEM);
+	file->path = *path;
+	file->node = node;
+	file->ops = node->ops;
+	file->mode = access_modes[flags & O_ACCMODE] | FILE_SEEK;
+
+	if ((file->mode & FILE_WRITE) && kind == S_IFREG) {
+		error = mount_want_write(path->mount);
+		if (!error)
+			error = node_write_begin(node);
+		if (error)
+			goto fail;
+		file->mode |= FILE_WRITER;
+	} else if ((flags & O_TRUNC) && !created) {
+		error = mount_want_write(path->mount);
+		if (error)
+			goto fail;
+	}
+
+	if (kind == S_IFREG || kind == S_IFDIR)
+		error = file->ops->open ? file->ops->open(file, cred) : 0;
+	else if (kind == S_IFCHR || kind == S_IFBLK)
+		error = device_open(file, cred);
+	else if (kind == S_IFIFO)
+		error = pipe_open_fifo(file);
+	else
+		error = -ENXIO; /* sockets are connected to */
+	if (error)
+		goto fail;
+	file->mode |= FILE_OPENED;
+
+	if ((flags & O_TRUNC) && !created && kind == S_IFREG) {
+		struct attr_change change = { .valid = SETATTR_SIZE };
+
+		error = node_setattr(node, &change, cred);
+		if (error)
+			goto fail_opened;
+	}
+	return file;
+
+fail_opened:
+	if (file->ops->clunk)
+		file->ops->clunk(file);
+fail:
+	if (file->mode & FILE_WRITER)
+		node_write_end(node);
+	file_free_unopened(file);
+	return ERR_PTR(error);
+}
+
+struct file *file_open(const struct path *path, u32 flags, const struct cred *cred)
+{
+	struct file *file;
+
+	path_get(path);
+	file = file_open_take(path, flags, false, cred);
+	if (IS_ERR(file))
+		path_put(path);
+	return file;
+}
+
+/* The last element, which open shall make unless it is there. 1: it is a link, go on with its text. */
+static int open_last_or_create(struct walk *walk, const struct open_how_kernel *how, bool *created, const struct cred *cred)
+{
+	struct node *dir = path_node(&walk->path);
+	struct node_new what = { .mode = S_IFREG };
+	struct entry *entry;
+	int error;
+
+	if (name_kind(&walk->last) != NAME_NORMAL) {
+		error = walk_last(walk, false);
+		return error ? error : how->flags & O_EXCL ? -EEXIST : -EISDIR;
+	}
+	if (walk->must_be_directory)
+		return -EISDIR;
+	error = mutex_lock_killable(&dir->lock);
+	if (error)
+		return error;
+	entry = lookup_locked(walk->path.entry, &walk->last, cred);
+	if (IS_ERR(entry) && PTR_ERR(entry) == -ENOENT) {
+		error = mount_want_write(walk->path.mount);
+		if (!error) {
+			what.mode |= how->mode & 07777 & ~fs_umask();
+			entry = create_locked(&walk->path, &walk->last, &what, cred);
+		} else {
+			entry = ERR_PTR(error);
+		}
+		*created = !IS_ERR(entry);
+	}
+	mutex_unlock(&dir->lock);
+	if (IS_ERR(entry))
+		return (int)PTR_ERR(entry);
+	if (!*created && (how->flags & O_EXCL)) {
+		entry_put(entry);
+		return -EEXIST;
+	}
+	error = walk_step_into(walk, entry, !(how->flags & O_NOFOLLOW));
+	if (!error && !*created && S_ISDIR(path_node(&walk->path)->attr.mode))
+		return -EISDIR;
+	return error;
+}
+
+static struct file *file_open_create(const struct path *start, const char *name, const struct open_how_kernel *how,
+				     unsigned int walk_flags, const struct cred *cred)
+{
+	struct walk walk;
+	struct file *file;
+	bool created = false;
+	int error = walk_begin(&walk, start, name, walk_flags, cred);
+
+	if (error)
+		return ERR_PTR(error);
+	do {
+		error = walk_to_parent(&walk);
+		if (!error)
+			error = open_last_or_create(&walk, how, &created, cred);
+	} while (error == 1);
+	file = error ? ERR_PTR(error) : file_open_take(&walk.path, how->flags, created, cred);
+	if (!IS_ERR(file))
+		path_get(&walk.path); /* walk_end drops its own */
+	walk_end(&walk);
+	return file;
+}
+
+struct file *file_open_at(const struct path *start, const char *name, const struct open_how_kernel *how,
+			  const struct cred *cred)
+{
+	u32 flags = how->flags;
+	unsigned int walk_flags = how->walk | (flags & O_NOFOLLOW ? 0 : WALK_FOLLOW);
+	struct walk_peek peek;
+	struct path path;
+	struct file *file;
+	int error;
+
+	if (unlikely(flags & O_PATH))
+		flags &= O_ALLOWED_FOR_PATH;
+	if (flags & O_DIRECTORY)
+		walk_flags |= WALK_DIRECTORY;
+	if (flags & O_CREAT) {
+		/* Most files that may be created are there. Then it is a plain open, but for directories. */
+		error = -ECHILD;
+		if (!(flags & O_EXCL)) {
+			rcu_read_lock();
+			error = walk_peek(start, name, walk_flags, cred, &peek);
+			if (!error && (S_ISDIR(peek.node->attr.mode) || !walk_peek_keep(&peek)))
+				error = -ECHILD;
+			rcu_read_unlock();
+		}
+		if (error)
+			return file_open_create(start, name, how, walk_flags & ~WALK_DIRECTORY, cred);
+		path = peek.path;
+	} else {
+		error = path_walk(start, name, walk_flags, cred, &path);
+		if (error)
+			return ERR_PTR(error);
+		if (unlikely((flags & O_TMPFILE) == O_TMPFILE)) {
+			path_put(&path);
+			return ERR_PTR(-EOPNOTSUPP);
+		}
+	}
+	file = file_open_take(&path, flags, false, cred);
+	if (IS_ERR(file))
+		path_put(&path);
+	return file;
+}
+
+struct file *file_open_name(const char *name, u32 flags, u32 mode, const struct cred *cred)
+{
+	struct open_how_kernel how = { .flags = flags, .mode = mode };
+
+	return file_open_at(NULL, name, &how, cred);
+}
+EXPORT_SYMBOL(file_open);
+EXPORT_SYMBOL(file_open_name);

@@ -1,0 +1,62 @@
+/* Between the files of /proc. The object of a process's or thread's directory is its struct thread (for a process: the leader). */
+#ifndef FS_PROC_INTERNAL_H
+#define FS_PROC_INTERNAL_H
+
+#include <kumo/pseudo.h>
+#include <kumo/thread.h>
+
+/* Tables, by file. */
+extern const struct pseudo_file process_files[], thread_files[]; /* process.c */
+extern const struct pseudo_dynamic descriptor_names, descriptor_info_names; /* descriptors.c */
+extern const struct pseudo_file sysctl_files[];			 /* sysctl.c */
+
+/* A number as the name of a file: digits without leading zeros; -1: it is none. */
+int number_of_name(const struct name *name);
+/* The name of DIR's n-th made entry when names are numbers; see pseudo_emit. */
+bool emit_number(struct dir_context *context, unsigned int number, u32 type);
+
+/* The leader, referenced; NULL: the process has been reaped. */
+struct thread *process_leader_get(struct process *process);
+void thread_object_put(void *object);
+void thread_object_owner(void *object, u32 *uid, u32 *gid);
+
+/* For pseudo_file.allow: may who opens it look inside the process? 0 or -EACCES. */
+int may_inspect(void *object, const struct cred *cred);
+int process_inspect_permission(struct process *process, const struct cred *cred) __must_check;
+
+/* process.c */
+int process_stat_show(struct text *text, void *object);
+int thread_stat_show(struct text *text, void *object);
+int status_show(struct text *text, void *object);
+int statm_show(struct text *text, void *object);
+
+/* memory.c */
+int maps_next(struct text *text, void *object, u64 *cursor);
+int smaps_next(struct text *text, void *object, u64 *cursor);
+int command_line_next(struct text *text, void *object, u64 *cursor);
+int environment_next(struct text *text, void *object, u64 *cursor);
+int auxv_show(struct text *text, void *object);
+int exe_target(char *buffer, size_t size, void *object);
+int exe_follow(struct path *path, void *object);
+
+/* descriptors.c */
+int cwd_target(char *buffer, size_t size, void *object);
+int cwd_follow(struct path *path, void *object);
+int root_target(char *buffer, size_t size, void *object);
+int root_follow(struct path *path, void *object);
+/* Prints a path as the target of a link. */
+int path_target(const struct path *path, char *buffer, size_t size);
+
+/* system.c */
+int stat_show(struct text *text, void *unused);
+int meminfo_show(struct text *text, void *unused);
+int cpuinfo_next(struct text *text, void *unused, u64 *cursor);
+int uptime_show(struct text *text, void *unused);
+int loadavg_show(struct text *text, void *unused);
+int version_show(struct text *text, void *unused);
+int cmdline_show(struct text *text, void *unused);
+int interrupts_next(struct text *text, void *unused, u64 *cursor);
+int filesystems_show(struct text *text, void *unused);
+int swaps_show(struct text *text, void *unused);
+
+#endif

@@ -1,0 +1,626 @@
+/* /proc/PID and /proc/PID/task/TID: what is known of a process and of a thread. */
+#include <kumo/slab.h>
+#include <kumo/string.h>
+#include <kumo/time.h>
+#include <kumo/tty.h>
+#include <kumo/vm.h>
+#include <linux/capability.h>
+#include <linux/fs.h>
+
+#include "../../kernel/process.h"
+#include "internal.h"
+
+#define TICK_NS (NSEC_PER_SEC / 100) /* of USER_HZ */
+#define KIB_PER_PAGE (PAGE_SIZE / 1024)
+
+/* ---- Permission ---- */
+
+int process_inspect_permission(struct process *process, const struct cred *cred)
+{
+	const struct cred *its;
+	bool same;
+
+	if (current->process == process && current->cred == cred)
+		return 0;
+	its = process_cred_get(process);
+	same = cred->fsuid == its->uid && cred->fsuid == its->euid && cred->fsuid == its->suid &&
+	       cred->fsgid == its->gid && cred->fsgid == its->egid && cred->fsgid == its->sgid && process->dumpable;
+	cred_put(its);
+	return same || cred_capable(cred, CAP_SYS_PTRACE) ? 0 : -EACCES;
+}
+
+int may_inspect(void *object, const struct cred *cred)
+{
+	return process_inspect_permission(((struct thread *)object)->process, cred);
+}
+
+/* ---- What several files show ---- */
+
+struct relations {
+	int parent, group, session, foreground;
+	u64 terminal;
+};
+
+static void relations_get(struct process *process, struct relations *relations)
+{
+	unsigned long flags = spin_lock_irqsave(&process_tree_lock);
+	struct process_group *group = process->group;
+
+	*relations = (struct relations){ .foreground = -1 };
+	if (process->parent)
+		relations->parent = process->parent->pid;
+	if (group && !process->reaped) {
+		relations->group = group->id;
+		relations->session = group->session->id;
+		if (group->session->tty) {
+			relations->terminal = tty_number(group->session->tty);
+			relations->foreground = tty_foreground_group(group->session->tty);
+		}
+	}
+	spin_unlock_irqrestore(&process_tree_lock, flags);
+}
+
+struct signal_sets {
+	signal_mask pending, shared, blocked, ignored, caught;
+	unsigned int queued;
+};
+
+static void signal_sets_get(struct thread *thread, struct signal_sets *sets)
+{
+	struct process *process = thread->process;
+	struct sighand *sighand;
+	unsigned long flags;
+
+	*sets = (struct signal_sets){};
+	sighand = sighand_lock(process, &flags);
+	sets->pending = thread->pending.mask;
+	sets->shared = process->pending.mask;
+	sets->blocked = thread->blocked;
+	for (int i = 0; i < SIGNAL_COUNT; i++) {
+		if (sighand->actions[i].sa_handler == SIG_IGN)
+			sets->ignored |= 1ULL << i;
+		else if (sighand->actions[i].sa_handler != SIG_DFL)
+			sets->caught |= 1ULL << i;
+	}
+	sighand_unlock(sighand, flags);
+}
+
+static char state_letter(struct thread *thread)
+{
+	struct process *process = thread->process;
+
+	if (READ_ONCE(process->zombie) && thread == READ_ONCE(process->leader))
+		return 'Z';
+	switch (READ_ONCE(thread->state)) {
+	case THREAD_RUNNING:
+		return 'R';
+	case THREAD_INTERRUPTIBLE:
+		return 'S';
+	case THREAD_STOPPED:
+		return 'T';
+	case THREAD_DEAD:
+		return thread == READ_ONCE(process->leader) ? 'Z' : 'X';
+	default:
+		return 'D';
+	}
+}
+
+static const char *state_name(char letter)
+{
+	switch (letter) {
+	case 'R':
+		return "running";
+	case 'S':
+		return "sleeping";
+	case 'T':
+		return "stopped";
+	case 'Z':
+		return "zombie";
+	case 'X':
+		return "dead";
+	default:
+		return "disk sleep";
+	}
+}
+
+/* ---- stat ---- */
+
+static void add_thread(struct usage_sum *sum, struct thread *thread)
+{
+	sum->user_ns += READ_ONCE(thread->user_ns);
+	sum->system_ns += READ_ONCE(thread->system_ns);
+	sum->minor_faults += READ_ONCE(thread->minor_faults);
+	sum->major_faults += READ_ONCE(thread->major_faults);
+}
+
+/* Of the thread alone, or of all the process's, those that are gone included. */
+static struct usage_sum usage_get(struct thread *thread, bool whole)
+{
+	struct process *process = thread->process;
+	struct usage_sum sum = {};
+	struct thread *each;
+	unsigned long flags;
+
+	if (!whole) {
+		add_thread(&sum, thread);
+		return sum;
+	}
+	flags = spin_lock_irqsave(&process->lock);
+	sum = process->dead;
+	list_for_each(each, &process->threads, process_link)
+		add_thread(&sum, each);
+	spin_unlock_irqrestore(&process->lock, flags);
+	return sum;
+}
+
+/* As Linux shows it: 20 is nice 0, real-time threads are below 0. */
+static int priority_shown(const struct thread *thread)
+{
+	return thread->realtime_priority ? -1 - thread->realtime_priority : 20 + thread->nice;
+}
+
+static int write_stat(struct text *text, struct thread *thread, bool whole)
+{
+	struct process *process = thread->process;
+	struct usage_sum used = usage_get(thread, whole), children = whole ? process->children_total : (struct usage_sum){};
+	bool inspected = !text->cred || !process_inspect_permission(process, text->cred);
+	struct mm *mm = thread_mm_get(thread);
+	struct relations relations;
+	struct signal_sets signals;
+
+	relations_get(process, &relations);
+	signal_sets_get(thread, &signals);
+	/* 1-9: pid (comm) state ppid pgrp session tty_nr tpgid flags */
+	text_printf(text, "%d (%s) %c %d %d %d %d %d %u", whole ? process->pid : thread->pid, thread->name,
+		    state_letter(thread), relations.parent, relations.group, relations.session, (int)relations.terminal,
+		    relations.foreground, 0x400000u | (thread->flags & THREAD_FLAG_FORKED_NOEXEC ? 0x40u : 0));
+	/* 10-13: faults; 14-17: times */
+	text_printf(text, " %llu %llu %llu %llu %llu %llu %lld %lld", (unsigned long long)used.minor_faults,
+		    (unsigned long long)children.minor_faults, (unsigned long long)used.major_faults,
+		    (unsigned long long)children.major_faults, (unsigned long long)(used.user_ns / TICK_NS),
+		    (unsigned long long)(used.system_ns / TICK_NS), (long long)(children.user_ns / TICK_NS),
+		    (long long)(children.system_ns / TICK_NS));
+	/* 18-22: priority nice threads itrealvalue starttime */
+	text_printf(text, " %d %d %u 0 %llu", priority_shown(thread), thread->nice, READ_ONCE(process->live_threads),
+		    (unsigned long long)((whole ? process->start_time_ns : thread->start_time_ns) / TICK_NS));
+	/* 23-25: vsize rss rsslim; 26-30: code, stack, esp, eip */
+	text_printf(text, " %lu %llu %llu", mm ? mm->total_pages * PAGE_SIZE : 0,
+		    (unsigned long long)(mm ? mm_resident_pages(mm) : 0),
+		    (unsigned long long)process->limits[RLIMIT_RSS].rlim_cur);
+	text_printf(text, " %lu %lu %lu 0 0", mm && inspected ? mm->code_start : 0, mm && inspected ? mm->code_end : 0,
+		    mm && inspected ? mm->stack_start : 0);
+	/* 31-34: signals, as far as 31 bits show them; 35-37: wchan nswap cnswap */
+	text_printf(text, " %llu %llu %llu %llu %d 0 0", (unsigned long long)(signals.pending & 0x7fffffff),
+		    (unsigned long long)(signals.blocked & 0x7fffffff), (unsigned long long)(signals.ignored & 0x7fffffff),
+		    (unsigned long long)(signals.caught & 0x7fffffff), READ_ONCE(thread->state) != THREAD_RUNNING);
+	/* 38-44: exit_signal processor rt_priority policy blkio guest cguest */
+	text_printf(text, " %d %u %u %u 0 0 0", thread->exit_signal, thread->cpu, thread->realtime_priority, thread->policy);
+	/* 45-52: data, brk, arguments, environment, exit code */
+	if (mm && inspected)
+		text_printf(text, " %lu %lu %lu %lu %lu %lu %lu", mm->data_start, mm->data_end, mm->brk_start,
+			    mm->arg_start, mm->arg_end, mm->env_start, mm->env_end);
+	else
+		text_puts(text, " 0 0 0 0 0 0 0");
+	text_printf(text, " %d\n", inspected && whole ? process->exit_code : 0);
+	if (mm)
+		mm_put(mm);
+	return 0;
+}
+
+int process_stat_show(struct text *text, void *object)
+{
+	return write_stat(text, object, true);
+}
+
+int thread_stat_show(struct text *text, void *object)
+{
+	return write_stat(text, object, false);
+}
+
+/* ---- statm, status ---- */
+
+struct memory_use {
+	unsigned long total, code, data, stack, libraries; /* pages */
+};
+
+static int memory_use_get(struct mm *mm, struct memory_use *use)
+{
+	*use = (struct memory_use){};
+	if (down_read_killable(&mm->map_lock))
+		return -EINTR;
+	use->total = mm->total_pages;
+	for (struct vma *vma = vma_first(mm); vma; vma = vma_find(mm, vma->end)) {
+		unsigned long pages = (vma->end - vma->start) / PAGE_SIZE;
+
+		if (vma->flags & (VM_GROWSDOWN | VM_STACK))
+			use->stack += pages;
+		else if ((vma->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE)
+			use->data += pages;
+		else if ((vma->flags & (VM_EXEC | VM_WRITE)) == VM_EXEC)
+			use->code += pages;
+	}
+	up_read(&mm->map_lock);
+	use->libraries = use->code;
+	use->code = (ALIGN_UP(mm->code_end, PAGE_SIZE) - ALIGN_DOWN(mm->code_start, PAGE_SIZE)) / PAGE_SIZE;
+	use->libraries -= min(use->libraries, use->code);
+	return 0;
+}
+
+int statm_show(struct text *text, void *object)
+{
+	struct mm *mm = thread_mm_get(object);
+	struct memory_use use;
+	int error;
+
+	if (!mm) {
+		text_puts(text, "0 0 0 0 0 0 0\n");
+		return 0;
+	}
+	error = memory_use_get(mm, &use);
+	if (!error)
+		text_printf(text, "%lu %llu %ld %lu 0 %lu 0\n", use.total, (unsigned long long)mm_resident_pages(mm),
+			    atomic64_read(&mm->resident_file), use.code, use.data + use.stack);
+	mm_put(mm);
+	return error;
+}
+
+static void kib_line(struct text *text, const char *name, u64 pages)
+{
+	text_printf(text, "%s\t%8llu kB\n", name, (unsigned long long)(pages * KIB_PER_PAGE));
+}
+
+static int status_memory(struct text *text, struct mm *mm)
+{
+	struct memory_use use;
+	int error = memory_use_get(mm, &use);
+
+	if (error)
+		return error;
+	kib_line(text, "VmPeak:", use.total);
+	kib_line(text, "VmSize:", use.total);
+	kib_line(text, "VmLck:", mm->locked_pages);
+	kib_line(text, "VmPin:", 0);
+	kib_line(text, "VmHWM:", max(mm->max_resident_pages, mm_resident_pages(mm)));
+	kib_line(text, "VmRSS:", mm_resident_pages(mm));
+	kib_line(text, "RssAnon:", (u64)atomic64_read(&mm->resident_anon));
+	kib_line(text, "RssFile:", (u64)atomic64_read(&mm->resident_file));
+	kib_line(text, "RssShmem:", 0);
+	kib_line(text, "VmData:", use.data);
+	kib_line(text, "VmStk:", use.stack);
+	kib_line(text, "VmExe:", use.code);
+	kib_line(text, "VmLib:", use.libraries);
+	kib_line(text, "VmPTE:", 0);
+	kib_line(text, "VmSwap:", 0);
+	return 0;
+}
+
+static void status_identity(struct text *text, const struct cred *cred)
+{
+	text_printf(text, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", cred->uid, cred->euid, cred->suid, cred->fsuid,
+		    cred->gid, cred->egid, cred->sgid, cred->fsgid);
+}
+
+static void status_capabilities(struct text *text, const struct cred *cred)
+{
+	text_printf(text, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\nCapAmb:\t%016llx\n",
+		    (unsigned long long)cred->cap_inheritable, (unsigned long long)cred->cap_permitted,
+		    (unsigned long long)cred->cap_effective, (unsigned long long)cred->cap_bounding,
+		    (unsigned long long)cred->cap_ambient);
+	text_printf(text, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", cred->no_new_privs);
+}
+
+static void status_cpus(struct text *text, u64 affinity)
+{
+	unsigned int count = num_online_cpus();
+	u64 all = count < 64 ? (1ULL << count) - 1 : ~0ULL;
+	const char *separator = "";
+
+	affinity &= all;
+	text_printf(text, "Cpus_allowed:\t%llx\nCpus_allowed_list:\t", (unsigned long long)affinity);
+	for (unsigned int cpu = 0; cpu < count; cpu++) {
+		unsigned int last = cpu;
+
+		if (!(affinity & 1ULL << cpu))
+			continue;
+		while (last + 1 < count && (affinity & 1ULL << (last + 1)))
+			last++;
+		text_printf(text, last == cpu ? "%s%u" : "%s%u-%u", separator, cpu, last);
+		separator = ",";
+		cpu = last;
+	}
+	text_putc(text, '\n');
+}
+
+int status_show(struct text *text, void *object)
+{
+	struct thread *thread = object;
+	struct process *process = thread->process;
+	const struct cred *cred = process_cred_get(process);
+	struct fs_context *fs = thread_fs_get(thread);
+	struct files *files = thread_files_get(thread);
+	struct mm *mm = thread_mm_get(thread);
+	char state = state_letter(thread);
+	struct relations relations;
+	struct signal_sets signals;
+	int error = 0;
+
+	relations_get(process, &relations);
+	signal_sets_get(thread, &signals);
+	text_puts(text, "Name:\t");
+	text_puts_escaped(text, thread->name, "\n\\");
+	text_putc(text, '\n');
+	if (fs)
+		text_printf(text, "Umask:\t%04o\n", fs->umask);
+	text_printf(text, "State:\t%c (%s)\n", state, state_name(state));
+	text_printf(text, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", process->pid, thread->pid,
+		    relations.parent);
+	status_identity(text, cred);
+	if (files) {
+		rcu_read_lock();
+		text_printf(text, "FDSize:\t%u\n", rcu_dereference(files->table)->size);
+		rcu_read_unlock();
+	}
+	text_puts(text, "Groups:\t");
+	for (u32 i = 0; i < cred->group_count; i++)
+		text_printf(text, "%u ", cred->groups[i]);
+	text_printf(text, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", process->pid, thread->pid,
+		    relations.group, relations.session);
+	if (mm)
+		error = status_memory(text, mm);
+	text_printf(text, "Threads:\t%u\nSigQ:\t%d/%llu\n", READ_ONCE(process->live_threads),
+		    atomic_read(&cred->user->signal_count),
+		    (unsigned long long)process->limits[RLIMIT_SIGPENDING].rlim_cur);
+	text_printf(text, "SigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\nSigIgn:\t%016llx\nSigCgt:\t%016llx\n",
+		    (unsigned long long)signals.pending, (unsigned long long)signals.shared,
+		    (unsigned long long)signals.blocked, (unsigned long long)signals.ignored,
+		    (unsigned long long)signals.caught);
+	status_capabilities(text, cred);
+	status_cpus(text, thread->affinity);
+	text_printf(text, "voluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t%llu\n",
+		    (unsigned long long)thread->voluntary_switches, (unsigned long long)thread->involuntary_switches);
+	if (mm)
+		mm_put(mm);
+	if (files)
+		files_put(files);
+	if (fs)
+		fs_context_put(fs);
+	cred_put(cred);
+	return error;
+}
+
+/* ---- Small files ---- */
+
+static int comm_show(struct text *text, void *object)
+{
+	text_printf(text, "%s\n", ((struct thread *)object)->name);
+	return 0;
+}
+
+/* A process names its own threads. */
+static int comm_store(const char *words, size_t length, void *object, const struct cred *cred)
+{
+	struct thread *thread = object;
+
+	if (!current->process || current->process != thread->process)
+		return -EINVAL;
+	strscpy(thread->name, words, sizeof(thread->name));
+	return 0;
+}
+
+static const struct {
+	const char *name, *unit;
+} limit_names[RLIM_NLIMITS] = {
+	[RLIMIT_CPU] = { "Max cpu time", "seconds" },
+	[RLIMIT_FSIZE] = { "Max file size", "bytes" },
+	[RLIMIT_DATA] = { "Max data size", "bytes" },
+	[RLIMIT_STACK] = { "Max stack size", "bytes" },
+	[RLIMIT_CORE] = { "Max core file size", "bytes" },
+	[RLIMIT_RSS] = { "Max resident set", "bytes" },
+	[RLIMIT_NPROC] = { "Max processes", "processes" },
+	[RLIMIT_NOFILE] = { "Max open files", "files" },
+	[RLIMIT_MEMLOCK] = { "Max locked memory", "bytes" },
+	[RLIMIT_AS] = { "Max address space", "bytes" },
+	[RLIMIT_LOCKS] = { "Max file locks", "locks" },
+	[RLIMIT_SIGPENDING] = { "Max pending signals", "signals" },
+	[RLIMIT_MSGQUEUE] = { "Max msgqueue size", "bytes" },
+	[RLIMIT_NICE] = { "Max nice priority", "" },
+	[RLIMIT_RTPRIO] = { "Max realtime priority", "" },
+	[RLIMIT_RTTIME] = { "Max realtime timeout", "us" },
+};
+
+static void limit_value(struct text *text, u64 value)
+{
+	if (value == RLIM_INFINITY)
+		text_printf(text, "%-20s ", "unlimited");
+	else
+		text_printf(text, "%-20llu ", (unsigned long long)value);
+}
+
+static int limits_show(struct text *text, void *object)
+{
+	struct process *process = ((struct thread *)object)->process;
+	struct rlimit limits[RLIM_NLIMITS];
+	unsigned long flags = spin_lock_irqsave(&process->lock);
+
+	memcpy(limits, process->limits, sizeof(limits));
+	spin_unlock_irqrestore(&process->lock, flags);
+	text_printf(text, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
+	for (int i = 0; i < RLIM_NLIMITS; i++) {
+		text_printf(text, "%-25s ", limit_names[i].name);
+		limit_value(text, limits[i].rlim_cur);
+		limit_value(text, limits[i].rlim_max);
+		text_printf(text, "%-10s\n", limit_names[i].unit);
+	}
+	return 0;
+}
+
+static int wchan_show(struct text *text, void *object)
+{
+	const char *channel = READ_ONCE(((struct thread *)object)->wait_channel);
+
+	text_puts(text, channel ? channel : "0");
+	return 0;
+}
+
+/* In thousandths of memory, as the out-of-memory killer weighs it. */
+static int oom_score_show(struct text *text, void *object)
+{
+	struct mm *mm = thread_mm_get(object);
+	struct memory_info info;
+	u64 score = 0;
+
+	if (mm) {
+		memory_info(&info);
+		score = mm_resident_pages(mm) * 1000 / max(info.total_pages, 1UL);
+		mm_put(mm);
+	}
+	text_printf(text, "%llu\n", (unsigned long long)score);
+	return 0;
+}
+
+static int oom_adjust_show(struct text *text, void *object)
+{
+	text_printf(text, "%d\n", READ_ONCE(((struct thread *)object)->process->oom_score_adj));
+	return 0;
+}
+
+static int oom_adjust_store(const char *words, size_t length, void *object, const struct cred *cred)
+{
+	struct process *process = ((struct thread *)object)->process;
+	s64 value;
+	int error = parse_s64(words, 0, &value);
+
+	if (error)
+		return error;
+	if (value < -1000 || value > 1000)
+		return -EINVAL;
+	if (value < process->oom_score_adj && !cred_capable(cred, CAP_SYS_RESOURCE))
+		return -EACCES;
+	WRITE_ONCE(process->oom_score_adj, (short)value);
+	return 0;
+}
+
+static int mounts_file_show(struct text *text, void *object)
+{
+	mounts_show(text, false);
+	return 0;
+}
+
+static int mountinfo_show(struct text *text, void *object)
+{
+	mounts_show(text, true);
+	return 0;
+}
+
+static int cgroup_show(struct text *text, void *object)
+{
+	text_puts(text, "0::/\n"); /* all are in the one group that there is */
+	return 0;
+}
+
+static int personality_show(struct text *text, void *object)
+{
+	text_printf(text, "%08x\n", ((struct thread *)object)->process->personality);
+	return 0;
+}
+
+/* ---- task/: the threads ---- */
+
+static const struct pseudo_file thread_directory = PSEUDO_DIRECTORY("", 0555, thread_files);
+
+static void *thread_lookup(const struct name *name, void *object, const struct pseudo_file **file)
+{
+	int number = number_of_name(name);
+	struct thread *thread = number > 0 ? thread_find(number) : NULL;
+
+	if (!thread)
+		return NULL;
+	if (thread->process != ((struct thread *)object)->process) {
+		thread_put(thread);
+		return NULL;
+	}
+	*file = &thread_directory;
+	return thread;
+}
+
+/* The lowest number of a thread of the process from `from` on; 0: none. */
+static int thread_number_from(struct process *process, int from)
+{
+	unsigned long flags = spin_lock_irqsave(&process->lock);
+	struct thread *thread;
+	int lowest = 0;
+
+	list_for_each(thread, &process->threads, process_link)
+		if (thread->pid >= from && (!lowest || thread->pid < lowest))
+			lowest = thread->pid;
+	spin_unlock_irqrestore(&process->lock, flags);
+	return lowest;
+}
+
+static int thread_list(struct dir_context *context, void *object)
+{
+	struct process *process = ((struct thread *)object)->process;
+	int number = max((int)context->offset, 1);
+
+	for (; (number = thread_number_from(process, number)); number++)
+		if (!emit_number(context, (unsigned int)number, DT_DIR))
+			break;
+	return 0;
+}
+
+static const struct pseudo_dynamic thread_names = {
+	.lookup = thread_lookup,
+	.list = thread_list,
+	.put = thread_object_put,
+	.owner = thread_object_owner,
+};
+
+/* ---- The tables ---- */
+
+#define OBJECT_LINK(name_, target_, follow_)                                                       \
+	{                                                                                          \
+		.name = (name_), .mode = S_IFLNK | 0777, .target = (target_), .follow = (follow_),  \
+		.allow = may_inspect                                                               \
+	}
+#define PRIVATE_RECORDS(name_, mode_, next_)                                                       \
+	{                                                                                          \
+		.name = (name_), .mode = S_IFREG | (mode_), .next = (next_), .allow = may_inspect  \
+	}
+#define PRIVATE_TEXT(name_, mode_, show_)                                                          \
+	{                                                                                          \
+		.name = (name_), .mode = S_IFREG | (mode_), .show = (show_), .allow = may_inspect  \
+	}
+#define PRIVATE_NAMES(name_, mode_, dynamic_)                                                      \
+	{                                                                                          \
+		.name = (name_), .mode = S_IFDIR | (mode_), .dynamic = (dynamic_), .allow = may_inspect \
+	}
+
+/* What processes and threads have alike. */
+#define COMMON_FILES                                                                               \
+	PRIVATE_TEXT("auxv", 0400, auxv_show), PSEUDO_TEXT("cgroup", 0444, cgroup_show),           \
+		PSEUDO_RECORDS("cmdline", 0444, command_line_next),                                \
+		PSEUDO_CONTROL("comm", 0644, comm_show, comm_store),                               \
+		OBJECT_LINK("cwd", cwd_target, cwd_follow),                                        \
+		PRIVATE_RECORDS("environ", 0400, environment_next),                                \
+		OBJECT_LINK("exe", exe_target, exe_follow),                                        \
+		PRIVATE_NAMES("fd", 0500, &descriptor_names),                                      \
+		PRIVATE_NAMES("fdinfo", 0555, &descriptor_info_names),                             \
+		PSEUDO_TEXT("limits", 0444, limits_show),       \
+		PRIVATE_RECORDS("maps", 0444, maps_next),                                          \
+		PSEUDO_TEXT("mountinfo", 0444, mountinfo_show),                                    \
+		PSEUDO_TEXT("mounts", 0444, mounts_file_show),                                     \
+		PSEUDO_TEXT("oom_score", 0444, oom_score_show),                                    \
+		PSEUDO_CONTROL("oom_score_adj", 0644, oom_adjust_show, oom_adjust_store),          \
+		PRIVATE_TEXT("personality", 0400, personality_show),                               \
+		OBJECT_LINK("root", root_target, root_follow),                                     \
+		PRIVATE_RECORDS("smaps", 0444, smaps_next),                                        \
+		PSEUDO_TEXT("statm", 0444, statm_show), PSEUDO_TEXT("status", 0444, status_show),  \
+		PSEUDO_TEXT("wchan", 0444, wchan_show)
+
+const struct pseudo_file process_files[] = {
+	PSEUDO_TEXT("stat", 0444, process_stat_show),
+	COMMON_FILES,
+	PSEUDO_DYNAMIC("task", 0555, &thread_names),
+	{},
+};
+const struct pseudo_file thread_files[] = { PSEUDO_TEXT("stat", 0444, thread_stat_show), COMMON_FILES, {} };

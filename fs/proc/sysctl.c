@@ -1,0 +1,232 @@
+/* /proc/sys: what can be asked and set about the system, a value a file. */
+#include <generated/version.h>
+#include <kumo/autoload.h>
+#include <kumo/page.h>
+#include <kumo/pipe.h>
+#include <kumo/printk.h>
+#include <kumo/random.h>
+#include <kumo/string.h>
+#include <kumo/uts.h>
+
+#include "../../kernel/process.h"
+#include "internal.h"
+
+/* A file that shows a constant. */
+#define CONSTANT(function, ...)                                                                    \
+	static int function(struct text *text, void *unused)                                       \
+	{                                                                                          \
+		text_printf(text, __VA_ARGS__);                                                    \
+		return 0;                                                                          \
+	}
+
+/* ---- kernel/ ---- */
+
+CONSTANT(ostype_show, "Linux\n")
+CONSTANT(osrelease_show, "%s\n", KUMO_RELEASE)
+CONSTANT(version_text_show, "%s\n", KUMO_VERSION)
+CONSTANT(pid_max_show, "%d\n", pid_max)
+CONSTANT(groups_max_show, "%d\n", GROUPS_MAX)
+CONSTANT(last_capability_show, "%d\n", CAP_LAST_CAP)
+CONSTANT(overflow_id_show, "65534\n")
+CONSTANT(core_pattern_show, "core\n")
+CONSTANT(randomize_show, "0\n")
+CONSTANT(console_levels_show, "%d\t%d\t%d\t%d\n", console_level, LOG_WARNING, LOG_EMERG + 1, LOG_DEBUG)
+
+static int names_show(struct text *text, enum uts_name which)
+{
+	char name[UTS_LENGTH + 1];
+
+	uts_get(which, name);
+	text_printf(text, "%s\n", name);
+	return 0;
+}
+
+static int host_show(struct text *text, void *unused)
+{
+	return names_show(text, UTS_HOST);
+}
+
+static int host_store(const char *words, size_t length, void *unused, const struct cred *cred)
+{
+	return uts_set(UTS_HOST, words, length);
+}
+
+static int domain_show(struct text *text, void *unused)
+{
+	return names_show(text, UTS_DOMAIN);
+}
+
+static int domain_store(const char *words, size_t length, void *unused, const struct cred *cred)
+{
+	return uts_set(UTS_DOMAIN, words, length);
+}
+
+/* A whole number between two bounds. */
+static int integer_store(const char *words, int low, int high, int *value)
+{
+	s64 wanted;
+	int error = parse_s64(words, 0, &wanted);
+
+	if (error)
+		return error;
+	if (wanted < low || wanted > high)
+		return -EINVAL;
+	WRITE_ONCE(*value, (int)wanted);
+	return 0;
+}
+
+static int pid_max_store(const char *words, size_t length, void *unused, const struct cred *cred)
+{
+	return integer_store(words, 301, PID_LIMIT, &pid_max);
+}
+
+/* Only the first of the four numbers can be set. */
+static int console_levels_store(const char *words, size_t length, void *unused, const struct cred *cred)
+{
+	if (words[0] < '1' || words[0] > '8' || (words[1] && words[1] != ' ' && words[1] != '\t'))
+		return -EINVAL;
+	WRITE_ONCE(console_level, words[0] - '0');
+	return 0;
+}
+
+static int threads_max_show(struct text *text, void *unused)
+{
+	struct memory_info info;
+
+	/* As many as would fill an eighth of memory with their stacks. */
+	memory_info(&info);
+	text_printf(text, "%llu\n", (unsigned long long)(info.total_pages / 8 / (THREAD_STACK_SIZE / PAGE_SIZE)));
+	return 0;
+}
+
+static int modprobe_show(struct text *text, void *unused)
+{
+	text_printf(text, "%s\n", modprobe_path);
+	return 0;
+}
+
+static int modprobe_store(const char *words, size_t length, void *unused, const struct cred *cred)
+{
+	return strscpy(modprobe_path, words, sizeof(modprobe_path)) < 0 ? -EINVAL : 0;
+}
+
+/* ---- kernel/random/ ---- */
+
+/* A random UUID (RFC 4122, version 4). */
+static void uuid_make(u8 uuid[16])
+{
+	random_get(uuid, 16);
+	uuid[6] = (u8)((uuid[6] & 0x0f) | 0x40);
+	uuid[8] = (u8)((uuid[8] & 0x3f) | 0x80);
+}
+
+static void uuid_print(struct text *text, const u8 uuid[16])
+{
+	for (int i = 0; i < 16; i++)
+		text_printf(text, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", uuid[i]);
+	text_putc(text, '\n');
+}
+
+static int uuid_show(struct text *text, void *unused)
+{
+	u8 uuid[16];
+
+	uuid_make(uuid);
+	uuid_print(text, uuid);
+	return 0;
+}
+
+static int boot_id_show(struct text *text, void *unused)
+{
+	static struct mutex lock = MUTEX_INIT(lock, "boot_id"); /* protects the others */
+	static bool made;
+	static u8 boot_id[16];
+
+	mutex_lock(&lock);
+	if (!made)
+		uuid_make(boot_id);
+	made = true;
+	mutex_unlock(&lock);
+	uuid_print(text, boot_id);
+	return 0;
+}
+
+CONSTANT(entropy_show, "256\n")
+
+static const struct pseudo_file random_files[] = {
+	PSEUDO_TEXT("boot_id", 0444, boot_id_show),
+	PSEUDO_TEXT("entropy_avail", 0444, entropy_show),
+	PSEUDO_TEXT("poolsize", 0444, entropy_show),
+	PSEUDO_TEXT("uuid", 0444, uuid_show),
+	{},
+};
+
+static const struct pseudo_file kernel_files[] = {
+	PSEUDO_TEXT("cap_last_cap", 0444, last_capability_show),
+	PSEUDO_TEXT("core_pattern", 0444, core_pattern_show),
+	PSEUDO_CONTROL("domainname", 0644, domain_show, domain_store),
+	PSEUDO_CONTROL("hostname", 0644, host_show, host_store),
+	PSEUDO_CONTROL("modprobe", 0644, modprobe_show, modprobe_store),
+	PSEUDO_TEXT("ngroups_max", 0444, groups_max_show),
+	PSEUDO_TEXT("osrelease", 0444, osrelease_show),
+	PSEUDO_TEXT("ostype", 0444, ostype_show),
+	PSEUDO_TEXT("overflowgid", 0444, overflow_id_show),
+	PSEUDO_TEXT("overflowuid", 0444, overflow_id_show),
+	PSEUDO_CONTROL("pid_max", 0644, pid_max_show, pid_max_store),
+	PSEUDO_CONTROL("printk", 0644, console_levels_show, console_levels_store),
+	PSEUDO_DIRECTORY("random", 0555, random_files),
+	PSEUDO_TEXT("randomize_va_space", 0444, randomize_show),
+	PSEUDO_TEXT("threads-max", 0444, threads_max_show),
+	PSEUDO_TEXT("version", 0444, version_text_show),
+	{},
+};
+
+/* ---- vm/ ---- */
+
+CONSTANT(overcommit_show, "1\n") /* memory is promised freely */
+CONSTANT(overcommit_ratio_show, "50\n")
+CONSTANT(map_count_show, "65530\n")
+CONSTANT(mmap_min_show, "%d\n", USER_MMAP_MIN)
+CONSTANT(swappiness_show, "0\n")
+
+static const struct pseudo_file vm_files[] = {
+	PSEUDO_TEXT("max_map_count", 0444, map_count_show),
+	PSEUDO_TEXT("mmap_min_addr", 0444, mmap_min_show),
+	PSEUDO_TEXT("overcommit_memory", 0444, overcommit_show),
+	PSEUDO_TEXT("overcommit_ratio", 0444, overcommit_ratio_show),
+	PSEUDO_TEXT("swappiness", 0444, swappiness_show),
+	{},
+};
+
+/* ---- fs/ ---- */
+
+CONSTANT(file_max_show, "9223372036854775807\n")
+CONSTANT(descriptors_max_show, "1048576\n")
+CONSTANT(pipe_max_show, "%u\n", pipe_max_size)
+
+static int pipe_max_store(const char *words, size_t length, void *unused, const struct cred *cred)
+{
+	int wanted;
+	int error = integer_store(words, PAGE_SIZE, 1 << 30, &wanted);
+
+	if (!error)
+		WRITE_ONCE(pipe_max_size, (unsigned int)wanted);
+	return error;
+}
+
+static const struct pseudo_file fs_files[] = {
+	PSEUDO_TEXT("file-max", 0444, file_max_show),
+	PSEUDO_TEXT("nr_open", 0444, descriptors_max_show),
+	PSEUDO_CONTROL("pipe-max-size", 0644, pipe_max_show, pipe_max_store),
+	{},
+};
+
+static const struct pseudo_file no_files[] = { {} };
+
+const struct pseudo_file sysctl_files[] = {
+	PSEUDO_DIRECTORY("fs", 0555, fs_files),
+	PSEUDO_DIRECTORY("kernel", 0555, kernel_files),
+	PSEUDO_DIRECTORY("net", 0555, no_files),
+	PSEUDO_DIRECTORY("vm", 0555, vm_files),
+	{},
+};

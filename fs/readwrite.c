@@ -1,0 +1,336 @@
+/*
+ * Reading, writing and seeking in open files: the checks that are the same for whatever is open, Linux's in Linux's order.
+ */
+#include <kumo/export.h>
+#include <kumo/signal.h>
+#include <kumo/uaccess.h>
+#include <linux/fs.h>
+#include <linux/mount.h>
+
+#include "internal.h"
+
+/* Linux transfers at most so much in one call. */
+#define TRANSFER_MAX (0x7fffffffUL & PAGE_MASK)
+
+/* As relatime has it: only when the file was changed since it was last read, or a day has passed. */
+static void file_accessed(struct file *file)
+{
+	struct node *node = file->node;
+	const struct attr *attr = &node->attr;
+	unsigned long flags;
+	u64 now;
+
+	if ((file->flags & O_NOATIME) || !file->path.mount)
+		return;
+	flags = file->path.mount->flags;
+	if (unlikely(flags & (MS_NOATIME | MS_RDONLY)) || (node->tree->flags & TREE_READ_ONLY) ||
+	    ((flags & MS_NODIRATIME) && S_ISDIR(attr->mode)))
+		return;
+	if ((flags & MS_RELATIME) && attr->atime_ns > attr->mtime_ns && attr->atime_ns > attr->ctime_ns) {
+		now = time_realtime_ns();
+		if ((s64)now - attr->atime_ns < 24 * 3600 * (s64)NSEC_PER_SEC)
+			return;
+	}
+	node_touch(node, true, false, false);
+}
+
+static __noinline ssize_t no_read(struct file *file)
+{
+	return S_ISDIR(file->node->attr.mode) ? -EISDIR : -EINVAL;
+}
+
+ssize_t file_read(struct file *file, struct iter *to, loff_t *pos)
+{
+	bool locked = false;
+	ssize_t result;
+
+	if (unlikely(!(file->mode & FILE_READ)))
+		return -EBADF;
+	if (unlikely(!file->ops->read))
+		return no_read(file);
+	if (unlikely(to->count > TRANSFER_MAX))
+		to->count = TRANSFER_MAX;
+	if (!pos) {
+		locked = file_pos_lock(file);
+		pos = &file->pos;
+	}
+	if (unlikely(*pos < 0 || (loff_t)((u64)*pos + to->count) < 0))
+		result = -EINVAL;
+	else
+		result = file->ops->read(file, to, pos);
+	if (locked)
+		mutex_unlock(&file->pos_lock);
+	if (result > 0 && S_ISREG(file->node->attr.mode))
+		file_accessed(file);
+	return result;
+}
+
+/* Where RLIMIT_FSIZE cuts a write: how much may be written, or -EFBIG with the signal sent. */
+static ssize_t limit_file_size(loff_t pos, size_t count)
+{
+	struct process *process = current->process;
+	u64 limit = process ? READ_ONCE(process->limits[RLIMIT_FSIZE].rlim_cur) : RLIM_INFINITY;
+
+	if (likely(limit == RLIM_INFINITY))
+		return (ssize_t)count;
+	if ((u64)pos >= limit) {
+		signal_send_thread(current, SIGXFSZ, NULL);
+		return -EFBIG;
+	}
+	return (ssize_t)min((u64)count, limit - (u64)pos);
+}
+
+static ssize_t write_regular(struct file *file, struct iter *from, loff_t *pos)
+{
+	struct node *node = file->node;
+	ssize_t result = mutex_lock_killable(&node->lock);
+	size_t asked = from->count;
+
+	if (result)
+		return result;
+	if (file->flags & O_APPEND)
+		*pos = (loff_t)node_size(node);
+	result = limit_file_size(*pos, asked);
+	if (result >= 0) {
+		from->count = (size_t)result;
+		file_remove_privileges(file);
+		result = file->ops->write(file, from, pos);
+	}
+	mutex_unlock(&node->lock);
+	if (unlikely(file->flags & O_DSYNC) && result > 0) {
+		int error = file_sync(file, !(file->flags & __O_SYNC));
+
+		if (error)
+			return error;
+	}
+	return result;
+}
+
+ssize_t file_write(struct file *file, struct iter *from, loff_t *pos)
+{
+	bool locked = false;
+	ssize_t result;
+
+	if (unlikely(!(file->mode & FILE_WRITE)))
+		return -EBADF;
+	if (unlikely(!file->ops->write))
+		return -EINVAL;
+	if (unlikely(from->count > TRANSFER_MAX))
+		from->count = TRANSFER_MAX;
+	if (!pos) {
+		locked = file_pos_lock(file);
+		pos = &file->pos;
+	}
+	if (unlikely(*pos < 0 || (loff_t)((u64)*pos + from->count) < 0))
+		result = -EINVAL;
+	else if (!from->count && S_ISREG(file->node->attr.mode))
+		result = 0;
+	else if (S_ISREG(file->node->attr.mode))
+		result = write_regular(file, from, pos);
+	else
+		result = file->ops->write(file, from, pos);
+	if (locked)
+		mutex_unlock(&file->pos_lock);
+	return result;
+}
+
+ssize_t kernel_read(struct file *file, void *buffer, size_t size, loff_t *pos)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		struct iter iter;
+		ssize_t part;
+
+		iter_init_kernel(&iter, (char *)buffer + done, size - done);
+		part = file_read(file, &iter, pos);
+		if (part < 0)
+			return done ? (ssize_t)done : part;
+		if (!part)
+			break;
+		done += (size_t)part;
+	}
+	return (ssize_t)done;
+}
+
+ssize_t kernel_write(struct file *file, const void *buffer, size_t size, loff_t *pos)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		struct iter iter;
+		ssize_t part;
+
+		iter_init_kernel(&iter, (const char *)buffer + done, size - done);
+		part = file_write(file, &iter, pos);
+		if (part <= 0)
+			return done || !part ? (ssize_t)done : part;
+		done += (size_t)part;
+	}
+	return (ssize_t)done;
+}
+
+/* ---- Seeking ---- */
+
+loff_t file_seek_size(struct file *file, loff_t offset, int whence, u64 size)
+{
+	switch (whence) {
+	case SEEK_SET:
+		break;
+	case SEEK_CUR:
+		if (!offset)
+			return file->pos;
+		if (__builtin_add_overflow(file->pos, offset, &offset))
+			return -EOVERFLOW;
+		break;
+	case SEEK_END:
+		if (__builtin_add_overflow((loff_t)size, offset, &offset))
+			return -EOVERFLOW;
+		break;
+	case SEEK_DATA: /* without knowledge of holes all is data, and the end is the one hole */
+		if ((u64)offset >= size)
+			return -ENXIO;
+		break;
+	case SEEK_HOLE:
+		if ((u64)offset >= size)
+			return -ENXIO;
+		offset = (loff_t)size;
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (offset < 0)
+		return -EINVAL;
+	file->pos = offset;
+	return offset;
+}
+
+loff_t file_seek(struct file *file, loff_t offset, int whence)
+{
+	struct node *node = file->node;
+	bool locked;
+	loff_t result;
+
+	if ((unsigned int)whence > SEEK_MAX)
+		return -EINVAL;
+	if (!(file->mode & FILE_SEEK))
+		return -ESPIPE;
+	locked = file_pos_lock(file);
+	if (file->ops->seek)
+		result = file->ops->seek(file, offset, whence);
+	else
+		result = file_seek_size(file, offset, whence, S_ISREG(node->attr.mode) ? node_size(node) : 0);
+	if (locked)
+		mutex_unlock(&file->pos_lock);
+	return result;
+}
+
+/* ---- Directories ---- */
+
+bool dir_emit_dots(struct file *file, struct dir_context *context)
+{
+	struct entry *entry = file->path.entry, *parent;
+	u64 parent_id = file->node->attr.id;
+
+	if (context->offset == 0) {
+		if (!context->add(context, ".", 1, 1, file->node->attr.id, 4 /* DT_DIR */))
+			return false;
+		context->offset = 1;
+	}
+	if (context->offset == 1) {
+		if (entry) {
+			spin_lock(&names_lock); /* the parent may change otherwise */
+			parent = entry->parent;
+			parent_id = parent->node->attr.id;
+			spin_unlock(&names_lock);
+		}
+		if (!context->add(context, "..", 2, 2, parent_id, 4))
+			return false;
+		context->offset = 2;
+	}
+	return true;
+}
+
+int file_readdir(struct file *file, struct dir_context *context)
+{
+	struct node *node = file->node;
+	bool locked;
+	int error;
+
+	if (!S_ISDIR(node->attr.mode) || !file->ops->readdir)
+		return -ENOTDIR;
+	locked = file_pos_lock(file);
+	if (node->flags & NODE_DEAD) {
+		error = -ENOENT;
+	} else {
+		context->offset = file->pos;
+		error = file->ops->readdir(file, context);
+		file->pos = context->offset;
+		file_accessed(file);
+	}
+	if (locked)
+		mutex_unlock(&file->pos_lock);
+	return error;
+}
+
+/* ---- Stable storage, size ---- */
+
+int file_sync(struct file *file, bool data_only)
+{
+	if (!file->ops->fsync) {
+		u32 kind = file->node->attr.mode & S_IFMT;
+
+		/* A tree in memory is as stable as it will be; a pipe cannot be. */
+		return (kind == S_IFREG || kind == S_IFDIR) && file->path.entry ? 0 : -EINVAL;
+	}
+	return file->ops->fsync(file, data_only);
+}
+
+static int node_truncate(struct node *node, u64 size, const struct cred *cred)
+{
+	struct attr_change change = { .valid = SETATTR_SIZE, .size = size };
+	ssize_t allowed;
+
+	if (size > node_size(node)) {
+		allowed = limit_file_size((loff_t)size - 1, 1);
+		if (allowed < 0)
+			return (int)allowed;
+	}
+	return node_setattr(node, &change, cred);
+}
+
+int file_truncate(struct file *file, u64 size)
+{
+	if (!S_ISREG(file->node->attr.mode) || !(file->mode & FILE_WRITE))
+		return -EINVAL;
+	return node_truncate(file->node, size, file->cred);
+}
+
+int path_truncate(const struct path *path, u64 size, const struct cred *cred)
+{
+	struct node *node = path_node(path);
+	int error;
+
+	if (S_ISDIR(node->attr.mode))
+		return -EISDIR;
+	if (!S_ISREG(node->attr.mode))
+		return -EINVAL;
+	error = mount_want_write(path->mount);
+	if (!error)
+		error = node_permission(node, MAY_WRITE, cred);
+	if (!error)
+		error = node_write_begin(node);
+	if (error)
+		return error;
+	error = node_truncate(node, size, cred);
+	node_write_end(node);
+	return error;
+}
+EXPORT_SYMBOL(file_read);
+EXPORT_SYMBOL(file_write);
+EXPORT_SYMBOL(kernel_read);
+EXPORT_SYMBOL(kernel_write);
+EXPORT_SYMBOL(file_seek_size);
+EXPORT_SYMBOL(dir_emit_dots);
+EXPORT_SYMBOL(file_readdir);
+EXPORT_SYMBOL(file_sync);

@@ -1,0 +1,229 @@
+/*
+ * Trees and their types: what mount(2) can mount, and the life of a served tree from attach to detach. A tree is held
+ * by its mounts; when the last goes, the names cached of it are forgotten, and the instance is detached.
+ */
+#define LOG_PREFIX "tree: "
+#include <kumo/device.h>
+#include <kumo/export.h>
+#include <kumo/module.h>
+#include <kumo/rcu.h>
+#include <kumo/slab.h>
+#include <kumo/string.h>
+
+#include "internal.h"
+
+static struct mutex types_lock = MUTEX_INIT(types_lock, "tree_types"); /* the list of types and type->single */
+static struct list types = LIST_INIT(types);
+static struct mutex trees_lock = MUTEX_INIT(trees_lock, "trees"); /* the list of trees */
+static struct list trees = LIST_INIT(trees);
+static u32 next_minor = 1; /* st_dev of trees without a device: major 0; under trees_lock */
+
+static struct tree_type *type_find(const char *name)
+{
+	struct tree_type *type;
+
+	list_for_each(type, &types, link)
+		if (!strcmp(type->name, name))
+			return type;
+	return NULL;
+}
+
+int tree_type_register(struct tree_type *type)
+{
+	int error = 0;
+
+	mutex_lock(&types_lock);
+	if (type_find(type->name)) {
+		error = -EEXIST;
+	} else {
+		type->single = NULL;
+		list_add_tail(&types, &type->link);
+	}
+	mutex_unlock(&types_lock);
+	return error;
+}
+
+void tree_type_unregister(struct tree_type *type)
+{
+	mutex_lock(&types_lock);
+	list_del(&type->link);
+	mutex_unlock(&types_lock);
+}
+
+static struct tree_type *type_find_get(const char *name)
+{
+	struct tree_type *type;
+
+	mutex_lock(&types_lock);
+	type = type_find(name);
+	if (type && !try_module_get(type->owner))
+		type = NULL;
+	mutex_unlock(&types_lock);
+	return type;
+}
+
+struct tree_type *tree_type_get(const char *name)
+{
+	struct tree_type *type = type_find_get(name);
+
+	if (type)
+		return type;
+	if (request_module("fs-%s", name) == 0)
+		type = type_find_get(name);
+	return type ? type : ERR_PTR(-ENODEV);
+}
+
+void tree_type_put(struct tree_type *type)
+{
+	module_put(type->owner);
+}
+
+void tree_types_each(bool (*each)(const struct tree_type *type, void *context), void *context)
+{
+	struct tree_type *type;
+
+	mutex_lock(&types_lock);
+	list_for_each(type, &types, link)
+		if (!each(type, context))
+			break;
+	mutex_unlock(&types_lock);
+}
+
+static void tree_free_rcu(struct rcu_head *head)
+{
+	struct tree *tree = container_of(head, struct tree, rcu);
+
+	module_put(tree->type->owner); /* here, not before: walkers without references may have looked at its tables */
+	kfree(tree->source);
+	kfree(tree->options);
+	kfree(tree);
+}
+
+/* The one tree of a type of which there is one; types_lock held. */
+static struct tree *tree_single(struct tree_type *type)
+{
+	if (type->single && refcount_inc_not_zero(&type->single->refs))
+		return type->single;
+	return NULL;
+}
+
+static struct tree *tree_make(struct tree_type *type, const char *source, const char *options, const struct cred *cred)
+{
+	struct tree *tree = kzalloc(sizeof(*tree), GFP_KERNEL);
+	int error = -ENOMEM;
+
+	if (!tree)
+		return ERR_PTR(-ENOMEM);
+	__module_get(type->owner); /* stays until the tree is gone; the caller's reference is its own */
+	tree->type = type;
+	tree->ops = type->ops;
+	refcount_set(&tree->refs, 1);
+	mutex_init(&tree->rename_lock, "tree_rename");
+	tree->source = kstrdup(source, GFP_KERNEL);
+	if (options)
+		tree->options = kstrdup(options, GFP_KERNEL);
+	if (!tree->source || (options && !tree->options))
+		goto fail;
+	mutex_lock(&trees_lock);
+	tree->device = device_make(0, next_minor++);
+	mutex_unlock(&trees_lock);
+
+	error = tree->ops->attach ? tree->ops->attach(tree, cred) : -ENODEV;
+	if (error)
+		goto fail;
+	tree->root_entry = entry_make_root(tree);
+	if (!tree->root_entry) {
+		error = -ENOMEM;
+		goto fail_attached;
+	}
+	mutex_lock(&trees_lock);
+	list_add_tail(&trees, &tree->all_link);
+	mutex_unlock(&trees_lock);
+	return tree;
+
+fail_attached:
+	node_put(tree->root);
+	if (tree->ops->detach)
+		tree->ops->detach(tree);
+fail:
+	call_rcu(&tree->rcu, tree_free_rcu); /* attach may have shown it to others */
+	return ERR_PTR(error);
+}
+
+struct tree *tree_attach(struct tree_type *type, const char *source, const char *options, const struct cred *cred)
+{
+	struct tree *tree;
+
+	if (!(type->flags & TREE_TYPE_SINGLE))
+		return tree_make(type, source, options, cred);
+	mutex_lock(&types_lock);
+	tree = tree_single(type);
+	if (!tree) {
+		tree = tree_make(type, source, options, cred);
+		if (!IS_ERR(tree))
+			type->single = tree;
+	}
+	mutex_unlock(&types_lock);
+	return tree;
+}
+
+void tree_put(struct tree *tree)
+{
+	struct tree_type *type = (struct tree_type *)tree->type;
+
+	if (!refcount_dec_and_test(&tree->refs))
+		return;
+	mutex_lock(&types_lock);
+	if (type->single == tree)
+		type->single = NULL;
+	mutex_unlock(&types_lock);
+	mutex_lock(&trees_lock);
+	list_del(&tree->all_link);
+	mutex_unlock(&trees_lock);
+	if (!entries_release(tree)) {
+		pr_err("a name of '%s' is still held: the tree stays in memory\n", tree->source);
+		return;
+	}
+	if (tree->ops->unmounted)
+		tree->ops->unmounted(tree);
+	node_put(tree->root);
+	if (tree->ops->detach)
+		tree->ops->detach(tree);
+	call_rcu(&tree->rcu, tree_free_rcu);
+}
+
+/* The tree after `previous` in the list, referenced; drops the reference of `previous`. */
+static struct tree *tree_next(struct tree *previous)
+{
+	struct list *at;
+	struct tree *next = NULL;
+
+	mutex_lock(&trees_lock);
+	for (at = previous ? previous->all_link.next : trees.next; at != &trees; at = at->next) {
+		next = container_of(at, struct tree, all_link);
+		if (refcount_inc_not_zero(&next->refs))
+			break;
+		next = NULL;
+	}
+	mutex_unlock(&trees_lock);
+	if (previous)
+		tree_put(previous);
+	return next;
+}
+
+int trees_sync(void)
+{
+	struct tree *tree = NULL;
+	int error = 0;
+
+	while ((tree = tree_next(tree)))
+		if (tree->ops->sync && !error)
+			error = tree->ops->sync(tree);
+	return error;
+}
+EXPORT_SYMBOL(tree_type_register);
+EXPORT_SYMBOL(tree_type_unregister);
+EXPORT_SYMBOL(tree_type_get);
+EXPORT_SYMBOL(tree_type_put);
+EXPORT_SYMBOL(tree_attach);
+EXPORT_SYMBOL(tree_put);

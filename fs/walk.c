@@ -1,0 +1,772 @@
+/*
+ * The walk: from the text of a name to a path.
+ *
+ * A walk is tried first without taking references or locks (walk_peek): entries come from the name cache under
+ * rcu_read_lock(), and at the end names_sequence must not have moved; then a reference of the result alone is taken, or, for
+ * stat(2), not even that. What cannot be answered so (a name that is not cached or may not be believed, a link whose
+ * text must be asked for, a tree with access rules of its own, any kind of error) is walked again with references
+ * (struct walk), element by element, asking trees where the cache does not know.
+ *
+ * A tree is asked with its directory's node->lock held, so that answers and changes of the same directory do not cross.
+ * A tree whose walks cost a round trip (TREE_WALK_MANY) is asked for all elements that follow at once; those beyond the
+ * first are not protected by a lock, and are cached only if no name of the tree changed meanwhile.
+ *
+ * Where a walk ends: the last element is not looked up by walk_to_parent(), but left to its caller, who may want to
+ * create, remove or open it, under the directory's lock.
+ */
+#include <kumo/export.h>
+#include <kumo/rcu.h>
+#include <kumo/slab.h>
+#include <kumo/string.h>
+#include <kumo/time.h>
+#include <linux/mount.h>
+
+#include "internal.h"
+
+#define WALK_AT_ONCE 16 /* elements asked for in one call */
+
+static inline const char *skip_slashes(const char *text)
+{
+	while (*text == '/')
+		text++;
+	return text;
+}
+
+/* Cuts the element at `text`; returns where it ends. */
+static inline const char *element_end(const char *text)
+{
+	while (*text && *text != '/')
+		text++;
+	return text;
+}
+
+enum name_kind name_kind(const struct name *name)
+{
+	if (!name->length)
+		return NAME_ROOT;
+	if (name->text[0] != '.' || name->length > 2)
+		return NAME_NORMAL;
+	if (name->length == 1)
+		return NAME_DOT;
+	return name->text[1] == '.' ? NAME_DOT_DOT : NAME_NORMAL;
+}
+
+static inline bool name_is_dots(const char *text, u32 length)
+{
+	return text[0] == '.' && (length == 1 || (length == 2 && text[1] == '.'));
+}
+
+/* ---- Without references ---- */
+
+/* The context's root or working directory, both words of one moment. */
+static inline struct path fs_peek(struct fs_context *fs, const struct path *which)
+{
+	struct path path;
+	u32 sequence;
+
+	do {
+		sequence = smp_load_acquire(&fs->sequence);
+		path = *(const volatile struct path *)which;
+		smp_rmb(); /* pairs with fs_replace() */
+	} while (unlikely((sequence & 1) || READ_ONCE(fs->sequence) != sequence));
+	return path;
+}
+
+static inline bool may_search_peek(const struct node *node, const struct cred *cred)
+{
+	return S_ISDIR(node->attr.mode) && !node->ops->permission && mode_permits(node, MAY_EXEC, cred);
+}
+
+/* What stands on (mount, entry), to the top. */
+static inline void peek_cross_mounts(struct path *at)
+{
+	while (unlikely(READ_ONCE(at->entry->flags) & ENTRY_MOUNTED)) {
+		struct mount *mount = mount_find_rcu(at->mount, at->entry);
+
+		if (!mount)
+			return;
+		at->mount = mount;
+		at->entry = mount->root;
+	}
+}
+
+/* "..": stays at the root; from the root of a mount to the parent of what it covers. */
+static void peek_parent(struct path *at, const struct path *root)
+{
+	while (!path_equal(at, root)) {
+		if (at->entry != at->mount->root) {
+			at->entry = READ_ONCE(at->entry->parent);
+			peek_cross_mounts(at);
+			return;
+		}
+		if (!at->mount->over.mount)
+			return;
+		*at = at->mount->over;
+	}
+	peek_cross_mounts(at);
+}
+
+int walk_peek(const struct path *start, const char *name, unsigned int flags, const struct cred *cred, struct walk_peek *peek)
+{
+	struct fs_context *fs = fs_current();
+	const char *stack[SYMLINKS_MAX], *text = name, *end;
+	unsigned int depth = 0, links = 0;
+	bool must_be_directory = flags & WALK_DIRECTORY;
+	struct path at, root;
+	struct node *node;
+
+	if (unlikely(flags & (WALK_NO_SYMLINKS | WALK_BENEATH | WALK_IN_ROOT | WALK_NO_XDEV)))
+		return -ECHILD;
+	peek->sequence = names_sequence_read();
+	if (unlikely(peek->sequence & 1))
+		return -ECHILD;
+	root = fs_peek(fs, &fs->root);
+	if (*text == '/') {
+		at = root;
+		text = skip_slashes(text);
+	} else if (!*text) {
+		return -ECHILD;
+	} else {
+		at = start ? *start : fs_peek(fs, &fs->working);
+	}
+	node = at.entry->node;
+	if (unlikely(!node))
+		return -ECHILD;
+
+	for (;;) {
+		struct entry *next;
+		struct node *next_node;
+		struct name element;
+		bool last;
+
+		if (!*text) {
+			if (!depth)
+				break;
+			text = skip_slashes(stack[--depth]);
+			continue;
+		}
+		if (unlikely(!may_search_peek(node, cred)))
+			return -ECHILD;
+		end = element_end(text);
+		element.text = text;
+		element.length = end - text;
+		text = end;
+		if (*text == '/') {
+			text = skip_slashes(text);
+			if (!*text) /* a slash at the end asks for a directory, in a link's text as in the name's */
+				must_be_directory = true;
+		}
+		if (unlikely(name_is_dots(element.text, element.length))) {
+			if (element.length == 2)
+				peek_parent(&at, &root);
+			node = READ_ONCE(at.entry->node);
+			if (unlikely(!node))
+				return -ECHILD;
+			if (!*text)
+				must_be_directory = true;
+			continue;
+		}
+		if (unlikely(element.length > NAME_MAX_LENGTH))
+			return -ECHILD;
+		element.hash = name_hash(element.text, element.length);
+
+		next = entry_find_rcu(at.entry, &element);
+		if (unlikely(!next || next->believe_until_ns != BELIEVE_FOREVER))
+			return -ECHILD;
+		last = !*text && !depth;
+		next_node = smp_load_acquire(&next->node); /* pairs with entry_add() */
+		if (!next_node) /* known to be absent, if nothing has moved */
+			return names_sequence_changed(peek->sequence) ? -ECHILD : -ENOENT;
+		if (unlikely(READ_ONCE(next->flags) & ENTRY_MOUNTED)) {
+			at.entry = next;
+			peek_cross_mounts(&at);
+			next = at.entry;
+			next_node = READ_ONCE(next->node);
+			if (unlikely(!next_node))
+				return -ECHILD;
+		}
+		if (S_ISLNK(next_node->attr.mode) && (!last || (flags & WALK_FOLLOW) || must_be_directory)) {
+			const char *target = next_node->link_text;
+
+			if (!target || links++ >= SYMLINKS_MAX || (at.mount->flags & MS_NOSYMFOLLOW))
+				return -ECHILD;
+			stack[depth++] = text;
+			text = target;
+			if (*text == '/') {
+				at = root;
+				node = at.entry->node;
+				if (unlikely(!node))
+					return -ECHILD;
+				text = skip_slashes(text);
+			} else if (!*text) {
+				return -ECHILD;
+			}
+			continue;
+		}
+		at.entry = next;
+		node = next_node;
+	}
+	if (must_be_directory && !S_ISDIR(node->attr.mode))
+		return -ECHILD;
+	peek->path = at;
+	peek->node = node;
+	return 0;
+}
+
+bool walk_peek_keep(struct walk_peek *peek)
+{
+	struct mount *mount = peek->path.mount;
+
+	/* The mount first: taking the entry is a full barrier, and orders both before the check. */
+	mount_get(mount);
+	if (unlikely(!entry_get_live(peek->path.entry))) {
+		mount_put(mount);
+		return false;
+	}
+	if (likely(READ_ONCE(peek->path.entry->node) == peek->node && !names_sequence_changed(peek->sequence)))
+		return true;
+	path_put(&peek->path);
+	return false;
+}
+
+/* ---- Asking trees ---- */
+
+/* The element after `text`'s, if it is a plain name that the tree could be asked for, too. */
+static bool next_element(const char **text, struct name *name)
+{
+	const char *start = skip_slashes(*text), *end = element_end(start);
+
+	if (end == start || end - start > NAME_MAX_LENGTH || name_is_dots(start, end - start))
+		return false;
+	*name = name_make(start, end - start);
+	*text = end;
+	return true;
+}
+
+/* The tree says what `name` names: brings the cache up to date. dir->node->lock held; takes the node over. */
+static struct entry *entry_learn(struct entry *dir, const struct name *name, struct node *node)
+{
+	struct entry *entry = entry_find(dir, name);
+
+	if (entry && (entry->flags & ENTRY_MOUNTED)) {
+		node_put(node);
+		return entry;
+	}
+	if (entry && entry->node &&
+	    (entry->node == node || (entry->node->attr.id == node->attr.id &&
+				     entry->node->attr.generation == node->attr.generation))) {
+		/* The same file: keep what we have, with its page cache, and believe it for longer. */
+		if (entry->node != node)
+			entry->node->attr = node->attr;
+		entry->believe_until_ns =
+			dir->tree->flags & TREE_NO_CACHE_NAMES ? 0 : node->attr.believe_until_ns;
+		node_put(node);
+		return entry;
+	}
+	if (entry)
+		entry_put(entry);
+	return entry_add(dir, name, node, node->attr.believe_until_ns);
+}
+
+/* dir->node->lock held. `rest` (may be NULL) is what follows `name`, for trees that answer many elements at once. */
+static struct entry *lookup_ask(struct entry *dir, const struct name *name, const char *rest, const struct cred *cred)
+{
+	struct name names[WALK_AT_ONCE];
+	struct node *nodes[WALK_AT_ONCE];
+	struct tree *tree = dir->tree;
+	unsigned int count = 1;
+	struct entry *entry, *at, *stale;
+	u64 negative_until_ns = 0;
+	long begun = 0;
+	int reached;
+
+	if (!dir->node->ops->walk)
+		return ERR_PTR(-ENOTDIR);
+	if (dir->node->flags & NODE_DEAD)
+		return ERR_PTR(-ENOENT);
+	names[0] = *name;
+	if (rest && (tree->flags & TREE_WALK_MANY)) {
+		begun = atomic64_read(&tree->changes_begun);
+		smp_rmb();
+		if (begun != atomic64_read(&tree->changes_done))
+			rest = NULL;
+		while (rest && count < WALK_AT_ONCE && next_element(&rest, &names[count]))
+			count++;
+	}
+	reached = dir->node->ops->walk(dir->node, names, count, nodes, &negative_until_ns, cred);
+	if (reached == -ENOENT) {
+		stale = entry_find(dir, name);
+		if (stale && stale->node) {
+			entry_drop(stale);
+			entry_put(stale);
+			stale = NULL;
+		}
+		if (stale)
+			entry_put(stale);
+		if (tree->flags & TREE_NEGATIVE_FOREVER)
+			negative_until_ns = BELIEVE_FOREVER;
+		if (negative_until_ns && !(tree->flags & TREE_NO_CACHE_NAMES)) {
+			entry = entry_add(dir, name, NULL, negative_until_ns);
+			if (!IS_ERR(entry))
+				entry_put(entry);
+		}
+	}
+	if (reached <= 0)
+		return ERR_PTR(reached ? reached : -EIO);
+
+	entry = at = entry_learn(dir, name, nodes[0]);
+	for (int i = 1; i < reached; i++) {
+		struct entry *below;
+
+		/* What lies deeper was found without its directory's lock. With the lock, and no change begun since we asked,
+		 * it is true now. */
+		if (IS_ERR(at) || !S_ISDIR(at->node->attr.mode) || !mutex_trylock(&at->node->lock)) {
+			while (i < reached)
+				node_put(nodes[i++]);
+			break;
+		}
+		if (begun == atomic64_read(&tree->changes_begun)) {
+			below = entry_learn(at, &names[i], nodes[i]);
+		} else {
+			node_put(nodes[i]);
+			below = ERR_PTR(-ESTALE);
+		}
+		mutex_unlock(&at->node->lock);
+		if (at != entry)
+			entry_put(at);
+		at = below;
+	}
+	if (at != entry && !IS_ERR(at))
+		entry_put(at);
+	return entry;
+}
+
+static struct entry *lookup_locked_rest(struct entry *dir, const struct name *name, const char *rest, const struct cred *cred)
+{
+	struct entry *entry = entry_find(dir, name);
+
+	if (entry) {
+		bool absent = !entry->node;
+
+		if (entry_believed(entry)) {
+			if (!absent)
+				return entry;
+			entry_put(entry);
+			return ERR_PTR(-ENOENT);
+		}
+		/* A place where something is mounted stays, whatever its tree says. */
+		if (entry->flags & ENTRY_MOUNTED)
+			return entry;
+		entry_put(entry);
+	}
+	return lookup_ask(dir, name, rest, cred);
+}
+
+struct entry *lookup_locked(struct entry *dir, const struct name *name, const struct cred *cred)
+{
+	return lookup_locked_rest(dir, name, NULL, cred);
+}
+
+static struct entry *lookup(struct entry *dir, const struct name *name, const char *rest, const struct cred *cred)
+{
+	struct entry *entry = entry_find(dir, name);
+	int error;
+
+	if (entry) {
+		if (entry_believed(entry)) {
+			if (entry->node)
+				return entry;
+			entry_put(entry);
+			return ERR_PTR(-ENOENT);
+		}
+		entry_put(entry);
+	}
+	error = mutex_lock_killable(&dir->node->lock);
+	if (error)
+		return ERR_PTR(error);
+	entry = lookup_locked_rest(dir, name, rest, cred);
+	mutex_unlock(&dir->node->lock);
+	return entry;
+}
+
+/* ---- With references ---- */
+
+static int walk_jump_to_root(struct walk *walk)
+{
+	if (walk->flags & WALK_BENEATH)
+		return -EXDEV;
+	if ((walk->flags & WALK_NO_XDEV) && walk->path.mount != walk->root.mount)
+		return -EXDEV;
+	path_get(&walk->root);
+	path_put(&walk->path);
+	walk->path = walk->root;
+	return 0;
+}
+
+int walk_begin(struct walk *walk, const struct path *start, const char *name, unsigned int flags, const struct cred *cred)
+{
+	walk->flags = flags;
+	walk->cred = cred;
+	walk->links = walk->depth = 0;
+	walk->must_be_directory = flags & WALK_DIRECTORY;
+	walk->jumped = false;
+	if (*name != '/' && start) {
+		path_get(start);
+		walk->path = *start;
+	} else if (*name != '/') {
+		fs_working(&walk->path);
+	} else if ((flags & (WALK_IN_ROOT | WALK_BENEATH)) && start) {
+		if (flags & WALK_BENEATH)
+			return -EXDEV;
+		path_get(start);
+		walk->path = *start;
+	} else {
+		fs_root(&walk->path);
+	}
+	/* With these a walk's root is where it starts. */
+	if (flags & (WALK_IN_ROOT | WALK_BENEATH)) {
+		walk->root = walk->path;
+		path_get(&walk->root);
+	} else {
+		fs_root(&walk->root);
+	}
+	walk->rest = skip_slashes(name);
+	if (!*name && !(flags & WALK_EMPTY_PATH)) {
+		walk_end(walk);
+		return -ENOENT;
+	}
+	return 0;
+}
+
+static void walk_pop(struct walk *walk)
+{
+	struct walk_link *link = &walk->stack[--walk->depth];
+
+	kfree(link->text);
+	if (link->pinned)
+		node_put(link->pinned);
+	walk->rest = link->rest;
+}
+
+void walk_end(struct walk *walk)
+{
+	while (walk->depth)
+		walk_pop(walk);
+	path_put(&walk->path);
+	path_put(&walk->root);
+}
+
+static int may_search(struct node *node, const struct cred *cred)
+{
+	if (!S_ISDIR(node->attr.mode))
+		return -ENOTDIR;
+	if (likely(!node->ops->permission && mode_permits(node, MAY_EXEC, cred)))
+		return 0;
+	return node_permission(node, MAY_EXEC, cred);
+}
+
+/* "..". */
+static int walk_up(struct walk *walk)
+{
+	for (;;) {
+		struct entry *entry = walk->path.entry, *parent;
+
+		if (path_equal(&walk->path, &walk->root))
+			return walk->flags & WALK_BENEATH ? -EXDEV : 0;
+		if (entry != walk->path.mount->root) {
+			spin_lock(&names_lock);
+			parent = entry->parent;
+			entry_get(parent);
+			spin_unlock(&names_lock);
+			walk->path.entry = parent;
+			entry_put(entry);
+			break;
+		}
+		if (walk->flags & WALK_NO_XDEV)
+			return -EXDEV;
+		if (!path_cross_up(&walk->path))
+			return 0;
+	}
+	path_cross_mounts(&walk->path);
+	return 0;
+}
+
+ssize_t node_readlink(struct node *node, char *buffer, size_t size, const struct cred *cred)
+{
+	if (!S_ISLNK(node->attr.mode))
+		return -EINVAL;
+	if (node->link_text) {
+		size_t length = min(strlen(node->link_text), size);
+
+		memcpy(buffer, node->link_text, length);
+		return (ssize_t)length;
+	}
+	if (!node->ops->readlink)
+		return -EINVAL;
+	return node->ops->readlink(node, buffer, size, cred);
+}
+
+/* Goes on with the text of a link, or where its object is. Takes over the reference of `entry`. 1: text is to be walked. */
+static int walk_into_link(struct walk *walk, struct entry *entry)
+{
+	struct node *node = entry->node;
+	struct walk_link *link;
+	char *text = NULL;
+	ssize_t length;
+	int error;
+
+	error = -ELOOP;
+	if (walk->flags & WALK_NO_SYMLINKS || walk->links++ >= SYMLINKS_MAX || walk->depth >= SYMLINKS_MAX)
+		goto fail;
+	if (walk->path.mount->flags & MS_NOSYMFOLLOW)
+		goto fail;
+	if (node->ops->follow) {
+		struct path to;
+
+		if (walk->flags & WALK_NO_MAGIC_LINKS)
+			goto fail;
+		error = node->ops->follow(node, &to, walk->cred);
+		if (!error && (walk->flags & (WALK_BENEATH | WALK_IN_ROOT))) {
+			path_put(&to);
+			error = -EXDEV;
+			goto fail;
+		}
+		if (!error) {
+			entry_put(entry);
+			path_put(&walk->path);
+			walk->path = to;
+			walk->jumped = true;
+			return 0;
+		}
+		if (error != -EOPNOTSUPP) /* this one is text, after all */
+			goto fail;
+	}
+	if (!node->link_text) {
+		error = -ENOMEM;
+		text = kmalloc(PATH_MAX_BYTES, GFP_KERNEL);
+		if (!text)
+			goto fail;
+		length = node_readlink(node, text, PATH_MAX_BYTES - 1, walk->cred);
+		error = length < 0 ? (int)length : length == 0 ? -ENOENT : length >= PATH_MAX_BYTES - 1 ? -ENAMETOOLONG : 0;
+		if (error)
+			goto fail;
+		text[length] = 0;
+	}
+	link = &walk->stack[walk->depth++];
+	link->rest = walk->rest;
+	link->text = text;
+	link->pinned = text ? NULL : node_get(node);
+	walk->rest = text ? text : node->link_text;
+	entry_put(entry);
+	if (*walk->rest == '/') {
+		error = walk_jump_to_root(walk);
+		if (error)
+			return error;
+		walk->rest = skip_slashes(walk->rest);
+	}
+	return 1;
+fail:
+	kfree(text);
+	entry_put(entry);
+	return error;
+}
+
+int walk_step_into(struct walk *walk, struct entry *entry, bool follow)
+{
+	struct path next = { .mount = walk->path.mount, .entry = entry };
+
+	if (READ_ONCE(entry->flags) & ENTRY_MOUNTED) {
+		mount_get(next.mount);
+		path_cross_mounts(&next);
+		if (next.mount != walk->path.mount) {
+			if (walk->flags & WALK_NO_XDEV) {
+				path_put(&next);
+				return -EXDEV;
+			}
+			path_put(&walk->path);
+			walk->path = next;
+			return 0; /* the root of a tree is no link */
+		}
+		mount_put(next.mount);
+		entry = next.entry;
+	}
+	if (S_ISLNK(entry->node->attr.mode) && follow)
+		return walk_into_link(walk, entry);
+	entry_put(walk->path.entry);
+	walk->path.entry = entry;
+	return 0;
+}
+
+int walk_to_parent(struct walk *walk)
+{
+	for (;;) {
+		const char *text = walk->rest, *end;
+		struct entry *entry;
+		bool last;
+		int error;
+
+		if (!*text) {
+			if (walk->depth) {
+				/* The link's text is done, and it was not the last element: go on behind it. */
+				walk_pop(walk);
+				walk->rest = skip_slashes(walk->rest);
+				continue;
+			}
+			walk->last = (struct name){ .text = text };
+			return 0;
+		}
+		error = may_search(path_node(&walk->path), walk->cred);
+		if (error)
+			return error;
+		end = element_end(text);
+		if (end - text > NAME_MAX_LENGTH)
+			return -ENAMETOOLONG;
+		walk->last = name_make(text, end - text);
+		walk->rest = skip_slashes(end);
+		last = !*walk->rest;
+		if (last) {
+			/* Nothing may follow in the texts that led here, either. */
+			for (unsigned int i = walk->depth; i-- > 0 && last;)
+				last = !*skip_slashes(walk->stack[i].rest);
+			if (*end == '/')
+				walk->must_be_directory = true;
+		}
+		if (last)
+			return 0;
+		switch (name_kind(&walk->last)) {
+		case NAME_DOT:
+			continue;
+		case NAME_DOT_DOT:
+			error = walk_up(walk);
+			if (error)
+				return error;
+			continue;
+		default:
+			break;
+		}
+		entry = lookup(walk->path.entry, &walk->last, walk->rest, walk->cred);
+		if (IS_ERR(entry))
+			return PTR_ERR(entry);
+		error = walk_step_into(walk, entry, true);
+		if (error < 0)
+			return error;
+		if (!error && !S_ISDIR(path_node(&walk->path)->attr.mode))
+			return -ENOTDIR;
+	}
+}
+
+int walk_last(struct walk *walk, bool follow)
+{
+	struct entry *entry;
+
+	switch (name_kind(&walk->last)) {
+	case NAME_ROOT:
+	case NAME_DOT:
+		return 0;
+	case NAME_DOT_DOT:
+		return walk_up(walk);
+	default:
+		break;
+	}
+	entry = lookup(walk->path.entry, &walk->last, NULL, walk->cred);
+	if (IS_ERR(entry))
+		return PTR_ERR(entry);
+	return walk_step_into(walk, entry, follow || walk->must_be_directory);
+}
+
+/* ---- What others call ---- */
+
+static int path_walk_slow(const struct path *start, const char *name, unsigned int flags, const struct cred *cred,
+			  struct path *path)
+{
+	struct walk walk;
+	int error = walk_begin(&walk, start, name, flags, cred);
+
+	if (error)
+		return error;
+	do {
+		error = walk_to_parent(&walk);
+		if (!error)
+			error = walk_last(&walk, flags & WALK_FOLLOW);
+	} while (error == 1);
+	if (!error && walk.must_be_directory && !S_ISDIR(path_node(&walk.path)->attr.mode))
+		error = -ENOTDIR;
+	if (!error) {
+		*path = walk.path;
+		path_get(path);
+	}
+	walk_end(&walk);
+	return error;
+}
+
+int path_walk(const struct path *start, const char *name, unsigned int flags, const struct cred *cred, struct path *path)
+{
+	struct walk_peek peek;
+	int error;
+
+	rcu_read_lock();
+	error = walk_peek(start, name, flags, cred, &peek);
+	if (!error && !walk_peek_keep(&peek))
+		error = -ECHILD;
+	rcu_read_unlock();
+	if (error == -ECHILD)
+		return path_walk_slow(start, name, flags, cred, path);
+	if (!error)
+		*path = peek.path;
+	return error;
+}
+
+int path_walk_parent(const struct path *start, const char *name, unsigned int flags, const struct cred *cred,
+		     struct path *parent, struct name *last)
+{
+	struct walk walk;
+	int error = walk_begin(&walk, start, name, flags, cred);
+
+	if (error)
+		return error;
+	error = walk_to_parent(&walk);
+	if (!error) {
+		*parent = walk.path;
+		path_get(parent);
+		*last = walk.last;
+	}
+	walk_end(&walk);
+	return error;
+}
+
+int path_attributes(const struct path *start, const char *name, unsigned int flags, const struct cred *cred, struct attr *attr,
+		    u64 *device)
+{
+	struct walk_peek peek;
+	struct path path;
+	int error;
+
+	rcu_read_lock();
+	error = walk_peek(start, name, flags, cred, &peek);
+	if (!error) {
+		/* Attributes of in-kernel trees are always current; copied, and good if nothing moved until now. */
+		*attr = peek.node->attr;
+		attr->blocks = node_blocks(peek.node);
+		*device = peek.path.mount->tree->device;
+		if (attr->believe_until_ns != BELIEVE_FOREVER || READ_ONCE(peek.path.entry->node) != peek.node ||
+		    names_sequence_changed(peek.sequence))
+			error = -ECHILD;
+	}
+	rcu_read_unlock();
+	if (error != -ECHILD)
+		return error;
+
+	error = path_walk_slow(start, name, flags, cred, &path);
+	if (error)
+		return error;
+	error = node_getattr(path_node(&path), cred);
+	*attr = path_node(&path)->attr;
+	attr->blocks = node_blocks(path_node(&path));
+	*device = path.mount->tree->device;
+	path_put(&path);
+	return error;
+}
+EXPORT_SYMBOL(path_walk);
+EXPORT_SYMBOL(path_walk_parent);
+EXPORT_SYMBOL(path_attributes);
+EXPORT_SYMBOL(name_kind);

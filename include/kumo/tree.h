@@ -1,0 +1,335 @@
+/*
+ * Trees: the one interface of everything that serves files.
+ *
+ * A *tree* is a served file tree; it outlives the instance (module, process, far machine) that serves it. A *node* is
+ * the core's object for one file of a tree: its identity, its attributes as last told, its page cache. A component
+ * implements `struct tree_ops`, shaped like 9P2000.L; the core calls it directly, the 9P client implements it with
+ * messages, the 9P server calls it for others. Credentials come as an argument and are never read from the current
+ * thread. Whatever waits, waits interruptibly.
+ *
+ * Absent operations mean: names: -EOPNOTSUPP or -EPERM as Linux gives (create etc. -EPERM, rename -EXDEV...); read, write:
+ * -EINVAL; readdir: -ENOTDIR; ioctl: -ENOTTY; poll: always ready; mmap: -ENODEV; getattr: what the node holds; clunk,
+ * forget: nothing to do.
+ *
+ * Locks, outermost first: a tree's rename lock (tree->rename_lock), node->lock of directories (parent before child),
+ * node->lock of files, page locks. The core takes node->lock of a directory for create, link, unlink and rename (both
+ * parents), and of a file for write and truncation; an implementation finds them held.
+ */
+#ifndef KUMO_TREE_H
+#define KUMO_TREE_H
+
+#include <kumo/cred.h>
+#include <kumo/err.h>
+#include <kumo/iter.h>
+#include <kumo/list.h>
+#include <kumo/mutex.h>
+#include <kumo/rcu.h>
+#include <kumo/refcount.h>
+#include <linux/stat.h>
+
+struct entry;
+struct file;
+struct module;
+struct page;
+struct page_cache;
+struct path;
+struct pipe;
+struct xarray;
+struct poll_table;
+struct tree;
+struct vma;
+
+/* A name within a directory: not NUL-terminated, with its hash for the name cache. */
+struct name {
+	const char *text;
+	u32 length;
+	u32 hash;
+};
+#define NAME_MAX_LENGTH 255
+
+/* How long the core may believe what a tree told it. */
+#define BELIEVE_FOREVER (~0ULL) /* the tree tells the core of every change itself (all in-kernel trees) */
+
+#define BLOCKS_IN_CACHE (~0ULL) /* attr.blocks of a file whose bytes are the page cache's alone */
+
+/* Attributes. Times are nanoseconds since 1970. */
+struct attr {
+	u64 id;		/* identity within the tree: 9P's qid.path; st_ino */
+	u32 generation; /* tells apart files that reuse an id */
+	u32 version;	/* 9P's qid.version: a hint, never trusted alone */
+	u32 mode;	/* S_IF* and permissions */
+	u32 uid, gid;
+	u32 nlink;
+	u64 rdev;	/* makedev form of Linux's user space: (major << 8 | minor) for small ones, see dev.h */
+	u64 size;
+	u64 blocks;	/* of 512 bytes */
+	u32 block_size;
+	s64 atime_ns, mtime_ns, ctime_ns, btime_ns;
+	u64 believe_until_ns; /* monotonic; BELIEVE_FOREVER */
+};
+
+/* What setattr shall change. */
+enum {
+	SETATTR_MODE = 1,
+	SETATTR_UID = 2,
+	SETATTR_GID = 4,
+	SETATTR_SIZE = 8,
+	SETATTR_ATIME = 16,
+	SETATTR_MTIME = 32,
+	SETATTR_CTIME = 64,
+};
+struct attr_change {
+	u32 valid;
+	u32 mode, uid, gid;
+	u64 size;
+	s64 atime_ns, mtime_ns, ctime_ns;
+};
+
+/* What create shall make. mode says which kind; target: of a symbolic link. */
+struct node_new {
+	u32 mode;
+	u64 rdev;
+	const char *target;
+	u32 uid, gid; /* owner to be, as the core worked it out (set-group-id directories) */
+};
+
+/* The core's object for one file. Found by identity (tree, id, generation) or held by the name cache and open files. */
+struct node {
+	struct tree *tree;
+	refcount_t refs;
+	struct attr attr; /* size: through node_size()/node_set_size() */
+	struct mutex lock;
+	struct page_cache *cache; /* made at first use, NULL for what has no bytes */
+	void *private;		  /* the serving instance's; released by tree_ops.forget */
+	const struct tree_ops *ops; /* the tree's, or another table for this node (a device in /dev) */
+	struct hlist_node hash_link;
+	struct pipe *pipe;    /* a fifo's, while open */
+	struct list locks;    /* file locks (fs/lock.c) */
+	atomic_t writers;     /* opened for writing, or (negative) being executed: node_write_begin() and friends */
+	/* A symbolic link whose target never changes: its text, kmalloc'ed, freed with the node. The walk then follows it
+	 * without locks. NULL: ask readlink. */
+	const char *link_text;
+	struct rcu_head rcu;
+	unsigned int flags;   /* NODE_* */
+};
+enum { NODE_DEAD = 1 /* unlinked, no more names */, NODE_HASHED = 2 };
+
+/*
+ * The receiver of directory entries: add() returns false when it is full; the entry is then not consumed. "." and ".."
+ * come first, from dir_emit_dots() (file.h), at offsets 0 and 1; a tree's own entries have offsets from 2 on. readdir
+ * sets context->offset to where the next call goes on.
+ */
+struct dir_context {
+	bool (*add)(struct dir_context *context, const char *name, u32 length, u64 next_offset, u64 id, u32 type /* DT_* */);
+	loff_t offset; /* where to go on: 0 first; opaque to the core */
+};
+/* Kinds of directory entries, as getdents64(2) gives them: the S_IF bits of the mode, shifted. */
+enum { DT_UNKNOWN = 0, DT_FIFO = 1, DT_CHR = 2, DT_DIR = 4, DT_BLK = 6, DT_REG = 8, DT_LNK = 10, DT_SOCK = 12 };
+
+struct statfs_info {
+	u64 type, block_size, blocks, free_blocks, available_blocks, files, free_files, name_max, flags;
+	u64 id;
+};
+
+struct tree_ops {
+	/* Attach an instance to `tree` (tree->source, tree->options as mount(2) gave them; options NULL when none): sets
+	 * tree->root (a node from node_alloc, whose reference is the core's then) and tree->private. detach releases that
+	 * when the last mount and file are gone. */
+	int (*attach)(struct tree *tree, const struct cred *cred);
+	/* The last mount is gone: lets go of nodes that the instance itself holds. Then the core lets go of the root, and
+	 * calls detach. Absent: it holds none. */
+	void (*unmounted)(struct tree *tree);
+	void (*detach)(struct tree *tree);
+	int (*statfs)(struct tree *tree, struct statfs_info *info);
+	int (*sync)(struct tree *tree);	       /* makes everything stable: sync(2) */
+	int (*remount)(struct tree *tree, const char *options); /* takes new options */
+
+	/* Names. walk: descends from `dir` along names[0..count), as far as it can, storing a referenced node for each element
+	 * reached (attributes fresh, with believe_until_ns). Returns how many (>0), or a negative errno for the first
+	 * element (-ENOENT: no such name; the core may cache that as long as *negative_until_ns says, 0 by default).
+	 * No element is "." or "..". It stops after a symbolic link. */
+	int (*walk)(struct node *dir, const struct name *names, unsigned int count, struct node **nodes,
+		    u64 *negative_until_ns, const struct cred *cred);
+	/* Makes what->mode says; stores a referenced node. -EEXIST. */
+	int (*create)(struct node *dir, const struct name *name, const struct node_new *what, struct node **node,
+		      const struct cred *cred);
+	int (*link)(struct node *dir, const struct name *name, struct node *node, const struct cred *cred);
+	int (*unlink)(struct node *dir, const struct name *name, struct node *node, bool directory, const struct cred *cred);
+	/* flags: RENAME_NOREPLACE, RENAME_EXCHANGE; `replaced` is what stands at the new name, or NULL. */
+	int (*rename)(struct node *old_dir, const struct name *old_name, struct node *node, struct node *new_dir,
+		      const struct name *new_name, struct node *replaced, unsigned int flags, const struct cred *cred);
+	/* The target's text into buffer (not NUL-terminated): its length, or negative. */
+	ssize_t (*readlink)(struct node *node, char *buffer, size_t size, const struct cred *cred);
+	/* A link whose target is an object, not a name (/proc/PID/exe, fd/N): fills *path (referenced). Optional. */
+	int (*follow)(struct node *node, struct path *path, const struct cred *cred);
+
+	/* Attributes. getattr refreshes node->attr. setattr has been checked for permission already; updates node->attr. */
+	int (*getattr)(struct node *node, const struct cred *cred);
+	int (*setattr)(struct node *node, const struct attr_change *change, const struct cred *cred);
+	/* Access check where the tree has its own rules; absent: mode bits. mask: MAY_*. */
+	int (*permission)(struct node *node, int mask, const struct cred *cred);
+
+	/* Open files. open may put its own state in file->private, or redirect file->ops. clunk: the last reference went. */
+	int (*open)(struct file *file, const struct cred *cred);
+	void (*clunk)(struct file *file);
+	int (*flush)(struct file *file); /* each close(2) of a descriptor */
+	ssize_t (*read)(struct file *file, struct iter *to, loff_t *pos);
+	ssize_t (*write)(struct file *file, struct iter *from, loff_t *pos);
+	int (*readdir)(struct file *file, struct dir_context *context);
+	loff_t (*seek)(struct file *file, loff_t offset, int whence);
+	u32 (*poll)(struct file *file, struct poll_table *table); /* POLL* that hold now */
+	long (*ioctl)(struct file *file, unsigned int command, unsigned long argument);
+	int (*mmap)(struct file *file, struct vma *vma);
+	int (*fsync)(struct file *file, bool data_only);
+	int (*fallocate)(struct file *file, int mode, u64 offset, u64 length);
+
+	/* Page cache: fills a page from the file; absent: a page that is not there is a hole of zeros. */
+	int (*fill_page)(struct node *node, struct page *page);
+
+	/* The core lets go of a node: release node->private. Called once, may sleep. */
+	void (*forget)(struct node *node);
+};
+
+enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 };
+
+/* A served tree. */
+struct tree {
+	const struct tree_type *type;
+	const struct tree_ops *ops;
+	refcount_t refs; /* of its mounts, which paths and open files hold; nodes live no longer than the tree */
+	u64 device;	 /* st_dev */
+	char *source, *options;
+	struct node *root;
+	struct entry *root_entry; /* the name cache's, made after attach */
+	void *private;
+	struct mutex rename_lock; /* directory renames within the tree, one at a time */
+	unsigned int flags;
+	struct list all_link;
+	u32 magic; /* statfs f_type */
+	/* How many changes of names the core has begun and finished: equal and unmoved, and what a walk of many elements
+	 * found may be cached. */
+	atomic64_t changes_begun, changes_done;
+	struct rcu_head rcu;
+	struct xarray *node_index; /* reserved: by identity, for trees whose nodes come from outside */
+};
+enum {
+	TREE_NO_CACHE_NAMES = 1,    /* names may change behind the core (proc): walk each time */
+	TREE_READ_ONLY = 2,
+	TREE_NEGATIVE_FOREVER = 4, /* absence may be cached until the core itself creates the name */
+	TREE_WALK_MANY = 8,	   /* walks cost a round trip: the core asks for as many elements at once as it can */
+};
+
+/* A kind of tree that mount(2) knows by name. */
+struct tree_type {
+	const char *name;
+	const struct tree_ops *ops;
+	struct module *owner;
+	unsigned int flags; /* TREE_TYPE_* */
+	struct list link;
+	struct tree *single; /* the core's: the one tree of TREE_TYPE_SINGLE */
+};
+enum { TREE_TYPE_NEEDS_DEVICE = 1, TREE_TYPE_SINGLE = 2 /* one tree, however often it is mounted */ };
+
+int tree_type_register(struct tree_type *type) __must_check; /* -EEXIST */
+/* No new mounts when it returns; the type is pinned by its mounts, which hold its module. */
+void tree_type_unregister(struct tree_type *type);
+/* By name, loading module "fs-NAME" when it is not there; its owner is pinned until tree_type_put. -ENODEV. */
+struct tree_type *tree_type_get(const char *name);
+void tree_type_put(struct tree_type *type);
+
+/* Makes a tree of the type and attaches it; ERR_PTR. One reference. */
+struct tree *tree_attach(struct tree_type *type, const char *source, const char *options, const struct cred *cred);
+static inline void tree_get(struct tree *tree)
+{
+	refcount_inc(&tree->refs);
+}
+void tree_put(struct tree *tree);
+/* Calls each(type, context) for every registered type, until it returns false: /proc/filesystems. */
+void tree_types_each(bool (*each)(const struct tree_type *type, void *context), void *context);
+/* Writes back what trees have not made stable: sync(2). */
+int trees_sync(void);
+
+/* For implementations: a new node of a tree, one reference, attr as given (copied), ops the tree's; NULL: no memory. */
+struct node *node_alloc(struct tree *tree, const struct attr *attr, void *private) __must_check;
+static inline struct node *node_get(struct node *node)
+{
+	refcount_inc(&node->refs);
+	return node;
+}
+void node_put(struct node *node); /* may sleep */
+u64 tree_next_id(void);		  /* a fresh identity, unique in the machine's life */
+struct page_cache *node_page_cache(struct node *node) __must_check; /* made at first use; NULL: no memory */
+
+/* Sizes of 8 bytes are read whole on x86-64; writers hold node->lock. */
+static inline u64 node_size(const struct node *node)
+{
+	return READ_ONCE(node->attr.size);
+}
+static inline void node_set_size(struct node *node, u64 size)
+{
+	WRITE_ONCE(node->attr.size, size);
+}
+void node_touch(struct node *node, bool access, bool modify, bool change); /* times := now */
+int node_permission(struct node *node, int mask, const struct cred *cred);  /* 0, -EACCES */
+/* setattr on behalf of chmod, chown, truncate, utimes: checks permission, applies Linux's rules on set-id bits, calls
+ * the tree. Takes node->lock. -EPERM, -EACCES, -EROFS is the caller's business (it knows the mount). */
+int node_setattr(struct node *node, struct attr_change *change, const struct cred *cred) __must_check;
+/* Stores a change into node->attr: the whole of setattr for a tree that keeps its attributes nowhere else. */
+void node_setattr_copy(struct node *node, const struct attr_change *change);
+u64 node_blocks(const struct node *node); /* st_blocks; under rcu_read_lock() or with a reference */
+/* Asks the tree where the attributes held are no longer to be believed. */
+int node_getattr(struct node *node, const struct cred *cred) __must_check;
+/* May `cred` do what owners may (or has CAP_FOWNER)? */
+bool node_owner_or_capable(const struct node *node, const struct cred *cred);
+
+/* A file is either open for writing or being executed: -ETXTBSY from whoever comes second. */
+int node_write_begin(struct node *node) __must_check;
+void node_write_end(struct node *node);
+int node_deny_write(struct node *node) __must_check;
+void node_allow_write(struct node *node);
+
+/* Eight bytes at a time; the tail is read without passing the end. */
+static inline u64 name_word(const char *text, u32 length)
+{
+	u64 a = 0;
+	u32 low, high;
+
+	if (length >= 8) {
+		__builtin_memcpy(&a, text, 8);
+		return a;
+	}
+	if (length >= 4) {
+		__builtin_memcpy(&low, text, 4);
+		__builtin_memcpy(&high, text + length - 4, 4);
+		return (u64)high << 32 | low;
+	}
+	if (!length)
+		return 0;
+	return (u64)(u8)text[0] | (u64)(u8)text[length >> 1] << 8 | (u64)(u8)text[length - 1] << 16;
+}
+static inline u32 name_hash(const char *text, u32 length)
+{
+	u64 hash = length;
+
+	for (; length > 8; text += 8, length -= 8)
+		hash = (hash ^ name_word(text, 8)) * 0x9e3779b97f4a7c15ULL, hash ^= hash >> 29;
+	hash = (hash ^ name_word(text, length)) * 0x9e3779b97f4a7c15ULL;
+	return (u32)(hash >> 32) ^ (u32)hash;
+}
+static inline bool name_equal(const struct name *name, const char *text, u32 length)
+{
+	const char *mine = name->text;
+
+	if (name->length != length)
+		return false;
+	for (; length > 8; mine += 8, text += 8, length -= 8)
+		if (name_word(mine, 8) != name_word(text, 8))
+			return false;
+	return name_word(mine, length) == name_word(text, length);
+}
+static inline struct name name_make(const char *text, u32 length)
+{
+	return (struct name){ .text = text, .length = length, .hash = name_hash(text, length) };
+}
+
+#endif

@@ -1,0 +1,253 @@
+/* System calls on descriptors: dup, fcntl, ioctl, flock, close_range. */
+#include <asm/ioctls.h>
+#include <kumo/err.h>
+#include <kumo/file.h>
+#include <kumo/pipe.h>
+#include <kumo/syscalls.h>
+#include <kumo/thread.h>
+#include <kumo/uaccess.h>
+#include <linux/close_range.h>
+#include <linux/fcntl.h>
+
+/* What F_SETFL may change. */
+#define SETTABLE (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | FASYNC)
+
+/* ---- dup ---- */
+
+long sys_dup(unsigned int fd)
+{
+	struct fd_ref ref = fd_borrow_path(fd);
+	int result;
+
+	if (!ref.file)
+		return -EBADF;
+	result = fd_reserve(0, 0);
+	if (result >= 0)
+		fd_install(result, file_get(ref.file));
+	fd_release(ref);
+	return result;
+}
+
+long sys_dup3(unsigned int old, unsigned int new, int flags)
+{
+	struct fd_ref ref;
+	int result;
+
+	if (flags & ~O_CLOEXEC)
+		return -EINVAL;
+	if (old == new)
+		return -EINVAL;
+	ref = fd_borrow_path(old);
+	if (!ref.file)
+		return -EBADF;
+	result = fd_replace(ref.file, new, (u32)flags);
+	fd_release(ref);
+	return result;
+}
+
+long sys_dup2(unsigned int old, unsigned int new)
+{
+	struct fd_ref ref;
+
+	if (old != new)
+		return sys_dup3(old, new, 0);
+	ref = fd_borrow_path(old);
+	if (!ref.file)
+		return -EBADF;
+	fd_release(ref);
+	return (long)new;
+}
+
+/* ---- fcntl ---- */
+
+static int set_flags(struct file *file, unsigned long flags)
+{
+	/* A file that is only appended to by agreement stays so; no tree has such files. */
+	if ((flags & O_NOATIME) && !(file->flags & O_NOATIME) && !node_owner_or_capable(file->node, current->cred))
+		return -EPERM;
+	spin_lock(&file->lock);
+	WRITE_ONCE(file->flags, (file->flags & ~(u32)SETTABLE) | ((u32)flags & SETTABLE));
+	spin_unlock(&file->lock);
+	return 0;
+}
+
+static long lock_command(struct file *file, unsigned int command, struct flock __user *user)
+{
+	struct flock lock;
+	long result;
+
+	if (copy_from_user(&lock, user, sizeof(lock)))
+		return -EFAULT;
+	result = file_lock_fcntl(file, command, &lock);
+	if (!result && (command == F_GETLK || command == F_OFD_GETLK) && copy_to_user(user, &lock, sizeof(lock)))
+		return -EFAULT;
+	return result;
+}
+
+static long set_owner(struct file *file, int type, int pid)
+{
+	/* Positive: a process; negative: a group, as F_SETOWN has it. */
+	spin_lock(&file->lock);
+	file->owner_signal.pid = type == F_OWNER_PGRP ? -pid : pid;
+	spin_unlock(&file->lock);
+	return 0;
+}
+
+static long owner_command(struct file *file, unsigned int command, struct f_owner_ex __user *user)
+{
+	struct f_owner_ex owner;
+
+	if (command == F_SETOWN_EX) {
+		if (copy_from_user(&owner, user, sizeof(owner)))
+			return -EFAULT;
+		if (owner.type != F_OWNER_TID && owner.type != F_OWNER_PID && owner.type != F_OWNER_PGRP)
+			return -EINVAL;
+		return set_owner(file, owner.type, owner.pid);
+	}
+	owner.type = file->owner_signal.pid < 0 ? F_OWNER_PGRP : F_OWNER_PID;
+	owner.pid = file->owner_signal.pid < 0 ? -file->owner_signal.pid : file->owner_signal.pid;
+	return copy_to_user(user, &owner, sizeof(owner)) ? -EFAULT : 0;
+}
+
+static long control(unsigned int fd, struct file *file, unsigned int command, unsigned long argument)
+{
+	switch (command) {
+	case F_DUPFD:
+	case F_DUPFD_CLOEXEC:
+		return fd_duplicate(file, argument > ~0U ? ~0U : (unsigned int)argument,
+				    command == F_DUPFD_CLOEXEC ? O_CLOEXEC : 0);
+	case F_GETFD:
+		return fd_get_close_on_exec(fd) > 0 ? FD_CLOEXEC : 0;
+	case F_SETFD:
+		return fd_set_close_on_exec(fd, argument & FD_CLOEXEC);
+	case F_GETFL:
+		return (long)file->flags;
+	default:
+		break;
+	}
+	if (file->mode & FILE_PATH)
+		return -EBADF;
+	switch (command) {
+	case F_SETFL:
+		return set_flags(file, argument);
+	case F_GETLK:
+	case F_SETLK:
+	case F_SETLKW:
+	case F_OFD_GETLK:
+	case F_OFD_SETLK:
+	case F_OFD_SETLKW:
+		return lock_command(file, command, (struct flock __user *)argument);
+	case F_GETOWN:
+		return file->owner_signal.pid;
+	case F_SETOWN:
+		if ((int)argument == (int)0x80000000)
+			return -EINVAL;
+		return set_owner(file, F_OWNER_PID, (int)argument);
+	case F_GETOWN_EX:
+	case F_SETOWN_EX:
+		return owner_command(file, command, (struct f_owner_ex __user *)argument);
+	case F_GETSIG:
+		return file->owner_signal.signal;
+	case F_SETSIG:
+		if (argument > SIGNAL_COUNT)
+			return -EINVAL;
+		file->owner_signal.signal = (int)argument;
+		return 0;
+	case F_GETPIPE_SZ:
+		return pipe_get_size(file);
+	case F_SETPIPE_SZ:
+		return pipe_set_size(file, argument);
+	default:
+		return -EINVAL;
+	}
+}
+
+long sys_fcntl(unsigned int fd, unsigned int command, unsigned long argument)
+{
+	struct fd_ref ref = fd_borrow_path(fd);
+	long result;
+
+	if (!ref.file)
+		return -EBADF;
+	result = control(fd, ref.file, command, argument);
+	fd_release(ref);
+	return result;
+}
+
+/* ---- ioctl ---- */
+
+static long driver_ioctl(struct file *file, unsigned int command, unsigned long argument)
+{
+	long result = file->ops->ioctl ? file->ops->ioctl(file, command, argument) : -ENOTTY;
+
+	return result == -ENOIOCTLCMD ? -ENOTTY : result;
+}
+
+static long generic_ioctl(unsigned int fd, struct file *file, unsigned int command, unsigned long argument)
+{
+	int on;
+
+	switch (command) {
+	case FIOCLEX:
+	case FIONCLEX:
+		return fd_set_close_on_exec(fd, command == FIOCLEX);
+	case FIONBIO:
+		if (get_user(on, (int __user *)argument))
+			return -EFAULT;
+		spin_lock(&file->lock);
+		WRITE_ONCE(file->flags, on ? file->flags | O_NONBLOCK : file->flags & ~(u32)O_NONBLOCK);
+		spin_unlock(&file->lock);
+		return 0;
+	case FIONREAD:
+		if (S_ISREG(file->node->attr.mode)) {
+			s64 left = (s64)node_size(file->node) - file->pos;
+
+			return put_user((int)left, (int __user *)argument);
+		}
+		break;
+	default:
+		break;
+	}
+	return driver_ioctl(file, command, argument);
+}
+
+long sys_ioctl(unsigned int fd, unsigned int command, unsigned long argument)
+{
+	struct fd_ref ref = fd_borrow(fd);
+	long result;
+
+	if (!ref.file)
+		return -EBADF;
+	result = generic_ioctl(fd, ref.file, command, argument);
+	fd_release(ref);
+	return result;
+}
+
+/* ---- The rest ---- */
+
+long sys_flock(unsigned int fd, unsigned int operation)
+{
+	struct fd_ref ref = fd_borrow(fd);
+	int error;
+
+	if (!ref.file)
+		return -EBADF;
+	error = file_lock_whole(ref.file, (int)operation);
+	fd_release(ref);
+	return error;
+}
+
+long sys_close_range(unsigned int first, unsigned int last, unsigned int flags)
+{
+	if ((flags & ~(unsigned int)(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC)) || first > last)
+		return -EINVAL;
+	if ((flags & CLOSE_RANGE_UNSHARE) && refcount_read(&current->files->refs) > 1) {
+		struct files *own = files_copy(current->files, ~0U), *shared = current->files;
+
+		if (IS_ERR(own))
+			return PTR_ERR(own);
+		current->files = own;
+		files_put(shared);
+	}
+	return fd_close_range(first, last, flags & CLOSE_RANGE_CLOEXEC);
+}

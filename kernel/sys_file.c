@@ -1,0 +1,519 @@
+/* System calls that open files, read and write them, and list directories. */
+#include <kumo/err.h>
+#include <kumo/file.h>
+#include <kumo/signal.h>
+#include <kumo/slab.h>
+#include <kumo/string.h>
+#include <kumo/syscalls.h>
+#include <kumo/thread.h>
+#include <kumo/user_path.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <linux/uio.h>
+
+#define SEGMENTS_INLINE 8
+#define TRANSFER_MAX (0x7fffffffUL & PAGE_MASK)
+
+/* ---- Opening ---- */
+
+static long open_at(int fd, const char __user *name, int flags, u32 mode)
+{
+	struct open_how_kernel how = { .flags = (u32)flags | O_LARGEFILE };
+	struct user_path text;
+	struct user_start start;
+	struct file *file;
+	long result;
+
+	/* O_TMPFILE without its O_DIRECTORY is ignored, as old kernels did; a file is not created as a directory. */
+	if ((flags & __O_TMPFILE) && ((flags & O_TMPFILE) != O_TMPFILE || !(flags & (O_WRONLY | O_RDWR))))
+		return -EINVAL;
+	if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))
+		return -EINVAL;
+	if (flags & O_PATH)
+		how.flags = (u32)flags;
+	if (flags & (O_CREAT | __O_TMPFILE))
+		how.mode = mode & 07777;
+	result = user_path_get(&text, name);
+	if (unlikely(result))
+		return result;
+	result = user_start_get(&start, fd, text.text);
+	if (unlikely(result))
+		goto out_text;
+	result = fd_reserve(0, how.flags);
+	if (unlikely(result < 0))
+		goto out_start;
+	file = file_open_at(start.start, text.text, &how, current->cred);
+	if (likely(!IS_ERR(file))) {
+		fd_install((int)result, file);
+	} else {
+		fd_unreserve((int)result);
+		result = PTR_ERR(file);
+	}
+out_start:
+	user_start_put(&start);
+out_text:
+	user_path_put(&text);
+	return result;
+}
+
+long sys_openat(int fd, const char __user *name, int flags, u32 mode)
+{
+	return open_at(fd, name, flags, mode);
+}
+
+long sys_open(const char __user *name, int flags, u32 mode)
+{
+	return open_at(AT_FDCWD, name, flags, mode);
+}
+
+long sys_creat(const char __user *name, u32 mode)
+{
+	return open_at(AT_FDCWD, name, O_CREAT | O_WRONLY | O_TRUNC, mode);
+}
+
+long sys_close(unsigned int fd)
+{
+	int error = fd_close(fd);
+
+	/* The descriptor is gone whatever happened: starting again would close another. */
+	if (unlikely(error == -ERESTARTSYS || error == -ERESTARTNOINTR || error == -ERESTARTNOHAND ||
+		     error == -ERESTART_RESTARTBLOCK))
+		return -EINTR;
+	return error;
+}
+
+/* ---- Reading and writing ---- */
+
+long sys_read(unsigned int fd, char __user *buffer, size_t size)
+{
+	struct fd_ref ref = fd_borrow(fd);
+	struct iter iter;
+	ssize_t result;
+
+	if (unlikely(!ref.file))
+		return -EBADF;
+	iter_init_user(&iter, buffer, size);
+	if (likely(user_range_ok(buffer, size)))
+		result = file_read(ref.file, &iter, NULL);
+	else
+		result = ref.file->mode & FILE_READ ? -EFAULT : -EBADF;
+	fd_release(ref);
+	return result;
+}
+
+long sys_write(unsigned int fd, const char __user *buffer, size_t size)
+{
+	struct fd_ref ref = fd_borrow(fd);
+	struct iter iter;
+	ssize_t result;
+
+	if (unlikely(!ref.file))
+		return -EBADF;
+	iter_init_user(&iter, (char __user *)buffer, size);
+	if (likely(user_range_ok(buffer, size)))
+		result = file_write(ref.file, &iter, NULL);
+	else
+		result = ref.file->mode & FILE_WRITE ? -EFAULT : -EBADF;
+	fd_release(ref);
+	return result;
+}
+
+/* A position of the caller's instead of the file's. */
+static ssize_t transfer_at(unsigned int fd, struct iter *iter, loff_t pos, bool write)
+{
+	struct fd_ref ref = fd_borrow(fd);
+	ssize_t result = -ESPIPE;
+
+	if (!ref.file)
+		return -EBADF;
+	if (ref.file->mode & FILE_SEEK)
+		result = write ? file_write(ref.file, iter, &pos) : file_read(ref.file, iter, &pos);
+	fd_release(ref);
+	return result;
+}
+
+long sys_pread64(unsigned int fd, char __user *buffer, size_t size, loff_t pos)
+{
+	struct iter iter;
+
+	if (pos < 0)
+		return -EINVAL;
+	iter_init_user(&iter, buffer, size);
+	return transfer_at(fd, &iter, pos, false);
+}
+
+long sys_pwrite64(unsigned int fd, const char __user *buffer, size_t size, loff_t pos)
+{
+	struct iter iter;
+
+	if (pos < 0)
+		return -EINVAL;
+	iter_init_user(&iter, (char __user *)buffer, size);
+	return transfer_at(fd, &iter, pos, true);
+}
+
+struct segments {
+	struct iovec *list;
+	struct iovec inline_list[SEGMENTS_INLINE];
+};
+
+static int segments_get(struct segments *segments, struct iter *iter, const struct iovec __user *user, unsigned long count)
+{
+	size_t total = 0;
+
+	segments->list = segments->inline_list;
+	if (count > UIO_MAXIOV)
+		return -EINVAL;
+	if (count > SEGMENTS_INLINE) {
+		segments->list = kmalloc(count * sizeof(*user), GFP_KERNEL);
+		if (!segments->list)
+			return -ENOMEM;
+	}
+	if (copy_from_user(segments->list, user, count * sizeof(*user)))
+		goto fault;
+	for (unsigned long i = 0; i < count; i++) {
+		struct iovec *segment = &segments->list[i];
+
+		if ((ssize_t)segment->iov_len < 0) {
+			if (segments->list != segments->inline_list)
+				kfree(segments->list);
+			return -EINVAL;
+		}
+		if (!user_range_ok(segment->iov_base, segment->iov_len))
+			goto fault;
+		segment->iov_len = min(segment->iov_len, TRANSFER_MAX - total);
+		total += segment->iov_len;
+	}
+	iter_init_segments(iter, segments->list, count, total);
+	return 0;
+fault:
+	if (segments->list != segments->inline_list)
+		kfree(segments->list);
+	return -EFAULT;
+}
+
+static void segments_put(struct segments *segments)
+{
+	if (segments->list != segments->inline_list)
+		kfree(segments->list);
+}
+
+/* at NULL: the file's own position. */
+static long transfer_segments(unsigned int fd, const struct iovec __user *user, unsigned long count, const loff_t *at,
+			      bool write)
+{
+	struct segments segments;
+	struct fd_ref ref;
+	struct iter iter;
+	loff_t pos = at ? *at : 0;
+	ssize_t result;
+
+	ref = fd_borrow(fd);
+	if (!ref.file)
+		return -EBADF;
+	result = at && !(ref.file->mode & FILE_SEEK) ? -ESPIPE : segments_get(&segments, &iter, user, count);
+	if (!result) {
+		if (write)
+			result = file_write(ref.file, &iter, at ? &pos : NULL);
+		else
+			result = file_read(ref.file, &iter, at ? &pos : NULL);
+		segments_put(&segments);
+	}
+	fd_release(ref);
+	return result;
+}
+
+long sys_readv(unsigned int fd, const struct iovec __user *segments, unsigned long count)
+{
+	return transfer_segments(fd, segments, count, NULL, false);
+}
+
+long sys_writev(unsigned int fd, const struct iovec __user *segments, unsigned long count)
+{
+	return transfer_segments(fd, segments, count, NULL, true);
+}
+
+/* On a 64-bit machine the position comes in one argument; the second is left over from smaller ones. */
+long sys_preadv(unsigned int fd, const struct iovec __user *segments, unsigned long count, loff_t pos, unsigned long unused)
+{
+	return pos < 0 ? -EINVAL : transfer_segments(fd, segments, count, &pos, false);
+}
+
+long sys_pwritev(unsigned int fd, const struct iovec __user *segments, unsigned long count, loff_t pos,
+		 unsigned long unused)
+{
+	return pos < 0 ? -EINVAL : transfer_segments(fd, segments, count, &pos, true);
+}
+
+long sys_preadv2(unsigned int fd, const struct iovec __user *segments, unsigned long count, loff_t pos,
+		 unsigned long unused, int flags)
+{
+	if (flags & ~RWF_HIPRI)
+		return -EOPNOTSUPP;
+	if (pos < -1)
+		return -EINVAL;
+	return transfer_segments(fd, segments, count, pos == -1 ? NULL : &pos, false);
+}
+
+static int sync_fd(unsigned int fd, bool data_only)
+{
+	struct fd_ref ref = fd_borrow(fd);
+	int error;
+
+	if (!ref.file)
+		return -EBADF;
+	error = file_sync(ref.file, data_only);
+	fd_release(ref);
+	return error;
+}
+
+long sys_pwritev2(unsigned int fd, const struct iovec __user *segments, unsigned long count, loff_t pos,
+		  unsigned long unused, int flags)
+{
+	long result;
+	int error;
+
+	if (flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC))
+		return -EOPNOTSUPP;
+	if (pos < -1)
+		return -EINVAL;
+	result = transfer_segments(fd, segments, count, pos == -1 ? NULL : &pos, true);
+	if (result > 0 && (flags & (RWF_DSYNC | RWF_SYNC))) {
+		error = sync_fd(fd, !(flags & RWF_SYNC));
+		if (error)
+			return error;
+	}
+	return result;
+}
+
+long sys_lseek(unsigned int fd, loff_t offset, int whence)
+{
+	struct fd_ref ref = fd_borrow(fd);
+	loff_t result;
+
+	if (!ref.file)
+		return -EBADF;
+	result = file_seek(ref.file, offset, whence);
+	fd_release(ref);
+	return result;
+}
+
+/* ---- Stable storage ---- */
+
+long sys_fsync(unsigned int fd)
+{
+	return sync_fd(fd, false);
+}
+
+long sys_fdatasync(unsigned int fd)
+{
+	return sync_fd(fd, true);
+}
+
+long sys_sync(void)
+{
+	(void)trees_sync(); /* sync(2) cannot fail; fsync(2) reports */
+	return 0;
+}
+
+long sys_syncfs(unsigned int fd)
+{
+	struct fd_ref ref = fd_borrow(fd);
+	struct tree *tree;
+	int error;
+
+	if (!ref.file)
+		return -EBADF;
+	tree = ref.file->node->tree;
+	error = tree->ops->sync ? tree->ops->sync(tree) : 0;
+	fd_release(ref);
+	return error;
+}
+
+static int allocate(struct file *file, int mode, loff_t offset, loff_t length)
+{
+	struct node *node = file->node;
+	int error;
+
+	if (offset < 0 || length <= 0)
+		return -EINVAL;
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_ZERO_RANGE |
+		     FALLOC_FL_INSERT_RANGE | FALLOC_FL_UNSHARE_RANGE))
+		return -EOPNOTSUPP;
+	if ((mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+		return -EOPNOTSUPP;
+	if ((mode & FALLOC_FL_PUNCH_HOLE) && !(mode & FALLOC_FL_KEEP_SIZE))
+		return -EOPNOTSUPP;
+	if (!(file->mode & FILE_WRITE))
+		return -EBADF;
+	if ((mode & ~FALLOC_FL_KEEP_SIZE) && (file->flags & O_APPEND))
+		return -EPERM;
+	if (S_ISFIFO(node->attr.mode))
+		return -ESPIPE;
+	if (S_ISDIR(node->attr.mode))
+		return -EISDIR;
+	if (!S_ISREG(node->attr.mode) && !S_ISBLK(node->attr.mode))
+		return -ENODEV;
+	if (offset + length < 0)
+		return -EFBIG;
+	if (!file->ops->fallocate)
+		return -EOPNOTSUPP;
+	error = mutex_lock_killable(&node->lock);
+	if (error)
+		return error;
+	error = file->ops->fallocate(file, mode, (u64)offset, (u64)length);
+	mutex_unlock(&node->lock);
+	return error;
+}
+
+long sys_fallocate(unsigned int fd, int mode, loff_t offset, loff_t length)
+{
+	struct fd_ref ref = fd_borrow(fd);
+	int error;
+
+	if (!ref.file)
+		return -EBADF;
+	error = allocate(ref.file, mode, offset, length);
+	fd_release(ref);
+	return error;
+}
+
+/* ---- From file to file ---- */
+
+#define COPY_PIECE (4 * PAGE_SIZE)
+
+/* Copies up to `size` bytes; positions NULL: the files' own. What was read and could not be written is not lost: the
+ * position of the input is where the output ends. */
+static ssize_t copy_between(struct file *in, loff_t *in_pos, struct file *out, loff_t *out_pos, size_t size)
+{
+	char *buffer = kmalloc(COPY_PIECE, GFP_KERNEL);
+	ssize_t result = 0, done = 0;
+	loff_t from = in_pos ? *in_pos : in->pos;
+	bool seeks = in->mode & FILE_SEEK;
+
+	if (!buffer)
+		return -ENOMEM;
+	while (size) {
+		struct iter iter;
+		ssize_t got, put;
+
+		iter_init_kernel(&iter, buffer, min(size, COPY_PIECE));
+		got = file_read(in, &iter, seeks ? &from : NULL);
+		if (got <= 0) {
+			result = got;
+			break;
+		}
+		iter_init_kernel(&iter, buffer, (size_t)got);
+		put = file_write(out, &iter, out_pos);
+		if (put < got)
+			from -= got - max(put, 0L);
+		if (put <= 0) {
+			result = put;
+			break;
+		}
+		done += put;
+		size -= (size_t)put;
+		if (put < got)
+			break;
+		if (signal_pending()) {
+			result = -EINTR;
+			break;
+		}
+		cond_resched();
+	}
+	kfree(buffer);
+	if (seeks) {
+		if (in_pos)
+			*in_pos = from;
+		else
+			in->pos = from;
+	}
+	return done ? done : result;
+}
+
+long sys_sendfile(int out_fd, int in_fd, loff_t __user *user_offset, size_t size)
+{
+	struct fd_ref in, out;
+	loff_t offset = 0;
+	ssize_t result;
+
+	if (user_offset && copy_from_user(&offset, user_offset, sizeof(offset)))
+		return -EFAULT;
+	in = fd_borrow((unsigned int)in_fd);
+	if (!in.file)
+		return -EBADF;
+	out = fd_borrow((unsigned int)out_fd);
+	result = -EBADF;
+	if (!out.file || !(in.file->mode & FILE_READ) || !(out.file->mode & FILE_WRITE))
+		goto out;
+	result = -ESPIPE;
+	if (user_offset && !(in.file->mode & FILE_SEEK))
+		goto out;
+	result = -EINVAL;
+	if ((user_offset && offset < 0) || (out.file->flags & O_APPEND) || S_ISDIR(in.file->node->attr.mode))
+		goto out;
+	result = copy_between(in.file, user_offset ? &offset : NULL, out.file, NULL, min(size, TRANSFER_MAX));
+	if (user_offset && copy_to_user(user_offset, &offset, sizeof(offset)))
+		result = -EFAULT;
+out:
+	fd_release(out);
+	fd_release(in);
+	return result;
+}
+
+long sys_copy_file_range(int in_fd, loff_t __user *user_in, int out_fd, loff_t __user *user_out, size_t size,
+			 unsigned int flags)
+{
+	struct fd_ref in = fd_borrow((unsigned int)in_fd), out = fd_borrow((unsigned int)out_fd);
+	loff_t in_pos, out_pos;
+	ssize_t result = -EBADF;
+
+	if (!in.file || !out.file)
+		goto out;
+	in_pos = in.file->pos;
+	out_pos = out.file->pos;
+	result = -EFAULT;
+	if ((user_in && copy_from_user(&in_pos, user_in, sizeof(in_pos))) ||
+	    (user_out && copy_from_user(&out_pos, user_out, sizeof(out_pos))))
+		goto out;
+	result = -EINVAL;
+	if (flags)
+		goto out;
+	result = -EISDIR;
+	if (S_ISDIR(in.file->node->attr.mode) || S_ISDIR(out.file->node->attr.mode))
+		goto out;
+	result = -EINVAL;
+	if (!S_ISREG(in.file->node->attr.mode) || !S_ISREG(out.file->node->attr.mode))
+		goto out;
+	result = -EBADF;
+	if (!(in.file->mode & FILE_READ) || !(out.file->mode & FILE_WRITE) || (out.file->flags & O_APPEND))
+		goto out;
+	result = -EINVAL;
+	if (in_pos < 0 || out_pos < 0)
+		goto out;
+	result = -EOVERFLOW;
+	size = min(size, TRANSFER_MAX);
+	if (in_pos + (loff_t)size < 0 || out_pos + (loff_t)size < 0)
+		goto out;
+	if ((u64)in_pos >= node_size(in.file->node))
+		size = 0;
+	size = min((u64)size, node_size(in.file->node) - min((u64)in_pos, node_size(in.file->node)));
+	result = -EINVAL;
+	if (in.file->node == out.file->node && out_pos + (loff_t)size > in_pos && out_pos < in_pos + (loff_t)size)
+		goto out;
+	result = size ? copy_between(in.file, &in_pos, out.file, &out_pos, size) : 0;
+	if (result <= 0)
+		goto out;
+	if (!user_in)
+		in.file->pos = in_pos;
+	else if (copy_to_user(user_in, &in_pos, sizeof(in_pos)))
+		result = -EFAULT;
+	if (!user_out)
+		out.file->pos = out_pos;
+	else if (copy_to_user(user_out, &out_pos, sizeof(out_pos)))
+		result = -EFAULT;
+out:
+	fd_release(out);
+	fd_release(in);
+	return result;
+}

@@ -1,0 +1,180 @@
+/*
+ * The memory of threads and processes: where they come from, and how they go.
+ *
+ * References. A thread's own reference to itself lasts until the scheduler is off its stack; the process holds one to its
+ * leader until it is reaped; lookups give more. Each thread holds its process. The last reference gives back the stack at once
+ * and the rest after a grace period, since lookups (pid.c), signals and futexes look at threads under RCU.
+ */
+#include <kumo/export.h>
+#include <kumo/file.h>
+#include <kumo/kva.h>
+#include <kumo/page.h>
+#include <kumo/printk.h>
+#include <kumo/slab.h>
+#include <kumo/string.h>
+#include <kumo/vm.h>
+#include <linux/signal.h>
+
+#include "process.h"
+
+static struct slab_cache *threads, *processes;
+atomic_t thread_total;
+
+struct thread *thread_alloc(void)
+{
+	struct thread *thread = slab_alloc(threads, GFP_KERNEL | GFP_ZERO);
+
+	if (!thread)
+		return NULL;
+	thread->stack = kernel_stack_alloc();
+	if (!thread->stack) {
+		slab_free(threads, thread);
+		return NULL;
+	}
+	refcount_set(&thread->refs, 1);
+	thread->cred = cred_get(&root_cred);
+	list_init(&thread->process_link);
+	list_init(&thread->all_link);
+	sigpending_init(&thread->pending);
+	thread->signal_stack.ss_flags = SS_DISABLE;
+	thread->exit_signal = -1;
+	thread->timer_slack_ns = 50 * NSEC_PER_USEC;
+	completion_init(&thread->exited);
+	return thread;
+}
+
+static void thread_free(struct rcu_head *head)
+{
+	struct thread *thread = container_of(head, struct thread, rcu);
+
+	cred_put(thread->cred);
+	if (thread->process)
+		process_put(thread->process);
+	slab_free(threads, thread);
+}
+
+void thread_put(struct thread *thread)
+{
+	if (!refcount_dec_and_test(&thread->refs))
+		return;
+	sigpending_flush(&thread->pending);
+	arch_thread_free(thread);
+	kernel_stack_free(thread->stack);
+	call_rcu(&thread->rcu, thread_free);
+}
+EXPORT_SYMBOL(thread_put);
+
+struct process *process_alloc(void)
+{
+	struct process *process = slab_alloc(processes, GFP_KERNEL | GFP_ZERO);
+
+	if (!process)
+		return NULL;
+	refcount_set(&process->refs, 1);
+	spin_init(&process->lock, "process");
+	list_init(&process->threads);
+	list_init(&process->children);
+	list_init(&process->sibling);
+	list_init(&process->group_link);
+	sigpending_init(&process->pending);
+	wait_queue_init(&process->child_wait);
+	process->dumpable = true;
+	process->start_time_ns = time_monotonic_ns();
+	list_init(&process->posix_timers);
+	return process;
+}
+
+static void process_free(struct rcu_head *head)
+{
+	struct process *process = container_of(head, struct process, rcu);
+
+	sighand_put(process->sighand);
+	slab_free(processes, process);
+}
+
+void process_put(struct process *process)
+{
+	if (!refcount_dec_and_test(&process->refs))
+		return;
+	sigpending_flush(&process->pending);
+	call_rcu(&process->rcu, process_free);
+}
+EXPORT_SYMBOL(process_put);
+
+void process_free_unused(struct process *process)
+{
+	if (process->sighand)
+		sighand_put(process->sighand);
+	slab_free(processes, process);
+}
+
+unsigned int process_thread_count(void)
+{
+	return (unsigned int)atomic_read(&thread_total);
+}
+
+struct mm *thread_mm_get(struct thread *thread)
+{
+	struct process *process = thread->process;
+	struct mm *mm = NULL;
+	unsigned long flags;
+
+	if (!process)
+		return NULL;
+	flags = spin_lock_irqsave(&process->lock);
+	if (thread->mm && mm_get_unless_dead(thread->mm))
+		mm = thread->mm;
+	spin_unlock_irqrestore(&process->lock, flags);
+	return mm;
+}
+
+struct files *thread_files_get(struct thread *thread)
+{
+	struct process *process = thread->process;
+	struct files *files = NULL;
+	unsigned long flags;
+
+	if (!process)
+		return NULL;
+	flags = spin_lock_irqsave(&process->lock);
+	if (thread->files) {
+		files = thread->files;
+		refcount_inc(&files->refs);
+	}
+	spin_unlock_irqrestore(&process->lock, flags);
+	return files;
+}
+
+struct fs_context *thread_fs_get(struct thread *thread)
+{
+	struct process *process = thread->process;
+	struct fs_context *fs = NULL;
+	unsigned long flags;
+
+	if (!process)
+		return NULL;
+	flags = spin_lock_irqsave(&process->lock);
+	if (thread->fs) {
+		fs = thread->fs;
+		refcount_inc(&fs->refs);
+	}
+	spin_unlock_irqrestore(&process->lock, flags);
+	return fs;
+}
+
+void process_set_mm(struct mm *mm)
+{
+	struct process *process = current->process;
+	unsigned long flags = spin_lock_irqsave(&process->lock);
+
+	thread_set_mm(mm);
+	spin_unlock_irqrestore(&process->lock, flags);
+}
+
+void __init threads_init(void)
+{
+	threads = slab_cache_create("thread", sizeof(struct thread), 64, 0);
+	processes = slab_cache_create("process", sizeof(struct process), 0, 0);
+	if (!threads || !processes)
+		panic("no memory for the first threads");
+}

@@ -1,0 +1,33 @@
+/* Between time.c and the system calls on time. */
+#ifndef KUMO_KERNEL_TIME_H
+#define KUMO_KERNEL_TIME_H
+
+#include <kumo/time.h>
+#include <kumo/wait.h>
+
+u64 time_realtime_offset_ns(void);
+
+/* Counts settings of the date; sleepers until a date wait in the queue, to compute anew how long that is. */
+extern unsigned int realtime_changes;
+extern struct wait_queue realtime_changed;
+
+/* CPU time of all threads of a process, those that are gone included. */
+struct process;
+struct cpu_usage {
+	u64 user_ns, system_ns;
+};
+struct cpu_usage process_cpu_usage(struct process *process);
+struct cpu_usage process_cpu_usage_locked(struct process *process); /* process->lock is held */
+
+/* The present reading of a clock by its Linux number, dynamic CPU clocks included; -EINVAL: no such clock. */
+int clock_read(int clock, u64 *ns);
+/* Clocks that count CPU time. */
+static inline bool clock_is_cpu(int clock)
+{
+	return clock < 0 || clock == 2 /* CLOCK_PROCESS_CPUTIME_ID */ ||
+	       clock == 3 /* CLOCK_THREAD_CPUTIME_ID */;
+}
+/* For sleeping and timers: the monotonic time at which such a clock shows `ns`, as far as is known now. */
+u64 clock_to_monotonic(int clock, u64 ns);
+
+#endif

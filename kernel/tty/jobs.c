@@ -1,0 +1,265 @@
+/*
+ * Controlling terminals and job control: which session a terminal belongs to, which of its groups is in the foreground,
+ * and what the others get when they touch the terminal.
+ *
+ * session->tty holds a reference of the terminal; tty->session points back. Both, and tty->foreground, change together under
+ * process_tree_lock. Signals are sent when it is free again, since sending takes it.
+ */
+#include <asm/ioctls.h>
+#include <asm/signal.h>
+#include <kumo/cred.h>
+#include <kumo/rcu.h>
+#include <kumo/signal.h>
+#include <kumo/uaccess.h>
+#include <linux/capability.h>
+
+#include "../process.h"
+#include "internal.h"
+
+static void send_to_group(int id, unsigned long signals)
+{
+	struct process_group *group = id ? process_group_find(id) : NULL;
+
+	if (!group)
+		return;
+	for (int signal = 1; signal <= SIGNAL_COUNT; signal++)
+		if (signals & 1UL << (signal - 1))
+			signal_send_group(group, signal, NULL); /* -ESRCH: everyone has just gone */
+	process_group_put(group);
+}
+
+void tty_send_signals(struct tty *tty, unsigned long signals)
+{
+	send_to_group(tty_foreground_group(tty), signals);
+}
+
+struct tty *tty_of_current(void)
+{
+	struct process *process = current->process;
+	struct tty *tty;
+	unsigned long flags;
+
+	if (!process)
+		return NULL;
+	flags = spin_lock_irqsave(&process_tree_lock);
+	tty = process->group->session->tty;
+	if (tty)
+		tty_get(tty);
+	spin_unlock_irqrestore(&process_tree_lock, flags);
+	return tty;
+}
+
+/* The current thread would not notice the signal. */
+static bool signal_is_ignored(int signal)
+{
+	return ((signal_mask)current->blocked & signal_bit(signal)) ||
+	       READ_ONCE(current->sighand->actions[signal - 1].sa_handler) == SIG_IGN;
+}
+
+int tty_check_foreground(struct tty *tty, int signal)
+{
+	struct process *process = current->process;
+	unsigned long flags;
+	int group = 0, error = 0;
+
+	if (!process)
+		return 0;
+	flags = spin_lock_irqsave(&process_tree_lock);
+	if (process->group->session->tty == tty && tty->foreground && tty->foreground != process->group->id) {
+		if (signal_is_ignored(signal))
+			error = signal == SIGTTIN ? -EIO : 0;
+		else if (process_group_orphaned(process->group, NULL))
+			error = -EIO;
+		else
+			group = process->group->id;
+	}
+	spin_unlock_irqrestore(&process_tree_lock, flags);
+	if (!group)
+		return error;
+	send_to_group(group, 1UL << (signal - 1));
+	return -ERESTARTSYS;
+}
+
+/* ---- Becoming and ceasing to be a controlling terminal ---- */
+
+/* process_tree_lock is held; the session leader has no terminal, the terminal no session. */
+static void attach(struct tty *tty, struct process *leader)
+{
+	tty_get(tty);
+	leader->group->session->tty = tty;
+	tty->session = leader->group->session;
+	tty->foreground = leader->group->id;
+}
+
+/* process_tree_lock is held. The caller drops the session's reference of the terminal. */
+static void detach(struct tty *tty)
+{
+	tty->session->tty = NULL;
+	tty->session = NULL;
+	tty->foreground = 0;
+}
+
+void tty_open_controlling(struct tty *tty, struct file *file)
+{
+	struct process *process = current->process;
+	unsigned long flags;
+
+	if (!process || !(file->mode & FILE_READ))
+		return;
+	flags = spin_lock_irqsave(&process_tree_lock);
+	if (process->group->session->leader == process && !process->group->session->tty && !tty->session)
+		attach(tty, process);
+	spin_unlock_irqrestore(&process_tree_lock, flags);
+}
+
+void tty_detach_session(struct tty *tty, bool hang_up_leader)
+{
+	unsigned long flags = spin_lock_irqsave(&process_tree_lock);
+	struct process *leader = NULL;
+	bool attached = tty->session != NULL;
+	int foreground = tty->foreground;
+
+	if (attached) {
+		leader = hang_up_leader ? tty->session->leader : NULL;
+		if (leader)
+			process_get(leader);
+		detach(tty);
+	}
+	spin_unlock_irqrestore(&process_tree_lock, flags);
+	if (!attached)
+		return;
+	if (leader) {
+		signal_send_process(leader, SIGHUP, NULL);
+		signal_send_process(leader, SIGCONT, NULL);
+		process_put(leader);
+	}
+	send_to_group(foreground, 1UL << (SIGHUP - 1) | 1UL << (SIGCONT - 1));
+	tty_put(tty);
+}
+
+void tty_session_ended(struct tty *tty, struct session *session)
+{
+	/* Everyone in the foreground is told, and what is open on the terminal is hung up. */
+	if (READ_ONCE(tty->session) == session)
+		tty_hangup_now(tty);
+}
+
+/* ---- ioctl(2) ---- */
+
+/* TIOCSCTTY */
+static long become_controlling(struct file *file, struct tty *tty, bool steal)
+{
+	struct process *process = current->process;
+	struct session *session;
+	bool stolen = false;
+	unsigned long flags;
+	long error = -EPERM;
+
+	if (!process)
+		return -EPERM;
+	flags = spin_lock_irqsave(&process_tree_lock);
+	session = process->group->session;
+	if (session->leader == process && session->tty == tty) {
+		error = 0;
+		goto out;
+	}
+	if (session->leader != process || session->tty)
+		goto out;
+	if (!(file->mode & FILE_READ) && !capable(CAP_SYS_ADMIN))
+		goto out;
+	if (tty->session) {
+		if (!steal || !capable(CAP_SYS_ADMIN))
+			goto out;
+		detach(tty);
+		stolen = true;
+	}
+	attach(tty, process);
+	error = 0;
+out:
+	spin_unlock_irqrestore(&process_tree_lock, flags);
+	if (stolen)
+		tty_put(tty);
+	return error;
+}
+
+/* TIOCNOTTY */
+static long give_up_controlling(struct tty *tty)
+{
+	struct process *process = current->process;
+	unsigned long flags;
+	bool leader;
+
+	if (!process)
+		return -ENOTTY;
+	flags = spin_lock_irqsave(&process_tree_lock);
+	if (process->group->session->tty != tty) {
+		spin_unlock_irqrestore(&process_tree_lock, flags);
+		return -ENOTTY;
+	}
+	leader = process->group->session->leader == process;
+	spin_unlock_irqrestore(&process_tree_lock, flags);
+	/* A session has its terminal as a whole: one process alone cannot leave it. */
+	if (leader)
+		tty_detach_session(tty, false);
+	return 0;
+}
+
+/* TIOCSPGRP */
+static long set_foreground(struct tty *tty, int id)
+{
+	struct process_group *group;
+	unsigned long flags;
+	long error;
+
+	error = tty_check_foreground(tty, SIGTTOU);
+	if (error == -EIO)
+		return -ENOTTY;
+	if (error)
+		return error;
+	if (id < 0)
+		return -EINVAL;
+	group = process_group_find(id);
+	if (!group)
+		return -ESRCH;
+	flags = spin_lock_irqsave(&process_tree_lock);
+	if (!current->process || current->process->group->session->tty != tty)
+		error = -ENOTTY;
+	else if (group->session != tty->session)
+		error = -EPERM;
+	else
+		tty->foreground = id;
+	spin_unlock_irqrestore(&process_tree_lock, flags);
+	process_group_put(group);
+	return error;
+}
+
+long tty_jobs_ioctl(struct file *file, struct tty *tty, unsigned int command, unsigned long argument)
+{
+	int __user *number = (int __user *)argument;
+	unsigned long flags;
+	bool mine;
+	int group, session, id;
+
+	switch (command) {
+	case TIOCSCTTY:
+		return become_controlling(file, tty, argument == 1);
+	case TIOCNOTTY:
+		return give_up_controlling(tty);
+	case TIOCSPGRP:
+		if (get_user(id, number))
+			return -EFAULT;
+		return set_foreground(tty, id);
+	case TIOCGPGRP:
+	case TIOCGSID:
+		flags = spin_lock_irqsave(&process_tree_lock);
+		mine = current->process && current->process->group->session->tty == tty;
+		group = tty->foreground;
+		session = tty->session ? tty->session->id : 0;
+		spin_unlock_irqrestore(&process_tree_lock, flags);
+		if (!mine)
+			return -ENOTTY;
+		return put_user(command == TIOCGSID ? session : group, number);
+	default:
+		return -ENOIOCTLCMD;
+	}
+}

@@ -1,0 +1,476 @@
+/*
+ * The page allocator.
+ *
+ * Free memory lies in blocks of 2^order pages, aligned to their size, on one list per order and zone (buddy system): a
+ * block is split for a smaller request, and a freed block merges with its buddy while that is free too. There are two
+ * zones, below and above 4 GiB, so that devices with 32-bit addresses find memory.
+ *
+ * In front of the zones each CPU has a stack of single pages, which serves nearly all requests without a lock: only
+ * interrupts are kept off. It is filled and emptied by half, preferably with one block of that size.
+ *
+ * Descriptors (struct page) exist for each block of 4 MiB that has any RAM. Those of a block that is wholly free stay
+ * untouched until the block is first used (PG_RAW), so that the start costs the same on a machine of any size.
+ *
+ * Below a reserve only those go on who cannot wait or who are about to give memory back: see floor_pages().
+ */
+#define LOG_PREFIX "memory: "
+#include "internal.h"
+#include <kumo/export.h>
+#include <kumo/irq.h>
+#include <kumo/oom.h>
+#include <kumo/percpu.h>
+#include <kumo/printk.h>
+#include <kumo/string.h>
+#include <kumo/thread.h>
+#include <kumo/time.h>
+
+#define LOCAL_PAGES 64
+#define LOCAL_BATCH_ORDER 5
+#define LOCAL_BATCH (1U << LOCAL_BATCH_ORDER)
+#define BLOCK_PAGES (1UL << PAGE_MAX_ORDER)
+#define BLOCK_SIZE (BLOCK_PAGES << PAGE_SHIFT)
+#define ZONE_BOUNDARY (4 * GIB)
+#define POISON_BYTE 0x6b
+
+struct zone {
+	spinlock_t lock; /* all below; taken with interrupts off */
+	unsigned long free_pages;
+	unsigned long orders; /* bit n: the list of order n is not empty */
+	struct list free[PAGE_MAX_ORDER + 1];
+};
+
+enum { ZONE_LOW, ZONE_HIGH, ZONE_COUNT };
+
+static struct zone zones[ZONE_COUNT];
+
+/* A CPU's single pages. Their descriptors have no flags and no references. Touched with interrupts off. */
+struct local_pages {
+	unsigned int count;
+	struct page *pages[LOCAL_PAGES];
+};
+static DEFINE_PER_CPU(struct local_pages, local_pages);
+
+DEFINE_PER_CPU(struct memory_counters, memory_counters);
+
+static unsigned long total_pages;
+static unsigned long reserve_pages;
+
+_Static_assert(sizeof(struct page) == 64, "struct page must stay one cache line");
+
+static inline struct zone *page_zone(const struct page *page)
+{
+	return &zones[page_to_phys(page) >= ZONE_BOUNDARY];
+}
+
+static inline void zone_add(struct zone *zone, struct page *page, unsigned int order, unsigned long flags)
+{
+	page->flags = flags;
+	page->order = order;
+	list_add(&zone->free[order], &page->link);
+	zone->orders |= BIT(order);
+}
+
+static inline void zone_remove(struct zone *zone, struct page *page, unsigned int order)
+{
+	page->flags = 0;
+	list_del(&page->link);
+	if (list_empty(&zone->free[order]))
+		zone->orders &= ~BIT(order);
+}
+
+/* With zone->lock held. The descriptors of the block come back without flags and references. */
+static struct page *zone_alloc(struct zone *zone, unsigned int order)
+{
+	unsigned long orders = zone->orders >> order;
+	struct page *page;
+	unsigned int found;
+
+	if (!orders)
+		return NULL;
+	found = order + __builtin_ctzl(orders);
+	page = list_first(&zone->free[found], struct page, link);
+	if (unlikely(page->flags & BIT(PG_RAW))) {
+		zone_remove(zone, page, found);
+		memset(page, 0, BLOCK_PAGES * sizeof(*page));
+	} else {
+		zone_remove(zone, page, found);
+	}
+	while (found > order) {
+		found--;
+		zone_add(zone, page + (1UL << found), found, BIT(PG_FREE));
+	}
+	page->order = order;
+	zone->free_pages -= 1UL << order;
+	return page;
+}
+
+/* With zone->lock held. */
+static void zone_free(struct zone *zone, struct page *page, unsigned int order)
+{
+	u64 pfn = page_to_pfn(page);
+	struct page *buddy;
+
+	zone->free_pages += 1UL << order;
+	while (order < PAGE_MAX_ORDER) {
+		buddy = pfn_to_page(pfn ^ (1UL << order));
+		if (!(buddy->flags & BIT(PG_FREE)) || buddy->order != order)
+			break;
+		zone_remove(zone, buddy, order);
+		pfn &= ~(1UL << order);
+		order++;
+	}
+	zone_add(zone, pfn_to_page(pfn), order, BIT(PG_FREE));
+}
+
+static unsigned long free_pages_in_zones(void)
+{
+	return READ_ONCE(zones[ZONE_LOW].free_pages) + READ_ONCE(zones[ZONE_HIGH].free_pages);
+}
+
+/* How many pages a request must leave free. A thread that is being killed takes all: it will soon give back more. */
+static unsigned long floor_pages(unsigned int gfp)
+{
+	if (gfp & GFP_ATOMIC)
+		return reserve_pages / 4;
+	if (current && !in_interrupt() && fatal_signal_pending())
+		return 0;
+	return gfp & GFP_USER ? reserve_pages * 2 : reserve_pages;
+}
+
+static struct page *zones_alloc(unsigned int order, unsigned int gfp, unsigned long floor)
+{
+	int zone = gfp & GFP_DMA32 ? ZONE_LOW : ZONE_HIGH;
+	struct page *page = NULL;
+	unsigned long flags;
+
+	if (free_pages_in_zones() < floor + (1UL << order))
+		return NULL;
+	for (; zone >= 0 && !page; zone--) {
+		if (!(READ_ONCE(zones[zone].orders) >> order))
+			continue;
+		flags = spin_lock_irqsave(&zones[zone].lock);
+		page = zone_alloc(&zones[zone], order);
+		spin_unlock_irqrestore(&zones[zone].lock, flags);
+	}
+	return page;
+}
+
+/* Fills this CPU's empty stack; false when memory is short. Interrupts off. */
+static __noinline bool local_refill(struct local_pages *local, unsigned int gfp)
+{
+	unsigned long floor = floor_pages(gfp);
+	struct page *page;
+	unsigned int order = LOCAL_BATCH_ORDER;
+
+	do {
+		page = zones_alloc(order, gfp, floor);
+	} while (!page && order--);
+	if (!page)
+		return false;
+	for (unsigned int i = 1U << order; i--;) { /* the lowest address is used first */
+		page[i].order = 0;
+		local->pages[local->count++] = page + i;
+	}
+	return true;
+}
+
+/* Gives the oldest `count` pages of the stack back. Interrupts off. */
+static __noinline void local_drain(struct local_pages *local, unsigned int count)
+{
+	struct zone *locked = NULL, *zone;
+
+	for (unsigned int i = 0; i < count; i++) {
+		zone = page_zone(local->pages[i]);
+		if (zone != locked) {
+			if (locked)
+				spin_unlock(&locked->lock);
+			spin_lock(&zone->lock);
+			locked = zone;
+		}
+		zone_free(zone, local->pages[i], 0);
+	}
+	if (locked)
+		spin_unlock(&locked->lock);
+	local->count -= count;
+	memmove(local->pages, local->pages + count, local->count * sizeof(local->pages[0]));
+}
+
+#ifdef CONFIG_DEBUG
+static void page_poison(struct page *page, unsigned int order)
+{
+	memset(page_address(page), POISON_BYTE, PAGE_SIZE << order);
+}
+
+/* Looks whether somebody wrote to the page while it was free. Pages that were never freed are not poisoned. */
+static void page_check_poison(struct page *page)
+{
+	const u8 *bytes = page_address(page);
+
+	if (bytes[0] != POISON_BYTE || bytes[PAGE_SIZE - 1] != POISON_BYTE)
+		return;
+	for (unsigned int i = 0; i < PAGE_SIZE; i++) {
+		if (bytes[i] == POISON_BYTE)
+			continue;
+		pr_err("page %#llx was written while it was free, at byte %u: %#x\n",
+		       (unsigned long long)page_to_phys(page), i, bytes[i]);
+		WARN_ON(true);
+		return;
+	}
+}
+#else
+static inline void page_poison(struct page *page, unsigned int order)
+{
+}
+static inline void page_check_poison(struct page *page)
+{
+}
+#endif
+
+/* When a CPU's stack had nothing, and for blocks: the zones; then reclaim, and if that brings nothing, kill. */
+static __noinline struct page *page_alloc_zones(unsigned int order, unsigned int gfp)
+{
+	bool patient = !(gfp & GFP_ATOMIC) && current && !irqs_disabled();
+	struct page *page;
+
+	if (order > PAGE_MAX_ORDER)
+		return NULL;
+	for (unsigned int tries = 0;; tries++) {
+		page = zones_alloc(order, gfp, floor_pages(gfp));
+		if (page || !patient)
+			break;
+		if (tries < 2 && page_reclaim())
+			continue;
+		/* Who allocates for a process fails instead, and has the process or another killed without any lock held. */
+		if ((gfp & (GFP_USER | GFP_NOWARN)) || order > 3 || tries >= 50 || !oom_kill())
+			break;
+		sleep_ns(NSEC_PER_MSEC); /* the victim needs the time to go */
+	}
+	if (!page) {
+		if (!(gfp & (GFP_NOWARN | GFP_USER)))
+			pr_warn("no %lu KiB left (%lu of %lu KiB free)\n",
+				(PAGE_SIZE << order) / KIB, free_pages_in_zones() * PAGE_SIZE / KIB,
+				total_pages * PAGE_SIZE / KIB);
+		return NULL;
+	}
+	page_check_poison(page);
+	refcount_set(&page->refs, 1);
+	if (gfp & GFP_ZERO)
+		for (unsigned int i = 0; i < 1U << order; i++)
+			page_clear(page_address(page + i));
+	return page;
+}
+
+struct page *page_alloc(unsigned int order, unsigned int gfp)
+{
+	struct local_pages *local;
+	struct page *page;
+	unsigned long flags;
+
+	if (likely(!order && !(gfp & GFP_DMA32))) {
+		flags = local_irq_save();
+		local = this_cpu_ptr(&local_pages);
+		if (likely(local->count) || local_refill(local, gfp)) {
+			page = local->pages[--local->count];
+			local_irq_restore(flags);
+			page_check_poison(page);
+			refcount_set(&page->refs, 1);
+			if (gfp & GFP_ZERO)
+				page_clear(page_address(page));
+			return page;
+		}
+		local_irq_restore(flags);
+	}
+	return page_alloc_zones(order, gfp);
+}
+EXPORT_SYMBOL(page_alloc);
+
+void page_free(struct page *page, unsigned int order)
+{
+	struct local_pages *local;
+	unsigned long flags;
+	struct zone *zone;
+
+	page_poison(page, order);
+	page->flags = 0;
+	page->order = 0;
+	refcount_set(&page->refs, 0);
+	if (likely(!order)) {
+		flags = local_irq_save();
+		local = this_cpu_ptr(&local_pages);
+		if (unlikely(local->count == LOCAL_PAGES))
+			local_drain(local, LOCAL_BATCH);
+		local->pages[local->count++] = page;
+		local_irq_restore(flags);
+		return;
+	}
+	zone = page_zone(page);
+	flags = spin_lock_irqsave(&zone->lock);
+	zone_free(zone, page, order);
+	spin_unlock_irqrestore(&zone->lock, flags);
+}
+EXPORT_SYMBOL(page_free);
+
+static inline void page_put_inline(struct page *page)
+{
+	if (!refcount_dec_and_test(&page->refs))
+		return;
+	if (page->flags & BIT(PG_ANON))
+		memory_account_fast(MEMORY_ANON, -1);
+	page_free(page, page->order);
+}
+
+void page_put(struct page *page)
+{
+	page_put_inline(page);
+}
+EXPORT_SYMBOL(page_put);
+
+void page_put_many(struct page **pages, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		page_put_inline(pages[i]);
+}
+EXPORT_SYMBOL(page_put_many);
+
+static void local_drain_all(void *unused)
+{
+	struct local_pages *local = this_cpu_ptr(&local_pages);
+
+	local_drain(local, local->count);
+}
+
+bool page_reclaim(void)
+{
+	unsigned long flags, before = free_pages_in_zones();
+
+	kernel_stack_reclaim();
+	slab_reclaim();
+	flags = local_irq_save();
+	local_drain_all(NULL);
+	local_irq_restore(flags);
+	if (num_online_cpus() > 1)
+		smp_call_others(local_drain_all, NULL);
+	return free_pages_in_zones() > before;
+}
+EXPORT_SYMBOL(page_reclaim);
+
+void memory_account(enum memory_counter counter, long pages)
+{
+	switch (counter) { /* so that each is a single instruction on the CPU's own copy */
+	case MEMORY_CACHED:
+		memory_account_fast(MEMORY_CACHED, pages);
+		break;
+	case MEMORY_SLAB:
+		memory_account_fast(MEMORY_SLAB, pages);
+		break;
+	case MEMORY_TABLE:
+		memory_account_fast(MEMORY_TABLE, pages);
+		break;
+	case MEMORY_STACK:
+		memory_account_fast(MEMORY_STACK, pages);
+		break;
+	case MEMORY_ANON:
+		memory_account_fast(MEMORY_ANON, pages);
+		break;
+	case MEMORY_COUNTERS:
+		break;
+	}
+}
+EXPORT_SYMBOL(memory_account);
+
+/* A page may be counted on one CPU and uncounted on another: only the sum means something. */
+static u64 memory_counter_sum(enum memory_counter counter)
+{
+	long sum = 0;
+
+	for_each_cpu(cpu)
+		sum += READ_ONCE(per_cpu_ptr(&memory_counters, cpu)->pages[counter]);
+	return sum > 0 ? sum : 0;
+}
+
+void memory_info(struct memory_info *info)
+{
+	info->total_pages = total_pages;
+	info->free_pages = free_pages_in_zones();
+	for_each_cpu(cpu)
+		info->free_pages += READ_ONCE(per_cpu_ptr(&local_pages, cpu)->count);
+	info->cached_pages = memory_counter_sum(MEMORY_CACHED);
+	info->slab_pages = memory_counter_sum(MEMORY_SLAB);
+	info->table_pages = memory_counter_sum(MEMORY_TABLE);
+	info->stack_pages = memory_counter_sum(MEMORY_STACK);
+	info->anon_pages = memory_counter_sum(MEMORY_ANON);
+}
+EXPORT_SYMBOL(memory_info);
+
+/* Frees [start, end), whose descriptors are initialised, in the largest blocks that fit. */
+static void free_range(phys_addr_t start, phys_addr_t end)
+{
+	u64 pfn = start >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
+	unsigned int order;
+	unsigned long flags;
+	struct zone *zone;
+
+	while (pfn < last) {
+		order = pfn ? min(__builtin_ctzl(pfn), PAGE_MAX_ORDER) : PAGE_MAX_ORDER;
+		while (pfn + (1UL << order) > last)
+			order--;
+		for (u64 i = pfn; i < pfn + (1UL << order); i++) {
+			pfn_to_page(i)->flags = 0;
+			refcount_set(&pfn_to_page(i)->refs, 0);
+		}
+		zone = page_zone(pfn_to_page(pfn));
+		flags = spin_lock_irqsave(&zone->lock);
+		zone_free(zone, pfn_to_page(pfn), order);
+		spin_unlock_irqrestore(&zone->lock, flags);
+		pfn += 1UL << order;
+	}
+}
+
+void page_release_range(phys_addr_t start, phys_addr_t end)
+{
+	free_range(start, end);
+}
+
+/* One block of 4 MiB that has some RAM: wholly free ones go to the zone as they are. */
+static void __init block_init(phys_addr_t block)
+{
+	phys_addr_t start = block, end;
+	struct page *page = phys_to_page(block);
+	struct zone *zone = page_zone(page);
+
+	if (boot_memory_next_free(&start, block + BLOCK_SIZE, &end) && start == block &&
+	    end == block + BLOCK_SIZE) {
+		zone_add(zone, page, PAGE_MAX_ORDER, BIT(PG_FREE) | BIT(PG_RAW));
+		zone->free_pages += BLOCK_PAGES;
+		return;
+	}
+	memset(page, 0, BLOCK_PAGES * sizeof(*page));
+	for (unsigned int i = 0; i < BLOCK_PAGES; i++) {
+		page[i].flags = BIT(PG_RESERVED);
+		refcount_set(&page[i].refs, 1); /* such pages may be mapped, and never go */
+	}
+	for (start = block; boot_memory_next_free(&start, block + BLOCK_SIZE, &end); start = end)
+		free_range(start, end);
+}
+
+void __init page_init(void)
+{
+	phys_addr_t start, end, block, done = 0;
+	unsigned int cursor = 0;
+
+	boot_memory_close();
+	for (unsigned int i = 0; i < ZONE_COUNT; i++) {
+		spin_init(&zones[i].lock, "zone");
+		for (unsigned int order = 0; order <= PAGE_MAX_ORDER; order++)
+			list_init(&zones[i].free[order]);
+	}
+	while (boot_memory_next(&cursor, &start, &end)) {
+		total_pages += (end - start) >> PAGE_SHIFT;
+		for (block = max(ALIGN_DOWN(start, BLOCK_SIZE), done); block < end; block += BLOCK_SIZE)
+			block_init(block);
+		done = max(done, block);
+	}
+	reserve_pages = clamp(total_pages / 128, 64UL, 4096UL);
+	pr_info("%lu KiB, %lu KiB free\n", total_pages * PAGE_SIZE / KIB,
+		free_pages_in_zones() * PAGE_SIZE / KIB);
+}

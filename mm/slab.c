@@ -1,0 +1,585 @@
+/*
+ * Slab caches: objects of one size, cut from slabs of one or a few pages.
+ *
+ * Each CPU has a magazine of free objects per cache, a stack from which nearly all allocations and frees are served with
+ * interrupts off and no lock. An empty magazine is filled from the slabs by half its capacity under the cache's lock,
+ * and a full one emptied by half. Magazines are made when a CPU first uses a cache; until then they are the shared
+ * `no_magazine`, which is empty and full at once and so always leads to the slow path.
+ *
+ * A slab's first page descriptor holds its list of free objects (linked through the objects) and how many are out.
+ * Slabs with free objects are in `partial`, those with nothing but free objects in `empty` (a few, the rest goes back to
+ * the page allocator), full ones in no list. kfree() finds the cache through the descriptor of the object's page.
+ */
+#define LOG_PREFIX "slab: "
+#include "internal.h"
+#include <kumo/export.h>
+#include <kumo/printk.h>
+#include <kumo/slab.h>
+#include <kumo/spinlock.h>
+#include <kumo/string.h>
+
+#define SLAB_MAX_ORDER 3
+#define SLAB_KEEP_EMPTY 2
+#define FREED_BYTE 0x6b
+
+struct slab_magazine {
+	unsigned int count, capacity;
+	void *objects[];
+};
+
+struct slab_cache {
+	u32 size;	 /* of an object, with what alignment adds */
+	u32 link_offset; /* in a free object: where the pointer to the next one is */
+	u32 order, objects_per_slab, magazine_capacity, flags;
+	const char *name;
+	spinlock_t lock; /* the slabs and the lists; taken with interrupts off */
+	unsigned int empty_count;
+	struct list partial, empty;
+	unsigned long slab_count;
+	struct list all_link;
+	struct slab_magazine *magazines[MAX_CPUS];
+};
+
+struct slab_cache *kmalloc_caches[KMALLOC_CLASSES];
+EXPORT_SYMBOL(kmalloc_caches);
+
+static const u16 kmalloc_sizes[KMALLOC_CLASSES] = {
+	8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192,
+};
+static const char *const kmalloc_names[KMALLOC_CLASSES] = {
+	"kmalloc-8",	"kmalloc-16",	"kmalloc-32",	"kmalloc-64",  "kmalloc-96",
+	"kmalloc-128",	"kmalloc-192",	"kmalloc-256",	"kmalloc-512", "kmalloc-1024",
+	"kmalloc-2048", "kmalloc-4096", "kmalloc-8192",
+};
+
+static struct slab_cache cache_cache; /* of struct slab_cache */
+static struct slab_magazine no_magazine;
+static spinlock_t caches_lock = SPINLOCK_INIT("slab_caches");
+static struct list all_caches = LIST_INIT(all_caches);
+
+static inline void **object_link(const struct slab_cache *cache, void *object)
+{
+	return (void **)((char *)object + cache->link_offset);
+}
+
+static inline struct page *slab_of(const struct slab_cache *cache, const void *object)
+{
+	return virt_to_page((void *)((unsigned long)object & ~((PAGE_SIZE << cache->order) - 1)));
+}
+
+/* Makes a slab of fresh pages, in no list yet. NULL: no memory. */
+static struct page *slab_create(struct slab_cache *cache, unsigned int gfp)
+{
+	struct page *slab = page_alloc(cache->order, gfp & ~GFP_ZERO);
+	char *object;
+
+	if (!slab)
+		return NULL;
+	for (unsigned int i = 0; i < 1U << cache->order; i++) {
+		slab[i].flags = BIT(PG_SLAB);
+		slab[i].slab_cache = cache;
+	}
+	slab->slab_used = 0;
+	slab->slab_free = NULL;
+	object = (char *)page_address(slab) + cache->objects_per_slab * cache->size;
+	for (unsigned int i = 0; i < cache->objects_per_slab; i++) {
+		object -= cache->size;
+		*object_link(cache, object) = slab->slab_free;
+		slab->slab_free = object;
+	}
+	memory_account_fast(MEMORY_SLAB, 1L << cache->order);
+	return slab;
+}
+
+static void slab_release(struct page *slab)
+{
+	unsigned int order = slab->order;
+
+	for (unsigned int i = 0; i < 1U << order; i++)
+		slab[i].flags = 0;
+	memory_account_fast(MEMORY_SLAB, -(1L << order));
+	page_free(slab, order);
+}
+
+static void slab_release_rcu(struct rcu_head *head)
+{
+	slab_release(container_of(head, struct page, rcu));
+}
+
+/* Gives back the slabs of a list. With no lock held. */
+static void slabs_release(struct slab_cache *cache, struct list *slabs)
+{
+	struct page *slab, *after;
+
+	list_for_each_safe(slab, after, slabs, slab_link)
+		if (cache->flags & SLAB_RCU)
+			call_rcu(&slab->rcu, slab_release_rcu);
+		else
+			slab_release(slab);
+}
+
+/* Takes up to `count` free objects out of the slabs. With cache->lock held. How many there were. */
+static unsigned int slabs_take(struct slab_cache *cache, void **objects, unsigned int count)
+{
+	unsigned int taken = 0;
+	struct page *slab;
+
+	while (taken < count) {
+		if (!list_empty(&cache->partial)) {
+			slab = list_first(&cache->partial, struct page, slab_link);
+		} else if (!list_empty(&cache->empty)) {
+			slab = list_first(&cache->empty, struct page, slab_link);
+			list_del(&slab->slab_link);
+			list_add(&cache->partial, &slab->slab_link);
+			cache->empty_count--;
+		} else {
+			break;
+		}
+		while (slab->slab_free && taken < count) {
+			objects[taken] = slab->slab_free;
+			slab->slab_free = *object_link(cache, slab->slab_free);
+			slab->slab_used++;
+			taken++;
+		}
+		if (!slab->slab_free)
+			list_del(&slab->slab_link);
+	}
+	return taken;
+}
+
+/* Puts objects back into their slabs; slabs that are to be released go to *surplus. With cache->lock held. */
+static void slabs_give(struct slab_cache *cache, void **objects, unsigned int count, struct list *surplus)
+{
+	struct page *slab;
+
+	for (unsigned int i = 0; i < count; i++) {
+		slab = slab_of(cache, objects[i]);
+		if (!slab->slab_free)
+			list_add(&cache->partial, &slab->slab_link);
+		*object_link(cache, objects[i]) = slab->slab_free;
+		slab->slab_free = objects[i];
+		if (--slab->slab_used)
+			continue;
+		list_del(&slab->slab_link);
+		if (cache->empty_count < SLAB_KEEP_EMPTY) {
+			list_add(&cache->empty, &slab->slab_link);
+			cache->empty_count++;
+		} else {
+			list_add(surplus, &slab->slab_link);
+			cache->slab_count--;
+		}
+	}
+}
+
+/* One object past the magazines, for the magazines themselves. */
+static void *slab_alloc_direct(struct slab_cache *cache)
+{
+	unsigned long flags;
+	struct page *slab;
+	void *object;
+
+	flags = spin_lock_irqsave(&cache->lock);
+	while (!slabs_take(cache, &object, 1)) {
+		spin_unlock_irqrestore(&cache->lock, flags);
+		slab = slab_create(cache, GFP_ATOMIC | GFP_NOWARN);
+		if (!slab)
+			return NULL;
+		flags = spin_lock_irqsave(&cache->lock);
+		list_add(&cache->partial, &slab->slab_link);
+		cache->slab_count++;
+	}
+	spin_unlock_irqrestore(&cache->lock, flags);
+	return object;
+}
+
+/* This CPU's magazine, made if it can be; interrupts off. */
+static struct slab_magazine *magazine_of_cpu(struct slab_cache *cache)
+{
+	struct slab_magazine *magazine = cache->magazines[smp_processor_id()];
+	size_t size = sizeof(*magazine) + cache->magazine_capacity * sizeof(void *);
+
+	if (magazine != &no_magazine || !kmalloc_caches[kmalloc_class(size)])
+		return magazine;
+	magazine = slab_alloc_direct(kmalloc_caches[kmalloc_class(size)]);
+	if (!magazine)
+		return &no_magazine;
+	magazine->count = 0;
+	magazine->capacity = cache->magazine_capacity;
+	cache->magazines[smp_processor_id()] = magazine;
+	return magazine;
+}
+
+#ifdef CONFIG_DEBUG
+static void object_check_freed(struct slab_cache *cache, struct slab_magazine *magazine, void *object)
+{
+	if (((char *)object - (char *)page_address(slab_of(cache, object))) % cache->size)
+		panic("slab %s: %p, which is freed, is not the start of an object", cache->name, object);
+	for (unsigned int i = 0; i < magazine->count; i++)
+		if (magazine->objects[i] == object)
+			panic("slab %s: object %p freed twice", cache->name, object);
+	if (!(cache->flags & SLAB_RCU))
+		memset(object, FREED_BYTE, cache->size);
+}
+#else
+static inline void object_check_freed(struct slab_cache *cache, struct slab_magazine *magazine,
+				      void *object)
+{
+}
+#endif
+
+/* The magazine is empty: fills it and takes one; makes a slab where there is none. */
+static __noinline void *slab_alloc_slow(struct slab_cache *cache, unsigned int gfp)
+{
+	struct slab_magazine *magazine;
+	struct page *slab = NULL;
+	void *object = NULL;
+	unsigned long flags;
+
+	for (;;) {
+		flags = local_irq_save();
+		magazine = magazine_of_cpu(cache);
+		if (magazine->count) { /* an interrupt or, while page_alloc slept, another thread filled it */
+			object = magazine->objects[--magazine->count];
+		}
+		spin_lock(&cache->lock);
+		if (slab) {
+			list_add(&cache->partial, &slab->slab_link);
+			cache->slab_count++;
+		}
+		if (!object && slabs_take(cache, &object, 1))
+			magazine->count = slabs_take(cache, magazine->objects, magazine->capacity / 2);
+		spin_unlock(&cache->lock);
+		local_irq_restore(flags);
+		if (object)
+			break;
+		slab = slab_create(cache, gfp);
+		if (!slab)
+			return NULL;
+	}
+	if (gfp & GFP_ZERO)
+		memset(object, 0, cache->size);
+	return object;
+}
+
+void *slab_alloc(struct slab_cache *cache, unsigned int gfp)
+{
+	struct slab_magazine *magazine;
+	unsigned long flags;
+	void *object;
+
+	flags = local_irq_save();
+	magazine = cache->magazines[smp_processor_id()];
+	if (unlikely(!magazine->count)) {
+		local_irq_restore(flags);
+		return slab_alloc_slow(cache, gfp);
+	}
+	object = magazine->objects[--magazine->count];
+	local_irq_restore(flags);
+	if (gfp & GFP_ZERO)
+		return memset(object, 0, cache->size);
+	return object;
+}
+EXPORT_SYMBOL(slab_alloc);
+
+/* The magazine is full, or missing: empties it by half and frees the object. */
+static __noinline void slab_free_slow(struct slab_cache *cache, void *object)
+{
+	struct list surplus = LIST_INIT(surplus);
+	struct slab_magazine *magazine;
+	unsigned long flags;
+	unsigned int half;
+
+	flags = local_irq_save();
+	magazine = magazine_of_cpu(cache);
+	half = magazine->capacity / 2;
+	if (magazine->count == magazine->capacity) {
+		spin_lock(&cache->lock);
+		slabs_give(cache, magazine->objects, half, &surplus);
+		if (!half)
+			slabs_give(cache, &object, 1, &surplus);
+		spin_unlock(&cache->lock);
+		magazine->count -= half;
+		memmove(magazine->objects, magazine->objects + half, magazine->count * sizeof(void *));
+	}
+	if (half)
+		magazine->objects[magazine->count++] = object;
+	local_irq_restore(flags);
+	slabs_release(cache, &surplus);
+}
+
+static __always_inline void slab_free_inline(struct slab_cache *cache, void *object)
+{
+	struct slab_magazine *magazine;
+	unsigned long flags;
+
+	flags = local_irq_save();
+	magazine = cache->magazines[smp_processor_id()];
+	object_check_freed(cache, magazine, object);
+	if (unlikely(magazine->count == magazine->capacity)) {
+		local_irq_restore(flags);
+		slab_free_slow(cache, object);
+		return;
+	}
+	magazine->objects[magazine->count++] = object;
+	local_irq_restore(flags);
+}
+
+void slab_free(struct slab_cache *cache, void *object)
+{
+	slab_free_inline(cache, object);
+}
+EXPORT_SYMBOL(slab_free);
+
+/* The smallest order that holds eight objects, or wastes at most an eighth. */
+static unsigned int slab_order(size_t size)
+{
+	for (unsigned int order = 0; order < SLAB_MAX_ORDER; order++) {
+		size_t slab_size = PAGE_SIZE << order;
+
+		if (slab_size / size >= 8 && slab_size % size <= slab_size / 8)
+			return order;
+	}
+	return SLAB_MAX_ORDER;
+}
+
+static void slab_cache_init(struct slab_cache *cache, const char *name, size_t size, size_t align,
+			    unsigned int flags)
+{
+	cache->link_offset = 0;
+	size = ALIGN_UP(size, sizeof(void *));
+	if (flags & SLAB_RCU) { /* readers may look at a free object: its bytes stay */
+		cache->link_offset = size;
+		size += sizeof(void *);
+	}
+	if (!align)
+		align = size >= 16 ? 16 : 8;
+	size = ALIGN_UP(size, align);
+	cache->name = name;
+	cache->size = size;
+	cache->flags = flags;
+	cache->order = slab_order(size);
+	cache->objects_per_slab = (PAGE_SIZE << cache->order) / size;
+	/* With their two counters magazines fill a kmalloc class: 512, 256, 128 or 64 bytes. */
+	cache->magazine_capacity = size <= 64 ? 63 : size <= 256 ? 31 : size <= 1024 ? 15 : 7;
+	cache->empty_count = 0;
+	cache->slab_count = 0;
+	spin_init(&cache->lock, "slab_cache");
+	list_init(&cache->partial);
+	list_init(&cache->empty);
+	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
+		cache->magazines[cpu] = &no_magazine;
+	spin_lock(&caches_lock);
+	list_add_tail(&all_caches, &cache->all_link);
+	spin_unlock(&caches_lock);
+}
+
+struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align, unsigned int flags)
+{
+	struct slab_cache *cache;
+	char *own_name;
+
+	if (!size || size > PAGE_SIZE << (SLAB_MAX_ORDER - 1))
+		return NULL;
+	cache = slab_alloc(&cache_cache, GFP_KERNEL);
+	own_name = kstrdup(name, GFP_KERNEL); /* the creator's text may go with its module */
+	if (!cache || !own_name) {
+		if (cache)
+			slab_free(&cache_cache, cache);
+		kfree(own_name);
+		return NULL;
+	}
+	slab_cache_init(cache, own_name, size, align, flags);
+	return cache;
+}
+EXPORT_SYMBOL(slab_cache_create);
+
+void slab_cache_destroy(struct slab_cache *cache)
+{
+	struct list surplus = LIST_INIT(surplus);
+	struct slab_magazine *magazine;
+	unsigned long flags;
+
+	if (!cache)
+		return;
+	spin_lock(&caches_lock);
+	list_del(&cache->all_link);
+	spin_unlock(&caches_lock);
+	/* All objects are free, so no CPU uses the cache any more, and their magazines may be emptied from here. */
+	flags = spin_lock_irqsave(&cache->lock);
+	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++) {
+		magazine = cache->magazines[cpu];
+		if (magazine == &no_magazine)
+			continue;
+		cache->magazines[cpu] = &no_magazine;
+		slabs_give(cache, magazine->objects, magazine->count, &surplus);
+		kfree(magazine);
+	}
+	cache->slab_count -= cache->empty_count;
+	list_splice_tail(&surplus, &cache->empty);
+	spin_unlock_irqrestore(&cache->lock, flags);
+	slabs_release(cache, &surplus);
+	if (cache->slab_count) {
+		pr_err("cache %s is destroyed with objects in %lu slabs: their memory is lost\n",
+		       cache->name, cache->slab_count);
+		return;
+	}
+	kfree(cache->name);
+	slab_free(&cache_cache, cache);
+}
+EXPORT_SYMBOL(slab_cache_destroy);
+
+unsigned long slab_reclaim(void)
+{
+	unsigned long pages = 0, flags;
+	struct slab_cache *cache;
+	struct list surplus;
+
+	spin_lock(&caches_lock);
+	list_for_each(cache, &all_caches, all_link) {
+		list_init(&surplus);
+		flags = spin_lock_irqsave(&cache->lock);
+		list_splice_tail(&surplus, &cache->empty);
+		pages += (unsigned long)cache->empty_count << cache->order;
+		cache->slab_count -= cache->empty_count;
+		cache->empty_count = 0;
+		spin_unlock_irqrestore(&cache->lock, flags);
+		slabs_release(cache, &surplus);
+	}
+	spin_unlock(&caches_lock);
+	return pages;
+}
+
+void *kmalloc_any(size_t size, unsigned int gfp)
+{
+	struct page *page;
+	unsigned int order;
+
+	if (likely(size <= KMALLOC_CACHE_MAX))
+		return slab_alloc(kmalloc_caches[kmalloc_class(size ? size : 1)], gfp);
+	if (size > PAGE_SIZE << PAGE_MAX_ORDER)
+		return NULL;
+	order = 64 - __builtin_clzl((size - 1) >> PAGE_SHIFT);
+	page = page_alloc(order, gfp);
+	return page ? page_address(page) : NULL;
+}
+EXPORT_SYMBOL(kmalloc_any);
+
+static inline struct page *direct_map_page(const void *address)
+{
+	return pfn_to_page(((unsigned long)address - DIRECT_MAP_BASE) >> PAGE_SHIFT);
+}
+
+void kfree(const void *object)
+{
+	struct page *page;
+
+	if (unlikely(!object))
+		return;
+	page = direct_map_page(object);
+	if (likely(page->flags & BIT(PG_SLAB)))
+		slab_free_inline(page->slab_cache, (void *)object);
+	else
+		page_free(page, page->order);
+}
+EXPORT_SYMBOL(kfree);
+
+size_t kmalloc_size(const void *object)
+{
+	struct page *page = direct_map_page(object);
+
+	return page->flags & BIT(PG_SLAB) ? page->slab_cache->size : PAGE_SIZE << page->order;
+}
+EXPORT_SYMBOL(kmalloc_size);
+
+void *kcalloc(size_t count, size_t size, unsigned int gfp)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(count, size, &bytes))
+		return NULL;
+	return kmalloc_any(bytes, gfp | GFP_ZERO);
+}
+EXPORT_SYMBOL(kcalloc);
+
+void *krealloc(void *old, size_t size, unsigned int gfp)
+{
+	size_t old_size;
+	void *now;
+
+	if (!old)
+		return kmalloc_any(size, gfp);
+	old_size = kmalloc_size(old);
+	if (size <= old_size && size > old_size / 4)
+		return old;
+	now = kmalloc_any(size, gfp);
+	if (!now)
+		return NULL;
+	memcpy(now, old, min(size, old_size));
+	kfree(old);
+	return now;
+}
+EXPORT_SYMBOL(krealloc);
+
+void *kmemdup(const void *from, size_t size, unsigned int gfp)
+{
+	void *copy = kmalloc_any(size, gfp);
+
+	return copy ? memcpy(copy, from, size) : NULL;
+}
+EXPORT_SYMBOL(kmemdup);
+
+char *kstrndup(const char *s, size_t limit, unsigned int gfp)
+{
+	size_t length;
+	char *copy;
+
+	if (!s)
+		return NULL;
+	length = strnlen(s, limit);
+	copy = kmalloc_any(length + 1, gfp);
+	if (!copy)
+		return NULL;
+	memcpy(copy, s, length);
+	copy[length] = 0;
+	return copy;
+}
+EXPORT_SYMBOL(kstrndup);
+
+char *kstrdup(const char *s, unsigned int gfp)
+{
+	return s ? kmemdup(s, strlen(s) + 1, gfp) : NULL;
+}
+EXPORT_SYMBOL(kstrdup);
+
+char *kasprintf(unsigned int gfp, const char *format, ...)
+{
+	va_list args;
+	int length;
+	char *text;
+
+	va_start(args, format);
+	length = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	text = kmalloc_any((size_t)length + 1, gfp);
+	if (!text)
+		return NULL;
+	va_start(args, format);
+	vsnprintf(text, (size_t)length + 1, format, args);
+	va_end(args);
+	return text;
+}
+EXPORT_SYMBOL(kasprintf);
+
+void __init slab_init(void)
+{
+	slab_cache_init(&cache_cache, "slab_cache", sizeof(struct slab_cache), 0, 0);
+	for (unsigned int i = 0; i < KMALLOC_CLASSES; i++) {
+		struct slab_cache *cache = slab_alloc(&cache_cache, GFP_KERNEL);
+		size_t size = kmalloc_sizes[i];
+
+		if (!cache)
+			panic("no memory for the slab caches");
+		slab_cache_init(cache, kmalloc_names[i], size, size & -size, 0);
+		kmalloc_caches[i] = cache;
+	}
+}

@@ -1,0 +1,42 @@
+/*
+ * How much memory the kernel holds, for tests that look for leaks: MemFree of /proc/meminfo plus what is cached, after
+ * what is given back late (after grace periods, by work queues) has had time to come back.
+ */
+#ifndef TESTS_MEMORY_H
+#define TESTS_MEMORY_H
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A field of /proc/meminfo in KiB; -1: not there. */
+static inline long memory_field(const char *name)
+{
+	FILE *file = fopen("/proc/meminfo", "r");
+	char line[128];
+	long value = -1;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (!strncmp(line, name, strlen(name)) && line[strlen(name)] == ':')
+			sscanf(line + strlen(name) + 1, "%ld", &value);
+	if (file)
+		fclose(file);
+	return value;
+}
+
+static inline long memory_free_kib(void)
+{
+	long now = 0, before;
+
+	/* Until it grows no more, for at most 5 seconds. */
+	for (int i = 0; i < 25; i++) {
+		before = now;
+		usleep(200000);
+		now = memory_field("MemFree") + memory_field("Cached");
+		if (i > 2 && now <= before)
+			break;
+	}
+	return now;
+}
+
+#endif

@@ -1,0 +1,400 @@
+/*
+ * The first process. It mounts what the kernel has not mounted yet, loads the modules that every machine needs, and then
+ * does one of three things:
+ *
+ * - a machine of its own (nothing else said): a login shell on the console, started again when it ends;
+ * - `scripts/kumo run`: the same once;
+ * - `scripts/kumo run -- COMMAND`: runs COMMAND on the virtio ports kumo.stdin, kumo.stdout and kumo.stderr, or with --tty on
+ *   the console.
+ *
+ * In the second and third case it then writes "exit STATUS" to the port kumo.status and powers the machine off.
+ *
+ * The runner says what it wants in /.kumo/command, strings that end with NUL, in an archive appended to the initramfs:
+ *
+ *	mode=shell | mode=tty | mode=ports
+ *	rows=N, columns=N	the terminal's size
+ *	env=NAME=VALUE		added to the environment, one string each
+ *	cwd=FOLDER
+ *	arg=WORD		COMMAND's words, one string each
+ *
+ * It runs without a C library: it is in every machine, and starting one costs more than all that it does. Its errors go to
+ * the console.
+ */
+#include "syscall.h"
+
+#define COMMAND_FILE "/.kumo/command"
+#define COMMAND_SIZE_MAX (256 * 1024)
+#define STRINGS_MAX 4096
+#define PORT_WAIT_MS 10000
+#define RESPAWN_PAUSE_MS 1000
+#define STATUS_NOT_FOUND 127
+#define STATUS_NOT_EXECUTABLE 126
+#define STATUS_SIGNAL 128
+
+enum mode { MODE_MACHINE, MODE_SHELL, MODE_TTY, MODE_PORTS };
+
+static struct {
+	enum mode mode;
+	struct winsize size;
+	const char *folder;
+	char *arguments[STRINGS_MAX + 1];
+	int argument_count;
+	char *environment[STRINGS_MAX + 1];
+	int environment_count;
+} task;
+
+static char text[COMMAND_SIZE_MAX + 1]; /* of the command file; `task` points into it */
+
+/* The compiler calls these. */
+void *memcpy(void *to, const void *from, size_t size);
+void *memset(void *to, int byte, size_t size);
+
+void *memcpy(void *to, const void *from, size_t size)
+{
+	char *target = to;
+	const char *source = from;
+
+	__asm__ volatile("rep movsb" : "+D"(target), "+S"(source), "+c"(size) : : "memory");
+	return to;
+}
+
+void *memset(void *to, int byte, size_t size)
+{
+	char *target = to;
+
+	__asm__ volatile("rep stosb" : "+D"(target), "+c"(size) : "a"(byte) : "memory");
+	return to;
+}
+
+static void say(const char *what, const char *which, long error)
+{
+	char digits[24];
+	char line[512];
+	int at = sizeof(digits) - 1;
+
+	digits[at] = '\0';
+	for (error = -error; error > 0 && at > 0; error /= 10)
+		digits[--at] = '0' + error % 10;
+	if (!STRING_JOIN(line, "init: ", what, " ", which, digits[at] ? ": error " : "",
+			 &digits[at], "\n"))
+		return;
+	sys_write(2, line, string_length(line));
+}
+
+static void power_off(void)
+{
+	sys_sync();
+	say("power off", "", sys_reboot(LINUX_REBOOT_CMD_POWER_OFF));
+	sys_exit(1); /* the kernel panics, which is seen */
+}
+
+static void mount_trees(void)
+{
+	static const struct {
+		const char *type, *target;
+	} trees[] = { { "proc", "/proc" }, { "sysfs", "/sys" }, { "devtmpfs", "/dev" } };
+
+	for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++) {
+		int error = sys_mount(trees[i].type, trees[i].target, trees[i].type);
+
+		/* EBUSY: the kernel has mounted it. */
+		if (error && error != -EBUSY)
+			say("mount", trees[i].target, error);
+	}
+}
+
+static void open_console(void)
+{
+	int fd = sys_open("/dev/console", O_RDWR | O_NOCTTY, 0);
+
+	if (fd < 0)
+		return;
+	for (int i = 0; i < 3; i++)
+		if (fd != i)
+			sys_dup2(fd, i);
+	if (fd > 2)
+		sys_close(fd);
+}
+
+/* Reads a whole file of less than `size` bytes and ends it with NUL; its length or an error. */
+static long read_file(const char *path, char *to, size_t size)
+{
+	int fd = sys_open(path, O_RDONLY | O_CLOEXEC, 0);
+	size_t at = 0;
+	long got;
+
+	if (fd < 0)
+		return fd;
+	while ((got = sys_read(fd, to + at, size - at)) > 0) {
+		at += got;
+		if (at == size) {
+			got = -EFBIG;
+			break;
+		}
+	}
+	sys_close(fd);
+	if (got < 0)
+		return got;
+	to[at] = '\0';
+	return at;
+}
+
+static void add_string(char **list, int *count, char *string)
+{
+	if (*count == STRINGS_MAX)
+		say("too many strings in", COMMAND_FILE, 0);
+	else
+		list[(*count)++] = string;
+}
+
+static void take_setting(char *s)
+{
+	char *value;
+
+	if ((value = string_after(s, "mode=")))
+		task.mode = *value == 'p' ? MODE_PORTS : *value == 't' ? MODE_TTY : MODE_SHELL;
+	else if ((value = string_after(s, "rows=")))
+		task.size.ws_row = string_number(value);
+	else if ((value = string_after(s, "columns=")))
+		task.size.ws_col = string_number(value);
+	else if ((value = string_after(s, "cwd=")))
+		task.folder = value;
+	else if ((value = string_after(s, "env=")))
+		add_string(task.environment, &task.environment_count, value);
+	else if ((value = string_after(s, "arg=")))
+		add_string(task.arguments, &task.argument_count, value);
+	else
+		say("unknown setting", s, 0);
+}
+
+static bool environment_has(char *name)
+{
+	for (int i = 0; i < task.environment_count; i++)
+		if (string_after(task.environment[i], name))
+			return true;
+	return false;
+}
+
+static void read_task(void)
+{
+	static char *const defaults[][2] = {
+		{ "PATH=", "PATH=/bin:/sbin:/usr/bin:/usr/sbin" },
+		{ "HOME=", "HOME=/root" },
+		{ "USER=", "USER=root" },
+		{ "TERM=", "TERM=linux" },
+	};
+	long length = read_file(COMMAND_FILE, text, sizeof(text));
+
+	if (length < 0 && length != -ENOENT)
+		say("read", COMMAND_FILE, length);
+	for (long at = 0; at < length; at += string_length(text + at) + 1)
+		take_setting(text + at);
+	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
+		if (!environment_has(defaults[i][0]))
+			add_string(task.environment, &task.environment_count, defaults[i][1]);
+	if (!task.folder)
+		task.folder = task.mode == MODE_PORTS || task.mode == MODE_TTY ? "/" : "/root";
+}
+
+/*
+ * Loads what modules.init lists: made with the initramfs, in the order of dependencies. modprobe would do the same, at the
+ * price of a process and of reading modules.dep for each.
+ */
+static void load_modules(void)
+{
+	static char list[4096];
+	struct new_utsname name;
+	char path[256];
+	long error = sys_uname(&name);
+
+	if (error || !STRING_JOIN(path, "/lib/modules/", name.release, "/modules.init")) {
+		say("uname", "", error);
+		return;
+	}
+	error = read_file(path, list, sizeof(list));
+	if (error < 0) {
+		say("read", path, error);
+		return;
+	}
+	for (char *line = list; *line;) {
+		char *end = line;
+		bool last;
+		int fd;
+
+		while (*end && *end != '\n')
+			end++;
+		last = !*end;
+		*end = '\0';
+		fd = STRING_JOIN(path, "/lib/modules/", name.release, "/", line)
+			     ? sys_open(path, O_RDONLY | O_CLOEXEC, 0)
+			     : -ENAMETOOLONG;
+		error = fd < 0 ? fd : sys_finit_module(fd, "", 0);
+		if (fd >= 0)
+			sys_close(fd);
+		/* EEXIST: the kernel asked for it by its alias meanwhile. */
+		if (error && error != -EEXIST)
+			say("load", path, error);
+		line = last ? end : end + 1;
+	}
+}
+
+/* Runs argv[0], found along PATH as shells do; returns only to end the process. */
+static void __attribute__((noreturn)) execute(char **argv)
+{
+	static const char *const folders[] = { "/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", NULL };
+	char path[4096];
+	int error = -ENOENT;
+
+	if (!argv[0])
+		sys_exit(0);
+	if (string_has(argv[0], '/')) {
+		error = sys_execve(argv[0], argv, task.environment);
+	} else {
+		for (int i = 0; folders[i] && error == -ENOENT; i++)
+			if (STRING_JOIN(path, folders[i], argv[0]))
+				error = sys_execve(path, argv, task.environment);
+	}
+	say("run", argv[0], error);
+	sys_exit(error == -ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE);
+}
+
+/* In a child: its own session with the console as its terminal. */
+static void take_terminal(void)
+{
+	int error;
+
+	sys_setsid();
+	open_console();
+	error = sys_ioctl(0, TIOCSCTTY, 0);
+	if (error)
+		say("take the terminal", "/dev/console", error);
+	if (task.size.ws_row)
+		sys_ioctl(0, TIOCSWINSZ, &task.size);
+}
+
+/*
+ * Waits for `child`, what fork returned, and for every orphan that ends before it; its exit status as
+ * shells give it.
+ */
+static int wait_for(int child)
+{
+	if (child < 0) {
+		say("fork", "", child);
+		return STATUS_NOT_EXECUTABLE;
+	}
+	for (;;) {
+		int status;
+		int pid = sys_wait4(-1, &status, 0);
+
+		if (pid == child)
+			return status & 0x7f ? STATUS_SIGNAL + (status & 0x7f) : status >> 8 & 0xff;
+		if (pid < 0 && pid != -EINTR) {
+			say("wait", "", pid);
+			return STATUS_NOT_EXECUTABLE;
+		}
+	}
+}
+
+/* Runs a shell, or the command, on the console; its exit status. */
+static int run_on_console(bool shell)
+{
+	static char *login[] = { "-sh", NULL };
+	int child = sys_fork();
+
+	if (child == 0) {
+		take_terminal();
+		sys_chdir(task.folder);
+		if (!shell)
+			execute(task.arguments);
+		say("run", "/bin/sh", sys_execve("/bin/sh", login, task.environment));
+		sys_exit(STATUS_NOT_FOUND);
+	}
+	return wait_for(child);
+}
+
+static int open_port(const char *name, int flags)
+{
+	char path[64];
+	int fd = -ENAMETOOLONG;
+
+	if (STRING_JOIN(path, "/dev/virtio-ports/kumo.", name))
+		fd = sys_open(path, flags | O_CLOEXEC, 0);
+	if (fd < 0)
+		say("open", path, fd);
+	return fd;
+}
+
+/* The driver finds its ports a little after it was loaded. */
+static int open_status_port(void)
+{
+	for (int waited_ms = 0; waited_ms < PORT_WAIT_MS; waited_ms++) {
+		int fd = sys_open("/dev/virtio-ports/kumo.status", O_WRONLY | O_CLOEXEC, 0);
+
+		if (fd >= 0)
+			return fd;
+		sys_sleep_ms(1);
+	}
+	return open_port("status", O_WRONLY);
+}
+
+static int run_on_ports(void)
+{
+	int child = sys_fork();
+
+	if (child == 0) {
+		int in = open_port("stdin", O_RDONLY);
+		int out = open_port("stdout", O_WRONLY);
+		int err = open_port("stderr", O_WRONLY);
+
+		if (in < 0 || out < 0 || err < 0)
+			sys_exit(STATUS_NOT_EXECUTABLE);
+		sys_dup2(in, 0);
+		sys_dup2(out, 1);
+		sys_dup2(err, 2);
+		sys_setsid();
+		if (sys_chdir(task.folder)) {
+			say("change to", task.folder, -ENOENT);
+			sys_exit(STATUS_NOT_EXECUTABLE);
+		}
+		execute(task.arguments);
+	}
+	return wait_for(child);
+}
+
+static void report_status(int port, int status)
+{
+	char line[] = "exit 000\n";
+
+	line[5] += status / 100;
+	line[6] += status / 10 % 10;
+	line[7] += status % 10;
+	sys_write(port, line, sizeof(line) - 1);
+	sys_close(port);
+}
+
+void init_main(void);
+void init_main(void)
+{
+	int port;
+
+	mount_trees();
+	open_console();
+	read_task();
+	load_modules();
+	while (task.mode == MODE_MACHINE) {
+		run_on_console(true);
+		sys_sleep_ms(RESPAWN_PAUSE_MS);
+	}
+	/* Before the command, so that nothing that it does can keep its result back. */
+	port = open_status_port();
+	if (port >= 0)
+		report_status(port, task.mode == MODE_PORTS ? run_on_ports()
+							    : run_on_console(task.mode == MODE_SHELL));
+	power_off();
+}
+
+__asm__(".globl _start\n"
+	"_start:\n"
+	"	xor %ebp, %ebp\n"
+	"	and $-16, %rsp\n"
+	"	call init_main\n");
