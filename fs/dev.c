@@ -64,7 +64,7 @@ struct device_guard {
 	struct char_device *device;
 	refcount_t refs; /* the registration's, and one for each open file */
 	atomic_t inside; /* operations that run now */
-	bool gone;	 /* no more of them: pairs with `inside` (both sides write one, then read the other) */
+	bool gone; /* no more of them: pairs with `inside` (both sides write one, then read the other) */
 	struct wait_queue idle;
 	struct mutex lock; /* protects `opens`; held while a file is ended */
 	struct list opens;
@@ -301,9 +301,9 @@ int device_open(struct file *file, const struct cred *cred)
 		return -ENXIO;
 	return device_try_open(file, cred);
 }
+EXPORT_SYMBOL(device_open);
 
 /* ---- Nodes in /dev ---- */
-
 
 /* The folders on the way to `name`. What exists is fine. */
 static int folders_make(const char *name)
@@ -452,7 +452,8 @@ static const struct {
 	u32 major;
 	const char *name;
 } major_names[] = {
-	{ 1, "mem" }, { 4, "ttyS" }, { 5, "/dev/tty" }, { 10, "misc" }, { 136, "pts" }, { 229, "hvc" }, { DYNAMIC_MAJOR, "kumo" },
+	{ 1, "mem" },	{ 4, "ttyS" },	{ 5, "/dev/tty" },	   { 10, "misc" },
+	{ 136, "pts" }, { 229, "hvc" }, { DYNAMIC_MAJOR, "kumo" },
 };
 
 /* Each major that a device has, in order. */

@@ -210,14 +210,23 @@ static loff_t kmsg_device_seek(struct file *file, loff_t offset, int whence)
 
 static const struct tree_ops null_ops = { .read = null_read, .write = null_write, .seek = position_stays };
 static const struct tree_ops zero_ops = {
-	.read = zero_read, .write = null_write, .seek = position_stays, .mmap = zero_mmap,
+	.read = zero_read,
+	.write = null_write,
+	.seek = position_stays,
+	.mmap = zero_mmap,
 };
 static const struct tree_ops full_ops = { .read = zero_read, .write = full_write, .seek = position_stays };
 static const struct tree_ops random_ops = {
-	.read = random_read_ready, .write = random_write, .seek = position_stays, .ioctl = random_ioctl,
+	.read = random_read_ready,
+	.write = random_write,
+	.seek = position_stays,
+	.ioctl = random_ioctl,
 };
 static const struct tree_ops urandom_ops = {
-	.read = random_read, .write = random_write, .seek = position_stays, .ioctl = random_ioctl,
+	.read = random_read,
+	.write = random_write,
+	.seek = position_stays,
+	.ioctl = random_ioctl,
 };
 static const struct tree_ops kmsg_ops = {
 	.open = kmsg_device_open,
@@ -230,7 +239,8 @@ static const struct tree_ops kmsg_ops = {
 
 #define MEMORY_DEVICE(name_, minor_, mode_, ops_)                                                  \
 	{                                                                                          \
-		.name = (name_), .number = 1 << 8 | (minor_), .mode = (mode_), .ops = (ops_), .unguarded = true \
+		.name = (name_), .number = 1 << 8 | (minor_), .mode = (mode_), .ops = (ops_),      \
+		.unguarded = true                                                                  \
 	}
 
 static struct char_device memory_devices[] = {

@@ -138,8 +138,8 @@ static ssize_t pipe_read(struct file *file, struct iter *to, loff_t *pos)
 			break;
 		}
 		mutex_unlock(&pipe->lock);
-		error = wait_event_interruptible_exclusive(&pipe->read_wait,
-							   !pipe_empty(pipe) || !READ_ONCE(pipe->writers));
+		error = wait_event_interruptible_exclusive(
+			&pipe->read_wait, !pipe_empty(pipe) || !READ_ONCE(pipe->writers));
 		if (error || lock_interruptible(pipe)) {
 			/* A wake-up may have been meant for this thread: pass it on. */
 			wake(&pipe->read_wait, READ_EVENTS);
@@ -201,7 +201,8 @@ static bool put(struct pipe *pipe, struct iter *from, bool packet, ssize_t *tota
 				*total = -EFAULT;
 			return true;
 		}
-		*slot_at(pipe, pipe->head) = (struct pipe_slot){ .page = page, .length = (u32)copied, .packet = packet };
+		*slot_at(pipe, pipe->head) =
+			(struct pipe_slot){ .page = page, .length = (u32)copied, .packet = packet };
 		WRITE_ONCE(pipe->head, pipe->head + 1);
 		*total += (ssize_t)copied;
 		if (copied < size || !from->count)
@@ -240,8 +241,8 @@ static ssize_t pipe_write(struct file *file, struct iter *from, loff_t *pos)
 		}
 		mutex_unlock(&pipe->lock);
 		wake(&pipe->read_wait, READ_EVENTS);
-		error = wait_event_interruptible_exclusive(&pipe->write_wait,
-							   !pipe_full(pipe) || !READ_ONCE(pipe->readers));
+		error = wait_event_interruptible_exclusive(
+			&pipe->write_wait, !pipe_full(pipe) || !READ_ONCE(pipe->readers));
 		if (error || lock_interruptible(pipe)) {
 			wake(&pipe->write_wait, WRITE_EVENTS);
 			return total ? total : -ERESTARTSYS;
@@ -405,6 +406,7 @@ int pipe_create(struct file **read_end, struct file **write_end, u32 flags)
 	*write_end = writer;
 	return 0;
 }
+EXPORT_SYMBOL(pipe_create);
 
 /* The node's pipe, made at need, with one more user; NULL: no memory. */
 static struct pipe *pipe_of_node(struct node *node)
@@ -483,6 +485,7 @@ long pipe_get_size(struct file *file)
 
 	return file->ops == &pipe_ops ? (long)(READ_ONCE(pipe->slot_count) * PAGE_SIZE) : -EBADF;
 }
+EXPORT_SYMBOL(pipe_get_size);
 
 long pipe_set_size(struct file *file, unsigned long bytes)
 {
@@ -496,7 +499,8 @@ long pipe_set_size(struct file *file, unsigned long bytes)
 		return -EINVAL;
 	while (count * PAGE_SIZE < bytes)
 		count *= 2;
-	if (count * PAGE_SIZE > pipe_max_size && count > READ_ONCE(pipe->slot_count) && !capable(CAP_SYS_RESOURCE))
+	if (count * PAGE_SIZE > pipe_max_size && count > READ_ONCE(pipe->slot_count) &&
+	    !capable(CAP_SYS_RESOURCE))
 		return -EPERM;
 	slots = kcalloc(count, sizeof(*slots), GFP_KERNEL);
 	if (!slots)
@@ -520,3 +524,4 @@ long pipe_set_size(struct file *file, unsigned long bytes)
 	wake_up_all(&pipe->write_wait);
 	return (long)(count * PAGE_SIZE);
 }
+EXPORT_SYMBOL(pipe_set_size);

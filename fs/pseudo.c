@@ -118,16 +118,16 @@ struct scope {
 	refcount_t refs;
 	void *object;
 	const struct pseudo_dynamic *maker; /* who found the object and takes it back; NULL: an added entry's */
-	struct scope *guard;		    /* the added entry that it lies in, itself for one; owned reference else */
+	struct scope *guard; /* the added entry that it lies in, itself for one; owned reference else */
 	u32 generation;
 	/* of an added entry */
 	atomic_t inside; /* calls of its functions that run now */
-	bool gone;	 /* no more of them: pairs with `inside` (both sides write one, then read the other) */
+	bool gone; /* no more of them: pairs with `inside` (both sides write one, then read the other) */
 };
 
 /* An added directory, file or link. Its place is protected by the lock of its tree. */
 struct pseudo_directory {
-	struct scope scope; /* first: a scope of its own is its own guard */
+	struct scope scope;		/* first: a scope of its own is its own guard */
 	const struct pseudo_file *file; /* what it is; &own for directories and links */
 	struct pseudo_file own;
 	struct pseudo_tree *tree;
@@ -157,7 +157,8 @@ static void scope_put(struct scope *scope)
 			kfree(scope);
 			scope = guard;
 		} else {
-			struct pseudo_directory *entry = container_of(scope, struct pseudo_directory, scope);
+			struct pseudo_directory *entry =
+				container_of(scope, struct pseudo_directory, scope);
 
 			kfree(entry->target);
 			kfree(entry);
@@ -209,9 +210,9 @@ static struct scope *scope_make(void *object, const struct pseudo_dynamic *maker
 /* ---- Nodes ---- */
 
 struct pseudo_node {
-	const struct pseudo_file *file;	 /* looked at inside the scope only */
-	struct scope *scope;		 /* owned reference */
-	struct pseudo_directory *entry;	 /* if it is an added entry itself: the scope's */
+	const struct pseudo_file *file; /* looked at inside the scope only */
+	struct scope *scope;		/* owned reference */
+	struct pseudo_directory *entry; /* if it is an added entry itself: the scope's */
 };
 
 static struct pseudo_node *pseudo_of(struct node *node)
@@ -236,8 +237,8 @@ static u64 id_of(u64 parent, const char *name, size_t length)
 }
 
 /* Takes over the reference of the scope, also when it fails. Inside the scope. */
-static struct node *node_make(struct tree *tree, u64 id, const struct pseudo_file *file, struct scope *scope,
-			      struct pseudo_directory *entry)
+static struct node *node_make(struct tree *tree, u64 id, const struct pseudo_file *file,
+			      struct scope *scope, struct pseudo_directory *entry)
 {
 	struct pseudo_node *pseudo = kmalloc(sizeof(*pseudo), GFP_KERNEL);
 	bool directory = (file->mode & S_IFMT) == S_IFDIR;
@@ -277,7 +278,8 @@ EXPORT_SYMBOL(pseudo_forget);
 
 /* ---- Names ---- */
 
-static const struct pseudo_file *child_in_table(const struct pseudo_file *table, const char *name, size_t length)
+static const struct pseudo_file *child_in_table(const struct pseudo_file *table, const char *name,
+						size_t length)
 {
 	for (; table && table->name; table++)
 		if (*table->name && strlen(table->name) == length && !memcmp(table->name, name, length))
@@ -296,7 +298,8 @@ static const struct pseudo_dynamic *dynamic_of(const struct pseudo_file *file)
 }
 
 /* The tree's lock is held. */
-static struct pseudo_directory *entry_find(struct pseudo_directory *directory, const char *name, size_t length)
+static struct pseudo_directory *entry_find(struct pseudo_directory *directory, const char *name,
+					   size_t length)
 {
 	struct pseudo_directory *entry;
 
@@ -401,8 +404,9 @@ static int list_table(struct pseudo_node *pseudo, u64 id, struct dir_context *co
 			shadowed = entry_find(pseudo->entry, table->name, strlen(table->name)) != NULL;
 			mutex_unlock(&pseudo->entry->tree->lock);
 		}
-		if (!shadowed && !context->add(context, table->name, (u32)strlen(table->name), place + 1,
-					       id_of(id, table->name, strlen(table->name)), DT_OF_MODE(table->mode)))
+		if (!shadowed && !context->add(context, table->name, (u32)strlen(table->name),
+					       place + 1, id_of(id, table->name, strlen(table->name)),
+					       DT_OF_MODE(table->mode)))
 			return 1;
 		context->offset = (loff_t)(place + 1);
 	}
@@ -440,7 +444,8 @@ static int list_added(struct pseudo_node *pseudo, u64 id, struct dir_context *co
 		if (scope_enter(&entry->scope)) {
 			type = DT_OF_MODE(entry->file->mode);
 			scope_leave(&entry->scope);
-			full = !context->add(context, entry->name, (u32)length, next, id_of(id, entry->name, length), type);
+			full = !context->add(context, entry->name, (u32)length, next,
+					     id_of(id, entry->name, length), type);
 		}
 		scope_put(&entry->scope);
 		if (full)
@@ -458,11 +463,13 @@ struct made_context {
 	u64 id;
 };
 
-static bool made_add(struct dir_context *context, const char *name, u32 length, u64 next_offset, u64 id, u32 type)
+static bool made_add(struct dir_context *context, const char *name, u32 length, u64 next_offset,
+		     u64 id, u32 type)
 {
 	struct made_context *made = container_of(context, struct made_context, context);
 
-	return made->outer->add(made->outer, name, length, MADE + next_offset, id_of(made->id, name, length), type);
+	return made->outer->add(made->outer, name, length, MADE + next_offset,
+				id_of(made->id, name, length), type);
 }
 
 bool pseudo_emit(struct dir_context *context, const char *name, u64 next_offset, u32 type)
@@ -477,9 +484,10 @@ EXPORT_SYMBOL(pseudo_emit);
 static int list_made(struct pseudo_node *pseudo, u64 id, struct dir_context *context)
 {
 	const struct pseudo_dynamic *dynamic = dynamic_of(pseudo->file);
-	struct made_context made = {
-		.context = { .add = made_add, .offset = context->offset - (loff_t)MADE }, .outer = context, .id = id
-	};
+	struct made_context made = { .context = { .add = made_add,
+						  .offset = context->offset - (loff_t)MADE },
+				     .outer = context,
+				     .id = id };
 	int error;
 
 	if (!dynamic)
@@ -525,7 +533,9 @@ ssize_t pseudo_readlink(struct node *node, char *buffer, size_t size, const stru
 		length = (ssize_t)min(strlen(pseudo->entry->target), size);
 		memcpy(buffer, pseudo->entry->target, (size_t)length);
 	} else if (!length) {
-		length = pseudo->file->target ? pseudo->file->target(buffer, size, pseudo->scope->object) : -EINVAL;
+		length = pseudo->file->target
+				 ? pseudo->file->target(buffer, size, pseudo->scope->object)
+				 : -EINVAL;
 	}
 	scope_leave(pseudo->scope);
 	return length;
@@ -748,8 +758,8 @@ EXPORT_SYMBOL(pseudo_seek);
 /* ---- Entries that come and go ---- */
 
 /* NULL: no memory. */
-static struct pseudo_directory *entry_make(struct pseudo_tree *tree, const char *name, const struct pseudo_file *file,
-					   void *object)
+static struct pseudo_directory *entry_make(struct pseudo_tree *tree, const char *name,
+					   const struct pseudo_file *file, void *object)
 {
 	struct pseudo_directory *entry = kzalloc(sizeof(*entry) + strlen(name) + 1, GFP_KERNEL);
 
@@ -766,13 +776,15 @@ static struct pseudo_directory *entry_make(struct pseudo_tree *tree, const char 
 	return entry;
 }
 
-static struct pseudo_directory *directory_make(struct pseudo_tree *tree, const char *name, const struct pseudo_file *files,
-					       void *object)
+static struct pseudo_directory *directory_make(struct pseudo_tree *tree, const char *name,
+					       const struct pseudo_file *files, void *object)
 {
 	struct pseudo_directory *entry = entry_make(tree, name, NULL, object);
 
 	if (entry) {
-		entry->own = (struct pseudo_file){ .name = entry->name, .mode = S_IFDIR | 0555, .children = files };
+		entry->own = (struct pseudo_file){ .name = entry->name,
+						   .mode = S_IFDIR | 0555,
+						   .children = files };
 		entry->file = &entry->own;
 	}
 	return entry;
@@ -804,7 +816,8 @@ static int entry_add_locked(struct pseudo_directory *parent, struct pseudo_direc
 	return error;
 }
 
-struct pseudo_directory *pseudo_directory_add(struct pseudo_tree *tree, struct pseudo_directory *parent, const char *name,
+struct pseudo_directory *pseudo_directory_add(struct pseudo_tree *tree,
+					      struct pseudo_directory *parent, const char *name,
 					      const struct pseudo_file *files, void *object)
 {
 	struct pseudo_directory *entry = directory_make(tree, name, files, object);
@@ -891,7 +904,8 @@ void pseudo_file_remove(struct pseudo_directory *directory, const char *name)
 EXPORT_SYMBOL(pseudo_file_remove);
 
 /* The added directory of that name, made at need over what the parent's table has there; the tree's lock is held. */
-static struct pseudo_directory *directory_at(struct pseudo_directory *parent, const char *name, size_t length)
+static struct pseudo_directory *directory_at(struct pseudo_directory *parent, const char *name,
+					     size_t length)
 {
 	struct pseudo_directory *entry = entry_find(parent, name, length);
 	const struct pseudo_file *below;

@@ -212,15 +212,8 @@ static bool leave_process(struct thread *thread, struct process *process)
 	list_del_init(&thread->process_link);
 	usage_add_thread(&process->dead, thread);
 	last = --process->thread_count == 0;
-	if (last) {
-		if (!process->exiting)
-			process->exit_code = process->leader->exit_code;
-		process->exiting = true;
-		process->stop_signal = 0;
-		process->stopped = false;
-	} else if (process->thread_count == 1) {
+	if (process->thread_count == 1)
 		exec_thread = process->exec_thread;
-	}
 	spin_unlock(&sighand->lock);
 	if (thread != process->leader) {
 		pid_detach(thread->number, PID_THREAD);
@@ -258,10 +251,7 @@ void thread_exit(int code)
 	}
 	local_irq_enable(); /* they may be off after a fault of the kernel */
 	thread->exit_code = code;
-	signal_exit_thread();
-	flags = spin_lock_irqsave(&process->lock);
-	last = --process->live_threads == 0;
-	spin_unlock_irqrestore(&process->lock, flags);
+	last = signal_exit_thread(code);
 	if (last) {
 		if (process == init_process)
 			panic("the first process has ended, status 0x%04x", process->exiting ? process->exit_code : code);

@@ -143,7 +143,8 @@ void sigpending_flush(struct sigpending *pending);	      /* nobody else sees it 
 void signal_recalculate(void);				      /* sighand->lock held: sets or clears the current thread's WORK_SIGNAL */
 void signal_force_info(const siginfo_t *info, bool to_default); /* as signal_force; to_default: any handler is dropped first */
 void signal_action_set(int signal, const struct sigaction *action, struct sigaction *old); /* either may be NULL */
-void signal_exit_thread(void);				      /* the current thread takes no more signals */
+/* The current thread takes no more signals. True: it is the last, and `code` the process's unless that is decided. */
+bool signal_exit_thread(int code);
 void signal_reset_for_exec(void);			      /* handlers become default, ignored stays ignored */
 void thread_signal_wake(struct thread *thread, bool fatal); /* sighand->lock held: it shall look at its signals */
 /* sighand->lock held: the process ends; all threads but `except` are killed. */

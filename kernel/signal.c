@@ -491,20 +491,29 @@ void signal_set_blocked(signal_mask blocked)
 	sighand_unlock(sighand, flags);
 }
 
-void signal_exit_thread(void)
+bool signal_exit_thread(int code)
 {
 	struct process *process = current->process;
+	bool last, stopped = false;
 	unsigned long flags;
 	struct sighand *sighand = sighand_lock(process, &flags);
-	bool stopped = false;
 
 	current->flags |= THREAD_FLAG_EXITING;
-	if (!process->exiting && process->thread_count > 1)
+	last = --process->live_threads == 0;
+	if (last) {
+		if (!process->exiting)
+			process->exit_code = code;
+		process->exiting = true;
+		process->stop_signal = 0;
+		process->stopped = false;
+		current->stop_wanted = false;
+	} else if (!process->exiting) {
 		signal_retarget(process, ~(u64)current->blocked);
+	}
 	/* The others may have waited for this one to stop. */
 	if (current->stop_wanted) {
 		current->stop_wanted = false;
-		stopped = --process->stop_count == 0 && process->live_threads > 1;
+		stopped = --process->stop_count == 0;
 		if (stopped) {
 			process->stopped = true;
 			process->continued = false;
@@ -516,6 +525,7 @@ void signal_exit_thread(void)
 		parent_notify(process, CLD_STOPPED, process->stop_signal);
 		spin_unlock_irqrestore(&process_tree_lock, flags);
 	}
+	return last;
 }
 
 int signal_mask_swap(const sigset_t __user *mask, size_t size)

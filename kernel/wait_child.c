@@ -118,6 +118,7 @@ static int wait_for_child(struct child_wait *wait)
 
 	if (result || wait->options & WNOHANG)
 		return result;
+	wait_entry_init(&entry);
 	for (;;) {
 		wait_prepare(&current->process->child_wait, &entry, WAIT_INTERRUPTIBLE, false);
 		result = look(wait);

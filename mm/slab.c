@@ -405,15 +405,17 @@ void slab_cache_destroy(struct slab_cache *cache)
 	list_del(&cache->all_link);
 	spin_unlock(&caches_lock);
 	/* All objects are free, so no CPU uses the cache any more, and their magazines may be emptied from here. */
-	flags = spin_lock_irqsave(&cache->lock);
 	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++) {
 		magazine = cache->magazines[cpu];
 		if (magazine == &no_magazine)
 			continue;
 		cache->magazines[cpu] = &no_magazine;
+		flags = spin_lock_irqsave(&cache->lock);
 		slabs_give(cache, magazine->objects, magazine->count, &surplus);
+		spin_unlock_irqrestore(&cache->lock, flags);
 		kfree(magazine);
 	}
+	flags = spin_lock_irqsave(&cache->lock);
 	cache->slab_count -= cache->empty_count;
 	list_splice_tail(&surplus, &cache->empty);
 	spin_unlock_irqrestore(&cache->lock, flags);

@@ -374,7 +374,7 @@ int unmap_range_locked(struct mm *mm, unsigned long start, unsigned long end)
 
 	below = vma_previous(first);
 	floor = below ? below->end : 0;
-	ceiling = USER_END;
+	ceiling = USER_TABLES_END;
 	for (vma = first; vma; vma = after) {
 		after = vma_next(vma);
 		if (vma->start >= end) {
@@ -695,7 +695,8 @@ static void mm_empty(struct mm *mm)
 		next = vma_next(vma);
 		cache_unlink(vma);
 		unmap_entries(&batch, vma->start, vma->end, false);
-		user_tables_free(mm, vma->start, vma->end, 0, next ? next->start : USER_END, true);
+		user_tables_free(mm, vma->start, vma->end, 0, next ? next->start : USER_TABLES_END,
+				 true);
 		cond_resched();
 	}
 	unmap_batch_finish(&batch);

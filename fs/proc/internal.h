@@ -6,9 +6,9 @@
 #include <kumo/thread.h>
 
 /* Tables, by file. */
-extern const struct pseudo_file process_files[], thread_files[]; /* process.c */
+extern const struct pseudo_file process_files[], thread_files[];	    /* process.c */
 extern const struct pseudo_dynamic descriptor_names, descriptor_info_names; /* descriptors.c */
-extern const struct pseudo_file sysctl_files[];			 /* sysctl.c */
+extern const struct pseudo_file sysctl_files[];				    /* sysctl.c */
 
 /* A number as the name of a file: digits without leading zeros; -1: it is none. */
 int number_of_name(const struct name *name);

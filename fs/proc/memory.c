@@ -41,10 +41,11 @@ static void mapping_show(struct text *text, const struct vma *vma, char *buffer)
 		id = vma->file->node->attr.id;
 	}
 	text_printf(text, "%08lx-%08lx %c%c%c%c %08llx %02x:%02x %llu ", vma->start, vma->end,
-		    vma->flags & VM_READ ? 'r' : '-', vma->flags & VM_WRITE ? 'w' : '-', vma->flags & VM_EXEC ? 'x' : '-',
-		    vma->flags & VM_SHARED ? 's' : 'p',
-		    (unsigned long long)(vma->file ? vma->offset_pages * PAGE_SIZE : 0), (u32)(device >> 8) & 0xfff,
-		    (u32)(device & 0xff) | (u32)(device >> 12 & ~0xffU), (unsigned long long)id);
+		    vma->flags & VM_READ ? 'r' : '-', vma->flags & VM_WRITE ? 'w' : '-',
+		    vma->flags & VM_EXEC ? 'x' : '-', vma->flags & VM_SHARED ? 's' : 'p',
+		    (unsigned long long)(vma->file ? vma->offset_pages * PAGE_SIZE : 0),
+		    (u32)(device >> 8) & 0xfff, (u32)(device & 0xff) | (u32)(device >> 12 & ~0xffU),
+		    (unsigned long long)id);
 	if (*name) {
 		while (text->length - start < NAME_COLUMN && !text->failed)
 			text_putc(text, ' ');
@@ -71,14 +72,16 @@ static void usage_show(struct text *text, struct vma *vma)
 	usage_line(text, "Pss:", usage.proportional_bytes / 1024);
 	usage_line(text, "Shared_Clean:", usage.shared * kib_per_page);
 	usage_line(text, "Shared_Dirty:", 0);
-	usage_line(text, "Private_Clean:", (usage.resident - usage.shared - usage.private_dirty) * kib_per_page);
+	usage_line(text, "Private_Clean:",
+		   (usage.resident - usage.shared - usage.private_dirty) * kib_per_page);
 	usage_line(text, "Private_Dirty:", usage.private_dirty * kib_per_page);
 	usage_line(text, "Referenced:", usage.resident * kib_per_page);
 	usage_line(text, "Anonymous:", usage.anonymous * kib_per_page);
 	usage_line(text, "Swap:", 0);
 	usage_line(text, "Locked:", vma->flags & VM_LOCKED ? usage.resident * kib_per_page : 0);
-	text_printf(text, "VmFlags:%s%s%s%s\n", vma->flags & VM_READ ? " rd" : "", vma->flags & VM_WRITE ? " wr" : "",
-		    vma->flags & VM_EXEC ? " ex" : "", vma->flags & VM_SHARED ? " sh" : "");
+	text_printf(text, "VmFlags:%s%s%s%s\n", vma->flags & VM_READ ? " rd" : "",
+		    vma->flags & VM_WRITE ? " wr" : "", vma->flags & VM_EXEC ? " ex" : "",
+		    vma->flags & VM_SHARED ? " sh" : "");
 }
 
 /* The cursor is the address from which mappings are still to be shown. */
@@ -126,7 +129,8 @@ int smaps_next(struct text *text, void *object, u64 *cursor)
 /* ---- Memory of the process itself ---- */
 
 /* Up to a page of [start, end) from *cursor on. */
-static int memory_next(struct text *text, struct mm *mm, unsigned long start, unsigned long end, u64 *cursor)
+static int memory_next(struct text *text, struct mm *mm, unsigned long start, unsigned long end,
+		       u64 *cursor)
 {
 	size_t size = min((size_t)PAGE_SIZE, end - start - *cursor);
 	char *buffer;

@@ -24,7 +24,8 @@ int process_inspect_permission(struct process *process, const struct cred *cred)
 		return 0;
 	its = process_cred_get(process);
 	same = cred->fsuid == its->uid && cred->fsuid == its->euid && cred->fsuid == its->suid &&
-	       cred->fsgid == its->gid && cred->fsgid == its->egid && cred->fsgid == its->sgid && process->dumpable;
+	       cred->fsgid == its->gid && cred->fsgid == its->egid && cred->fsgid == its->sgid &&
+	       process->dumpable;
 	cred_put(its);
 	return same || cred_capable(cred, CAP_SYS_PTRACE) ? 0 : -EACCES;
 }
@@ -162,7 +163,8 @@ static int priority_shown(const struct thread *thread)
 static int write_stat(struct text *text, struct thread *thread, bool whole)
 {
 	struct process *process = thread->process;
-	struct usage_sum used = usage_get(thread, whole), children = whole ? process->children_total : (struct usage_sum){};
+	struct usage_sum used = usage_get(thread, whole),
+			 children = whole ? process->children_total : (struct usage_sum){};
 	bool inspected = !text->cred || !process_inspect_permission(process, text->cred);
 	struct mm *mm = thread_mm_get(thread);
 	struct relations relations;
@@ -171,34 +173,42 @@ static int write_stat(struct text *text, struct thread *thread, bool whole)
 	relations_get(process, &relations);
 	signal_sets_get(thread, &signals);
 	/* 1-9: pid (comm) state ppid pgrp session tty_nr tpgid flags */
-	text_printf(text, "%d (%s) %c %d %d %d %d %d %u", whole ? process->pid : thread->pid, thread->name,
-		    state_letter(thread), relations.parent, relations.group, relations.session, (int)relations.terminal,
-		    relations.foreground, 0x400000u | (thread->flags & THREAD_FLAG_FORKED_NOEXEC ? 0x40u : 0));
+	text_printf(text, "%d (%s) %c %d %d %d %d %d %u", whole ? process->pid : thread->pid,
+		    thread->name, state_letter(thread), relations.parent, relations.group,
+		    relations.session, (int)relations.terminal, relations.foreground,
+		    0x400000u | (thread->flags & THREAD_FLAG_FORKED_NOEXEC ? 0x40u : 0));
 	/* 10-13: faults; 14-17: times */
-	text_printf(text, " %llu %llu %llu %llu %llu %llu %lld %lld", (unsigned long long)used.minor_faults,
-		    (unsigned long long)children.minor_faults, (unsigned long long)used.major_faults,
-		    (unsigned long long)children.major_faults, (unsigned long long)(used.user_ns / TICK_NS),
-		    (unsigned long long)(used.system_ns / TICK_NS), (long long)(children.user_ns / TICK_NS),
-		    (long long)(children.system_ns / TICK_NS));
+	text_printf(text, " %llu %llu %llu %llu %llu %llu %lld %lld",
+		    (unsigned long long)used.minor_faults, (unsigned long long)children.minor_faults,
+		    (unsigned long long)used.major_faults, (unsigned long long)children.major_faults,
+		    (unsigned long long)(used.user_ns / TICK_NS),
+		    (unsigned long long)(used.system_ns / TICK_NS),
+		    (long long)(children.user_ns / TICK_NS), (long long)(children.system_ns / TICK_NS));
 	/* 18-22: priority nice threads itrealvalue starttime */
-	text_printf(text, " %d %d %u 0 %llu", priority_shown(thread), thread->nice, READ_ONCE(process->live_threads),
-		    (unsigned long long)((whole ? process->start_time_ns : thread->start_time_ns) / TICK_NS));
+	text_printf(text, " %d %d %u 0 %llu", priority_shown(thread), thread->nice,
+		    READ_ONCE(process->live_threads),
+		    (unsigned long long)((whole ? process->start_time_ns : thread->start_time_ns) /
+					 TICK_NS));
 	/* 23-25: vsize rss rsslim; 26-30: code, stack, esp, eip */
 	text_printf(text, " %lu %llu %llu", mm ? mm->total_pages * PAGE_SIZE : 0,
 		    (unsigned long long)(mm ? mm_resident_pages(mm) : 0),
 		    (unsigned long long)process->limits[RLIMIT_RSS].rlim_cur);
-	text_printf(text, " %lu %lu %lu 0 0", mm && inspected ? mm->code_start : 0, mm && inspected ? mm->code_end : 0,
-		    mm && inspected ? mm->stack_start : 0);
+	text_printf(text, " %lu %lu %lu 0 0", mm && inspected ? mm->code_start : 0,
+		    mm && inspected ? mm->code_end : 0, mm && inspected ? mm->stack_start : 0);
 	/* 31-34: signals, as far as 31 bits show them; 35-37: wchan nswap cnswap */
-	text_printf(text, " %llu %llu %llu %llu %d 0 0", (unsigned long long)(signals.pending & 0x7fffffff),
-		    (unsigned long long)(signals.blocked & 0x7fffffff), (unsigned long long)(signals.ignored & 0x7fffffff),
-		    (unsigned long long)(signals.caught & 0x7fffffff), READ_ONCE(thread->state) != THREAD_RUNNING);
+	text_printf(text, " %llu %llu %llu %llu %d 0 0",
+		    (unsigned long long)(signals.pending & 0x7fffffff),
+		    (unsigned long long)(signals.blocked & 0x7fffffff),
+		    (unsigned long long)(signals.ignored & 0x7fffffff),
+		    (unsigned long long)(signals.caught & 0x7fffffff),
+		    READ_ONCE(thread->state) != THREAD_RUNNING);
 	/* 38-44: exit_signal processor rt_priority policy blkio guest cguest */
-	text_printf(text, " %d %u %u %u 0 0 0", thread->exit_signal, thread->cpu, thread->realtime_priority, thread->policy);
+	text_printf(text, " %d %u %u %u 0 0 0", thread->exit_signal, thread->cpu,
+		    thread->realtime_priority, thread->policy);
 	/* 45-52: data, brk, arguments, environment, exit code */
 	if (mm && inspected)
-		text_printf(text, " %lu %lu %lu %lu %lu %lu %lu", mm->data_start, mm->data_end, mm->brk_start,
-			    mm->arg_start, mm->arg_end, mm->env_start, mm->env_end);
+		text_printf(text, " %lu %lu %lu %lu %lu %lu %lu", mm->data_start, mm->data_end,
+			    mm->brk_start, mm->arg_start, mm->arg_end, mm->env_start, mm->env_end);
 	else
 		text_puts(text, " 0 0 0 0 0 0 0");
 	text_printf(text, " %d\n", inspected && whole ? process->exit_code : 0);
@@ -241,7 +251,8 @@ static int memory_use_get(struct mm *mm, struct memory_use *use)
 	}
 	up_read(&mm->map_lock);
 	use->libraries = use->code;
-	use->code = (ALIGN_UP(mm->code_end, PAGE_SIZE) - ALIGN_DOWN(mm->code_start, PAGE_SIZE)) / PAGE_SIZE;
+	use->code = (ALIGN_UP(mm->code_end, PAGE_SIZE) - ALIGN_DOWN(mm->code_start, PAGE_SIZE)) /
+		    PAGE_SIZE;
 	use->libraries -= min(use->libraries, use->code);
 	return 0;
 }
@@ -258,7 +269,8 @@ int statm_show(struct text *text, void *object)
 	}
 	error = memory_use_get(mm, &use);
 	if (!error)
-		text_printf(text, "%lu %llu %ld %lu 0 %lu 0\n", use.total, (unsigned long long)mm_resident_pages(mm),
+		text_printf(text, "%lu %llu %ld %lu 0 %lu 0\n", use.total,
+			    (unsigned long long)mm_resident_pages(mm),
 			    atomic64_read(&mm->resident_file), use.code, use.data + use.stack);
 	mm_put(mm);
 	return error;
@@ -296,16 +308,17 @@ static int status_memory(struct text *text, struct mm *mm)
 
 static void status_identity(struct text *text, const struct cred *cred)
 {
-	text_printf(text, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", cred->uid, cred->euid, cred->suid, cred->fsuid,
-		    cred->gid, cred->egid, cred->sgid, cred->fsgid);
+	text_printf(text, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", cred->uid, cred->euid,
+		    cred->suid, cred->fsuid, cred->gid, cred->egid, cred->sgid, cred->fsgid);
 }
 
 static void status_capabilities(struct text *text, const struct cred *cred)
 {
-	text_printf(text, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\nCapAmb:\t%016llx\n",
-		    (unsigned long long)cred->cap_inheritable, (unsigned long long)cred->cap_permitted,
-		    (unsigned long long)cred->cap_effective, (unsigned long long)cred->cap_bounding,
-		    (unsigned long long)cred->cap_ambient);
+	text_printf(text,
+		    "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\nCapAmb:\t%016llx\n",
+		    (unsigned long long)cred->cap_inheritable,
+		    (unsigned long long)cred->cap_permitted, (unsigned long long)cred->cap_effective,
+		    (unsigned long long)cred->cap_bounding, (unsigned long long)cred->cap_ambient);
 	text_printf(text, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", cred->no_new_privs);
 }
 
@@ -352,8 +365,8 @@ int status_show(struct text *text, void *object)
 	if (fs)
 		text_printf(text, "Umask:\t%04o\n", fs->umask);
 	text_printf(text, "State:\t%c (%s)\n", state, state_name(state));
-	text_printf(text, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", process->pid, thread->pid,
-		    relations.parent);
+	text_printf(text, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", process->pid,
+		    thread->pid, relations.parent);
 	status_identity(text, cred);
 	if (files) {
 		rcu_read_lock();
@@ -363,21 +376,23 @@ int status_show(struct text *text, void *object)
 	text_puts(text, "Groups:\t");
 	for (u32 i = 0; i < cred->group_count; i++)
 		text_printf(text, "%u ", cred->groups[i]);
-	text_printf(text, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", process->pid, thread->pid,
-		    relations.group, relations.session);
+	text_printf(text, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", process->pid,
+		    thread->pid, relations.group, relations.session);
 	if (mm)
 		error = status_memory(text, mm);
 	text_printf(text, "Threads:\t%u\nSigQ:\t%d/%llu\n", READ_ONCE(process->live_threads),
 		    atomic_read(&cred->user->signal_count),
 		    (unsigned long long)process->limits[RLIMIT_SIGPENDING].rlim_cur);
-	text_printf(text, "SigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\nSigIgn:\t%016llx\nSigCgt:\t%016llx\n",
+	text_printf(text,
+		    "SigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\nSigIgn:\t%016llx\nSigCgt:\t%016llx\n",
 		    (unsigned long long)signals.pending, (unsigned long long)signals.shared,
 		    (unsigned long long)signals.blocked, (unsigned long long)signals.ignored,
 		    (unsigned long long)signals.caught);
 	status_capabilities(text, cred);
 	status_cpus(text, thread->affinity);
 	text_printf(text, "voluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t%llu\n",
-		    (unsigned long long)thread->voluntary_switches, (unsigned long long)thread->involuntary_switches);
+		    (unsigned long long)thread->voluntary_switches,
+		    (unsigned long long)thread->involuntary_switches);
 	if (mm)
 		mm_put(mm);
 	if (files)
@@ -579,7 +594,7 @@ static const struct pseudo_dynamic thread_names = {
 
 #define OBJECT_LINK(name_, target_, follow_)                                                       \
 	{                                                                                          \
-		.name = (name_), .mode = S_IFLNK | 0777, .target = (target_), .follow = (follow_),  \
+		.name = (name_), .mode = S_IFLNK | 0777, .target = (target_), .follow = (follow_), \
 		.allow = may_inspect                                                               \
 	}
 #define PRIVATE_RECORDS(name_, mode_, next_)                                                       \
@@ -590,32 +605,30 @@ static const struct pseudo_dynamic thread_names = {
 	{                                                                                          \
 		.name = (name_), .mode = S_IFREG | (mode_), .show = (show_), .allow = may_inspect  \
 	}
-#define PRIVATE_NAMES(name_, mode_, dynamic_)                                                      \
-	{                                                                                          \
+#define PRIVATE_NAMES(name_, mode_, dynamic_)                                                           \
+	{                                                                                               \
 		.name = (name_), .mode = S_IFDIR | (mode_), .dynamic = (dynamic_), .allow = may_inspect \
 	}
 
 /* What processes and threads have alike. */
-#define COMMON_FILES                                                                               \
-	PRIVATE_TEXT("auxv", 0400, auxv_show), PSEUDO_TEXT("cgroup", 0444, cgroup_show),           \
-		PSEUDO_RECORDS("cmdline", 0444, command_line_next),                                \
-		PSEUDO_CONTROL("comm", 0644, comm_show, comm_store),                               \
-		OBJECT_LINK("cwd", cwd_target, cwd_follow),                                        \
-		PRIVATE_RECORDS("environ", 0400, environment_next),                                \
-		OBJECT_LINK("exe", exe_target, exe_follow),                                        \
-		PRIVATE_NAMES("fd", 0500, &descriptor_names),                                      \
-		PRIVATE_NAMES("fdinfo", 0555, &descriptor_info_names),                             \
-		PSEUDO_TEXT("limits", 0444, limits_show),       \
-		PRIVATE_RECORDS("maps", 0444, maps_next),                                          \
-		PSEUDO_TEXT("mountinfo", 0444, mountinfo_show),                                    \
-		PSEUDO_TEXT("mounts", 0444, mounts_file_show),                                     \
-		PSEUDO_TEXT("oom_score", 0444, oom_score_show),                                    \
-		PSEUDO_CONTROL("oom_score_adj", 0644, oom_adjust_show, oom_adjust_store),          \
-		PRIVATE_TEXT("personality", 0400, personality_show),                               \
-		OBJECT_LINK("root", root_target, root_follow),                                     \
-		PRIVATE_RECORDS("smaps", 0444, smaps_next),                                        \
-		PSEUDO_TEXT("statm", 0444, statm_show), PSEUDO_TEXT("status", 0444, status_show),  \
-		PSEUDO_TEXT("wchan", 0444, wchan_show)
+#define COMMON_FILES                                                                                \
+	PRIVATE_TEXT("auxv", 0400, auxv_show), PSEUDO_TEXT("cgroup", 0444, cgroup_show),            \
+		PSEUDO_RECORDS("cmdline", 0444, command_line_next),                                 \
+		PSEUDO_CONTROL("comm", 0644, comm_show, comm_store),                                \
+		OBJECT_LINK("cwd", cwd_target, cwd_follow),                                         \
+		PRIVATE_RECORDS("environ", 0400, environment_next),                                 \
+		OBJECT_LINK("exe", exe_target, exe_follow),                                         \
+		PRIVATE_NAMES("fd", 0500, &descriptor_names),                                       \
+		PRIVATE_NAMES("fdinfo", 0555, &descriptor_info_names),                              \
+		PSEUDO_TEXT("limits", 0444, limits_show), PRIVATE_RECORDS("maps", 0444, maps_next), \
+		PSEUDO_TEXT("mountinfo", 0444, mountinfo_show),                                     \
+		PSEUDO_TEXT("mounts", 0444, mounts_file_show),                                      \
+		PSEUDO_TEXT("oom_score", 0444, oom_score_show),                                     \
+		PSEUDO_CONTROL("oom_score_adj", 0644, oom_adjust_show, oom_adjust_store),           \
+		PRIVATE_TEXT("personality", 0400, personality_show),                                \
+		OBJECT_LINK("root", root_target, root_follow),                                      \
+		PRIVATE_RECORDS("smaps", 0444, smaps_next), PSEUDO_TEXT("statm", 0444, statm_show), \
+		PSEUDO_TEXT("status", 0444, status_show), PSEUDO_TEXT("wchan", 0444, wchan_show)
 
 const struct pseudo_file process_files[] = {
 	PSEUDO_TEXT("stat", 0444, process_stat_show),
@@ -623,4 +636,6 @@ const struct pseudo_file process_files[] = {
 	PSEUDO_DYNAMIC("task", 0555, &thread_names),
 	{},
 };
-const struct pseudo_file thread_files[] = { PSEUDO_TEXT("stat", 0444, thread_stat_show), COMMON_FILES, {} };
+const struct pseudo_file thread_files[] = { PSEUDO_TEXT("stat", 0444, thread_stat_show),
+					    COMMON_FILES,
+					    {} };

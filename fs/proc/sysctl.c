@@ -95,7 +95,8 @@ static int threads_max_show(struct text *text, void *unused)
 
 	/* As many as would fill an eighth of memory with their stacks. */
 	memory_info(&info);
-	text_printf(text, "%llu\n", (unsigned long long)(info.total_pages / 8 / (THREAD_STACK_SIZE / PAGE_SIZE)));
+	text_printf(text, "%llu\n",
+		    (unsigned long long)(info.total_pages / 8 / (THREAD_STACK_SIZE / PAGE_SIZE)));
 	return 0;
 }
 

@@ -27,8 +27,10 @@ static void cpu_times_add(struct cpu_times *sum, const struct cpu_times *more)
 static void cpu_times_show(struct text *text, const char *name, const struct cpu_times *times)
 {
 	text_printf(text, "%s %llu %llu %llu %llu 0 %llu 0 0 0 0\n", name,
-		    (unsigned long long)(times->user_ns / TICK_NS), (unsigned long long)(times->nice_ns / TICK_NS),
-		    (unsigned long long)(times->system_ns / TICK_NS), (unsigned long long)(times->idle_ns / TICK_NS),
+		    (unsigned long long)(times->user_ns / TICK_NS),
+		    (unsigned long long)(times->nice_ns / TICK_NS),
+		    (unsigned long long)(times->system_ns / TICK_NS),
+		    (unsigned long long)(times->idle_ns / TICK_NS),
 		    (unsigned long long)(times->irq_ns / TICK_NS));
 }
 
@@ -48,9 +50,11 @@ int stat_show(struct text *text, void *unused)
 		snprintf(name, sizeof(name), "cpu%u", cpu);
 		cpu_times_show(text, name, &times);
 	}
-	text_printf(text, "intr %llu\nctxt %llu\nbtime %llu\nprocesses %ld\nprocs_running %u\nprocs_blocked 0\n",
+	text_printf(text,
+		    "intr %llu\nctxt %llu\nbtime %llu\nprocesses %ld\nprocs_running %u\nprocs_blocked 0\n",
 		    (unsigned long long)irq_count_total(), (unsigned long long)sched_switch_count(),
-		    (unsigned long long)(boot_ns / NSEC_PER_SEC), atomic64_read(&fork_count), sched_running_count());
+		    (unsigned long long)(boot_ns / NSEC_PER_SEC), atomic64_read(&fork_count),
+		    sched_running_count());
 	text_puts(text, "softirq 0 0 0 0 0 0 0 0 0 0 0\n");
 	return 0;
 }
@@ -118,7 +122,8 @@ int uptime_show(struct text *text, void *unused)
 		idle_ns += times.idle_ns;
 	}
 	text_printf(text, "%llu.%02llu %llu.%02llu\n", (unsigned long long)(up_ns / NSEC_PER_SEC),
-		    (unsigned long long)(up_ns / TICK_NS % 100), (unsigned long long)(idle_ns / NSEC_PER_SEC),
+		    (unsigned long long)(up_ns / TICK_NS % 100),
+		    (unsigned long long)(idle_ns / NSEC_PER_SEC),
 		    (unsigned long long)(idle_ns / TICK_NS % 100));
 	return 0;
 }
@@ -141,7 +146,8 @@ int loadavg_show(struct text *text, void *unused)
 
 int version_show(struct text *text, void *unused)
 {
-	text_printf(text, "Linux version %s (kumo@kumo) (gcc %s) %s\n", KUMO_RELEASE, __VERSION__, KUMO_VERSION);
+	text_printf(text, "Linux version %s (kumo@kumo) (gcc %s) %s\n", KUMO_RELEASE, __VERSION__,
+		    KUMO_VERSION);
 	return 0;
 }
 
@@ -177,7 +183,8 @@ int interrupts_next(struct text *text, void *unused, u64 *cursor)
 
 static bool filesystem_show(const struct tree_type *type, void *context)
 {
-	text_printf(context, "%s\t%s\n", type->flags & TREE_TYPE_NEEDS_DEVICE ? "" : "nodev", type->name);
+	text_printf(context, "%s\t%s\n", type->flags & TREE_TYPE_NEEDS_DEVICE ? "" : "nodev",
+		    type->name);
 	return true;
 }
 

@@ -14,7 +14,8 @@
 struct pseudo_tree *sys_tree;
 EXPORT_SYMBOL(sys_tree);
 
-static const char *const places[] = { "bus", "class", "dev/block", "dev/char", "devices", "fs", "kernel", "module" };
+static const char *const places[] = { "bus",	 "class", "dev/block", "dev/char",
+				      "devices", "fs",	  "kernel",    "module" };
 
 /* /sys/kernel/missing_calls: the system calls that programs tried and Kumo does not have, "name times". */
 static int missing_calls_show(struct text *text, void *unused)

@@ -27,7 +27,7 @@ struct char_device {
 	u32 mode; /* permissions */
 	u32 gid;
 	const struct tree_ops *ops; /* open finds file->private set to the char_device; open may replace it */
-	struct module *owner;	    /* pinned while open */
+	struct module *owner; /* pinned while open */
 	void *private;
 	/* Its operations may be called at any time, by files that stay open after char_device_unregister(), too: they see to
 	 * that themselves (terminals), or the device never goes. */

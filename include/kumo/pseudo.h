@@ -47,7 +47,7 @@ struct pseudo_file {
 	pseudo_store store;
 	const struct pseudo_file *children; /* directory: its table, ended by a NULL name */
 	int (*target)(char *buffer, size_t size, void *object); /* symbolic link: prints where to; length */
-	int (*follow)(struct path *path, void *object);	       /* link to an object */
+	int (*follow)(struct path *path, void *object);		/* link to an object */
 	/* A file with operations of its own. open finds what pseudo_object() tells; the tables must stay as long as the tree is
 	 * mounted (they are not waited for when a directory is removed). */
 	const struct tree_ops *ops;
@@ -110,14 +110,16 @@ void *pseudo_object(struct node *node);
 struct pseudo_directory;
 struct pseudo_tree;
 extern struct pseudo_tree *proc_tree, *sys_tree;
-struct pseudo_directory *pseudo_directory_add(struct pseudo_tree *tree, struct pseudo_directory *parent, const char *name,
+struct pseudo_directory *pseudo_directory_add(struct pseudo_tree *tree,
+					      struct pseudo_directory *parent, const char *name,
 					      const struct pseudo_file *files, void *object);
 void pseudo_directory_remove(struct pseudo_directory *directory);
 /* A well-known directory of /sys or /proc by path ("module", "class"), made at need; NULL: no memory. It is never
  * removed. */
 struct pseudo_directory *pseudo_directory_path(struct pseudo_tree *tree, const char *path);
 /* Single files and links within a dynamic directory; the file table entry is not copied and must outlive it. */
-int pseudo_file_add(struct pseudo_directory *directory, const struct pseudo_file *file, void *object) __must_check;
+int pseudo_file_add(struct pseudo_directory *directory, const struct pseudo_file *file,
+		    void *object) __must_check;
 void pseudo_file_remove(struct pseudo_directory *directory, const char *name); /* files and links; waits, too */
 int pseudo_link_add(struct pseudo_directory *directory, const char *name, const char *target) __must_check;
 

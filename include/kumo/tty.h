@@ -29,7 +29,8 @@ struct tty_driver_ops {
 };
 
 /* Registers /dev/NAME; ERR_PTR. The structure is freed after tty_unregister() when the last user has closed it. */
-struct tty *tty_register(const char *name, u64 number, const struct tty_driver_ops *ops, void *private, struct module *owner);
+struct tty *tty_register(const char *name, u64 number, const struct tty_driver_ops *ops,
+			 void *private, struct module *owner);
 void tty_unregister(struct tty *tty); /* hangs up: readers get EOF, writers EIO, the session SIGHUP */
 void *tty_private(struct tty *tty);
 const struct ktermios *tty_termios(struct tty *tty); /* for set_termios */
@@ -39,7 +40,8 @@ void tty_receive(struct tty *tty, const u8 *data, size_t size);
 void tty_receive_break(struct tty *tty);
 void tty_output_ready(struct tty *tty);
 void tty_hangup(struct tty *tty);
-void tty_set_size(struct tty *tty, unsigned int rows, unsigned int columns); /* SIGWINCH to the foreground group */
+void tty_set_size(struct tty *tty, unsigned int rows,
+		  unsigned int columns); /* SIGWINCH to the foreground group */
 /* The console: where /dev/console leads (the last console= on the command line; default ttyS0). A driver offers its
  * terminal; while none of the wanted name is there, the first one offered is the console. */
 void tty_console_prefer(struct tty *tty, const char *name);

@@ -25,15 +25,16 @@ struct tty {
 	struct work hangup_work;
 
 	struct mutex mutex; /* opening, closing, hanging up, termios changes; calls of the driver that may sleep */
-	unsigned int opened, console_opened; /* open files that are not hung up; those by the name /dev/console */
-	bool exclusive;			     /* TIOCEXCL */
+	unsigned int opened,
+		console_opened; /* open files that are not hung up; those by the name /dev/console */
+	bool exclusive;		/* TIOCEXCL */
 
 	struct mutex read_mutex, write_mutex; /* one reader, one writer at a time */
 	u8 *write_buffer;		      /* of the writer: OUTPUT_SIZE bytes */
 
 	spinlock_t lock; /* interrupts off: all of the following, and calls of the driver that may not sleep */
-	bool gone;	 /* unregistered: the driver is not called any more */
-	u32 hangups;	 /* how often it was hung up: open files remember */
+	bool gone;   /* unregistered: the driver is not called any more */
+	u32 hangups; /* how often it was hung up: open files remember */
 	struct ktermios termios;
 	struct winsize size;
 	struct wait_queue read_wait, write_wait;
@@ -56,7 +57,7 @@ struct tty {
 
 	/* Job control, under process_tree_lock. */
 	struct session *session; /* whose controlling terminal it is; not referenced: session->tty holds the terminal */
-	int foreground;		 /* the foreground group's number; 0: none */
+	int foreground; /* the foreground group's number; 0: none */
 };
 
 /* An open file. */
@@ -73,7 +74,8 @@ static inline struct tty_file *tty_file_of(const struct file *file)
 
 static inline bool tty_file_hung_up(const struct tty_file *open)
 {
-	return READ_ONCE(open->tty->gone) || (!open->console && READ_ONCE(open->tty->hangups) != open->hangups);
+	return READ_ONCE(open->tty->gone) ||
+	       (!open->console && READ_ONCE(open->tty->hangups) != open->hangups);
 }
 
 static inline tcflag_t input_flag(const struct tty *tty, tcflag_t flag)
@@ -97,7 +99,8 @@ static inline bool is_control(const struct tty *tty, u8 c, int which)
 }
 
 /* tty.c */
-struct tty *tty_create(const char *name, u64 number, const struct tty_driver_ops *ops, void *private) __must_check;
+struct tty *tty_create(const char *name, u64 number, const struct tty_driver_ops *ops,
+		       void *private) __must_check;
 /* Makes `file`, which is being opened, one of the terminal. Takes its own reference. */
 int tty_open_file(struct file *file, struct tty *tty, bool console) __must_check;
 /* Waits until all output was sent. -ERESTARTSYS. */
@@ -110,11 +113,11 @@ void line_receive_break(struct tty *tty);
 void line_termios_changed(struct tty *tty, const struct ktermios *old);
 void line_flush(struct tty *tty);
 bool line_readable(const struct tty *tty, unsigned int minimum); /* raw input: that many bytes */
-u32 line_available(const struct tty *tty);			  /* for FIONREAD */
+u32 line_available(const struct tty *tty);			 /* for FIONREAD */
 /* Moves input to `to`; *complete: a line, or end of file, has been taken. */
 size_t line_take(struct tty *tty, u8 *to, size_t size, bool *complete);
 size_t line_write(struct tty *tty, const u8 *data, size_t size); /* how many bytes were taken */
-void output_flush(struct tty *tty);				  /* to the driver */
+void output_flush(struct tty *tty);				 /* to the driver */
 bool output_has_room(const struct tty *tty);
 void output_discard(struct tty *tty);
 void output_stop(struct tty *tty, bool stop);

@@ -39,10 +39,11 @@ const struct ktermios tty_default_termios = {
 
 /* ---- Speeds ---- */
 
-static const unsigned int speeds[] = { 0,   50,	 75,   110,  134,  150,	 200,	300,
+static const unsigned int speeds[] = { 0,   50,	  75,	110,  134,  150,  200,	 300,
 				       600, 1200, 1800, 2400, 4800, 9600, 19200, 38400 };
-static const unsigned int high_speeds[] = { 0,	    57600,   115200,  230400,  460800,	500000,	 576000,  921600,
-					    1000000, 1152000, 1500000, 2000000, 2500000, 3000000, 3500000, 4000000 };
+static const unsigned int high_speeds[] = { 0,	     57600,   115200,  230400,	460800,	 500000,
+					    576000,  921600,  1000000, 1152000, 1500000, 2000000,
+					    2500000, 3000000, 3500000, 4000000 };
 
 /* Of the code in the bits of CBAUD; BOTHER: what the structure says beside. */
 static unsigned int speed_of_code(tcflag_t code, unsigned int other)
@@ -76,9 +77,9 @@ static long termios_apply(struct tty_file *open, const struct ktermios *wanted)
 
 	new.c_line = 0;
 	new.c_ospeed = termios_speed(&new);
-	new.c_ispeed = (new.c_cflag >> IBSHIFT) & CBAUD ?
-			       speed_of_code((new.c_cflag >> IBSHIFT) & CBAUD, new.c_ispeed) :
-			       new.c_ospeed;
+	new.c_ispeed = (new.c_cflag >> IBSHIFT) & CBAUD
+			       ? speed_of_code((new.c_cflag >> IBSHIFT) & CBAUD, new.c_ispeed)
+			       : new.c_ospeed;
 	if (mutex_lock_interruptible(&tty->mutex))
 		return -ERESTARTSYS;
 	if (tty_file_hung_up(open)) {
@@ -126,7 +127,8 @@ static long termios_set(struct tty_file *open, const struct ktermios *wanted, en
 }
 
 /* struct termios and struct termios2 are the beginning of struct ktermios. */
-static long termios_set_user(struct tty_file *open, const void __user *from, size_t size, enum termios_when when)
+static long termios_set_user(struct tty_file *open, const void __user *from, size_t size,
+			     enum termios_when when)
 {
 	struct ktermios wanted;
 

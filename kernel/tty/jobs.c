@@ -65,7 +65,8 @@ int tty_check_foreground(struct tty *tty, int signal)
 	if (!process)
 		return 0;
 	flags = spin_lock_irqsave(&process_tree_lock);
-	if (process->group->session->tty == tty && tty->foreground && tty->foreground != process->group->id) {
+	if (process->group->session->tty == tty && tty->foreground &&
+	    tty->foreground != process->group->id) {
 		if (signal_is_ignored(signal))
 			error = signal == SIGTTIN ? -EIO : 0;
 		else if (process_group_orphaned(process->group, NULL))

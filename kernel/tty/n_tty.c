@@ -11,7 +11,8 @@
 
 #include "internal.h"
 
-#define DISABLED_CHAR 0 /* stored with its line_end bit for an end of file: ends the line, and is not given out */
+#define DISABLED_CHAR                                                                              \
+	0 /* stored with its line_end bit for an end of file: ends the line, and is not given out */
 
 static inline u8 *input_at(const struct tty *tty, u32 position)
 {
@@ -222,7 +223,8 @@ static u32 previous_character(const struct tty *tty, u32 position)
 
 static bool is_word_character(u8 c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c >= 0x80;
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       c == '_' || c >= 0x80;
 }
 
 static void erase_character(struct tty *tty, u8 by)
@@ -252,7 +254,8 @@ static void erase_word(struct tty *tty, u8 by)
 
 static void erase_line(struct tty *tty, u8 by)
 {
-	if (local_flag(tty, ECHO) && local_flag(tty, ECHOK) && local_flag(tty, ECHOKE) && local_flag(tty, ECHOE)) {
+	if (local_flag(tty, ECHO) && local_flag(tty, ECHOK) && local_flag(tty, ECHOKE) &&
+	    local_flag(tty, ECHOE)) {
 		while (tty->head != tty->line_head)
 			erase_character(tty, by);
 		return;
@@ -351,10 +354,10 @@ static bool receive_special(struct tty *tty, u8 c)
 		}
 	}
 	if (local_flag(tty, ISIG)) {
-		int signal = is_control(tty, c, VINTR) ? SIGINT :
-			     is_control(tty, c, VQUIT) ? SIGQUIT :
-			     is_control(tty, c, VSUSP) ? SIGTSTP :
-							 0;
+		int signal = is_control(tty, c, VINTR)	 ? SIGINT
+			     : is_control(tty, c, VQUIT) ? SIGQUIT
+			     : is_control(tty, c, VSUSP) ? SIGTSTP
+							 : 0;
 
 		if (signal) {
 			note_signal(tty, signal, c);
@@ -505,7 +508,8 @@ void line_termios_changed(struct tty *tty, const struct ktermios *old)
 void input_throttle(struct tty *tty)
 {
 	u32 waiting = tty->head - tty->tail;
-	bool stop = tty->throttled ? waiting > UNTHROTTLE_BELOW : waiting > THROTTLE_ABOVE && tty->line_head != tty->tail;
+	bool stop = tty->throttled ? waiting > UNTHROTTLE_BELOW
+				   : waiting > THROTTLE_ABOVE && tty->line_head != tty->tail;
 
 	if (stop == tty->throttled || tty->gone)
 		return;
@@ -529,7 +533,8 @@ u32 line_available(const struct tty *tty)
 
 	if (is_canonical(tty)) /* marks of end of file do not count */
 		for (u32 at = tty->tail; at != tty->line_head; at++)
-			if (*input_at(tty, at) == DISABLED_CHAR && test_bit(tty->line_end, at % INPUT_SIZE))
+			if (*input_at(tty, at) == DISABLED_CHAR &&
+			    test_bit(tty->line_end, at % INPUT_SIZE))
 				count--;
 	return count;
 }

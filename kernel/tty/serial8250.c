@@ -198,7 +198,8 @@ static void serial_set_termios(struct tty *tty, const struct ktermios *old)
 		write_register(port, UART_DLM, (u8)(divisor >> 8));
 	}
 	write_register(port, UART_LCR, line);
-	port->modem = divisor ? port->modem | UART_MCR_DTR : port->modem & (u8)~UART_MCR_DTR; /* speed 0 hangs up */
+	port->modem = divisor ? port->modem | UART_MCR_DTR
+			      : port->modem & (u8)~UART_MCR_DTR; /* speed 0 hangs up */
 	write_register(port, UART_MCR, port->modem);
 	spin_unlock_irqrestore(&port->lock, flags);
 }
@@ -260,7 +261,8 @@ static int modem_lines(struct port *port)
 {
 	u8 status = read_register(port, UART_MSR);
 
-	return (port->modem & UART_MCR_DTR ? TIOCM_DTR : 0) | (port->modem & UART_MCR_RTS ? TIOCM_RTS : 0) |
+	return (port->modem & UART_MCR_DTR ? TIOCM_DTR : 0) |
+	       (port->modem & UART_MCR_RTS ? TIOCM_RTS : 0) |
 	       (status & UART_MSR_CTS ? TIOCM_CTS : 0) | (status & UART_MSR_DSR ? TIOCM_DSR : 0) |
 	       (status & UART_MSR_DCD ? TIOCM_CAR : 0) | (status & UART_MSR_RI ? TIOCM_RNG : 0);
 }
@@ -404,7 +406,8 @@ void __init serial_init(void)
 		spin_init(&port->lock, "serial");
 		if (!port_present(port))
 			continue;
-		tty = tty_register(port->name, device_make(TTY_MAJOR, (u32)(FIRST_MINOR + i)), &serial_ops, port, NULL);
+		tty = tty_register(port->name, device_make(TTY_MAJOR, (u32)(FIRST_MINOR + i)),
+				   &serial_ops, port, NULL);
 		if (IS_ERR(tty)) {
 			pr_err("%s: error %ld\n", port->name, PTR_ERR(tty));
 			continue;

@@ -26,8 +26,8 @@
 #include "internal.h"
 
 static spinlock_t console_lock = SPINLOCK_INIT("tty_console"); /* protects the next */
-static struct tty *console_tty;					/* owned reference; NULL: none yet */
-static bool console_is_wanted;					/* it has the name that console= asks for */
+static struct tty *console_tty;				       /* owned reference; NULL: none yet */
+static bool console_is_wanted; /* it has the name that console= asks for */
 
 void tty_get(struct tty *tty)
 {
@@ -173,9 +173,9 @@ static bool input_ready(struct tty_file *open, unsigned int minimum)
 
 /* How long a read waits, from the rules of MIN and TIME. */
 struct read_rule {
-	size_t minimum;	    /* enough bytes to return */
-	u64 first_ns;	    /* wait for the first byte; WAIT_FOREVER; 0: not at all */
-	u64 between_ns;	    /* and between bytes */
+	size_t minimum; /* enough bytes to return */
+	u64 first_ns;	/* wait for the first byte; WAIT_FOREVER; 0: not at all */
+	u64 between_ns; /* and between bytes */
 };
 
 static struct read_rule read_rule_of(struct tty *tty, size_t wanted)
@@ -357,9 +357,9 @@ int tty_drain(struct tty_file *open)
 	int error;
 
 	do {
-		error = wait_event_interruptible_until(&open->tty->write_wait,
-						       output_is_empty(open->tty) || tty_file_hung_up(open),
-						       time_monotonic_ns() + DRAIN_POLL_NS);
+		error = wait_event_interruptible_until(
+			&open->tty->write_wait, output_is_empty(open->tty) || tty_file_hung_up(open),
+			time_monotonic_ns() + DRAIN_POLL_NS);
 	} while (error == -ETIME);
 	return error;
 }
@@ -454,6 +454,7 @@ fail:
 	kfree(open);
 	return error;
 }
+EXPORT_SYMBOL(tty_open_file);
 
 static int device_file_open(struct file *file, const struct cred *cred)
 {
@@ -479,7 +480,12 @@ static int controlling_open(struct file *file, const struct cred *cred)
 
 static const struct tree_ops controlling_ops = { .open = controlling_open };
 static struct char_device controlling_device = {
-	.name = "tty", .number = 5 << 8 | 0, .mode = 0666, .gid = 5, .ops = &controlling_ops, .unguarded = true,
+	.name = "tty",
+	.number = 5 << 8 | 0,
+	.mode = 0666,
+	.gid = 5,
+	.ops = &controlling_ops,
+	.unguarded = true,
 };
 
 /* ---- The console ---- */
@@ -552,7 +558,11 @@ static int console_open(struct file *file, const struct cred *cred)
 
 static const struct tree_ops console_ops = { .open = console_open };
 static struct char_device console_device = {
-	.name = "console", .number = 5 << 8 | 1, .mode = 0600, .ops = &console_ops, .unguarded = true,
+	.name = "console",
+	.number = 5 << 8 | 1,
+	.mode = 0600,
+	.ops = &console_ops,
+	.unguarded = true,
 };
 
 /* ---- Registering ---- */
@@ -585,7 +595,8 @@ struct tty *tty_create(const char *name, u64 number, const struct tty_driver_ops
 	return tty;
 }
 
-struct tty *tty_register(const char *name, u64 number, const struct tty_driver_ops *ops, void *private, struct module *owner)
+struct tty *tty_register(const char *name, u64 number, const struct tty_driver_ops *ops,
+			 void *private, struct module *owner)
 {
 	struct tty *tty = tty_create(name, number, ops, private);
 	int error;

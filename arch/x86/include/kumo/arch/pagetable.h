@@ -142,6 +142,9 @@ struct page *user_table_next(struct mm *mm, unsigned long *address, unsigned lon
 void user_tables_free(struct mm *mm, unsigned long start, unsigned long end, unsigned long floor,
 		      unsigned long ceiling, bool unused);
 
+#define USER_TABLES_END                                                                            \
+	BIT(47) /* the ceiling when nothing is mapped above: where the user half of the tables ends */
+
 /* The top level: the kernel's half filled in. NULL: no memory. */
 void *page_table_create(void) __must_check;
 void page_table_destroy(void *table); /* no CPU uses it, and nothing is left in the user half */
