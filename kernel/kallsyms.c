@@ -39,7 +39,8 @@ static bool kernel_lookup(unsigned long address, struct symbol_info *info)
 	size_t low = 0, high = kallsyms_count_kernel();
 	u32 offset = (u32)(address - (unsigned long)_text), end;
 
-	if (address < (unsigned long)_text || address >= (unsigned long)_end || !high || kallsyms_offsets[0] > offset)
+	if (address < (unsigned long)_text || address >= (unsigned long)_end || !high ||
+	    kallsyms_offsets[0] > offset)
 		return false;
 	while (high - low > 1) { /* offsets[low] <= offset < offsets[high] */
 		size_t middle = (low + high) / 2;
@@ -72,7 +73,8 @@ size_t kallsyms_format(char *text, size_t size, unsigned long address, bool with
 		return (size_t)scnprintf(text, size, "0x%lx", address);
 	length = (size_t)scnprintf(text, size, "%s", info.name);
 	if (with_offset)
-		length += (size_t)scnprintf(text + length, size - length, "+0x%lx/0x%lx", info.offset, info.size);
+		length += (size_t)scnprintf(text + length, size - length, "+0x%lx/0x%lx",
+					    info.offset, info.size);
 	if (info.module[0])
 		length += (size_t)scnprintf(text + length, size - length, " [%s]", info.module);
 	return length;

@@ -50,7 +50,8 @@ void kmsg_close(struct kmsg_reader *reader)
 /* "priority,sequence,microseconds,-;text\n"; what does not print is written \xHH. */
 static size_t kmsg_format(const struct log_record *record, char *text, size_t size)
 {
-	size_t length = (size_t)scnprintf(text, size, "%u,%llu,%llu,-;", record->facility << 3 | record->level,
+	size_t length = (size_t)scnprintf(text, size, "%u,%llu,%llu,-;",
+					  record->facility << 3 | record->level,
 					  (unsigned long long)record->sequence,
 					  (unsigned long long)(record->time_ns / NSEC_PER_USEC));
 
@@ -212,7 +213,8 @@ static long syslog_read(char __user *to, size_t size, struct syslog_buffer *buff
 			syslog_partial = 0;
 		length = log_format(&buffer->record, true, buffer->text, sizeof(buffer->text));
 		part = min(length - min(syslog_partial, length), size - copied);
-		if (copy_to_user(to + copied, buffer->text + length - (length - min(syslog_partial, length)), part)) {
+		if (copy_to_user(to + copied,
+				 buffer->text + length - (length - min(syslog_partial, length)), part)) {
 			syslog_next = before;
 			if (!copied)
 				error = -EFAULT;
@@ -296,7 +298,8 @@ long sys_syslog(int action, char __user *to, int size)
 
 	if (action < SYSLOG_CLOSE || action > SYSLOG_SIZE_BUFFER)
 		return -EINVAL;
-	if (action != SYSLOG_READ_ALL && action != SYSLOG_SIZE_BUFFER && !capable(CAP_SYSLOG) && !capable(CAP_SYS_ADMIN))
+	if (action != SYSLOG_READ_ALL && action != SYSLOG_SIZE_BUFFER && !capable(CAP_SYSLOG) &&
+	    !capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	if (action == SYSLOG_READ || action == SYSLOG_READ_ALL || action == SYSLOG_READ_CLEAR) {
 		if (!to || size < 0)

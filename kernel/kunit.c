@@ -37,9 +37,9 @@ struct counts {
 /* ---- Parameters ---- */
 
 static bool kunit_enabled = true;
-static char filter_glob[FILTER_MAX];	     /* "suite" or "suite.case", with * and ? */
-static char filter_attributes[FILTER_MAX];   /* "speed>slow", "speed!=very_slow", ... */
-static char filter_action[16];		     /* "skip": report what is filtered out as skipped */
+static char filter_glob[FILTER_MAX];	   /* "suite" or "suite.case", with * and ? */
+static char filter_attributes[FILTER_MAX]; /* "speed>slow", "speed!=very_slow", ... */
+static char filter_action[16];		   /* "skip": report what is filtered out as skipped */
 static struct mutex parameter_lock = MUTEX_INIT(parameter_lock, "kunit_parameters"); /* protects their texts */
 
 static const char *const speed_names[] = { "unset", "very_slow", "slow", "normal" };
@@ -71,12 +71,12 @@ static bool speed_filter(const char *filter, enum kunit_speed speed, bool *match
 			continue;
 		if (!speed_from_name(filter + length, &wanted))
 			return false;
-		*matches = i == 0 ? speed <= wanted :
-			   i == 1 ? speed >= wanted :
-			   i == 2 ? speed != wanted :
-			   i == 3 ? speed == wanted :
-			   i == 4 ? speed < wanted :
-				    speed > wanted;
+		*matches = i == 0   ? speed <= wanted
+			   : i == 1 ? speed >= wanted
+			   : i == 2 ? speed != wanted
+			   : i == 3 ? speed == wanted
+			   : i == 4 ? speed < wanted
+				    : speed > wanted;
 		return true;
 	}
 	return false;
@@ -110,7 +110,8 @@ static enum selection select_case(const struct kunit_suite *suite, const struct 
 	if (!glob_allows(suite->name, test_case->name))
 		result = LEAVE_OUT;
 	else if (filter_attributes[0] &&
-		 speed_filter(filter_attributes, speed ? speed : KUNIT_SPEED_NORMAL, &matches) && !matches)
+		 speed_filter(filter_attributes, speed ? speed : KUNIT_SPEED_NORMAL, &matches) &&
+		 !matches)
 		result = strcmp(filter_action, "skip") ? LEAVE_OUT : SKIP;
 	mutex_unlock(&parameter_lock);
 	return result;
@@ -137,19 +138,22 @@ static void emit(struct kunit_suite *suite, unsigned int depth, const char *form
 }
 
 /* A result line: "ok 1 name # SKIP why". */
-static void emit_result(struct kunit_suite *suite, unsigned int depth, enum kunit_status status, unsigned int number,
-			const char *name, const char *comment)
+static void emit_result(struct kunit_suite *suite, unsigned int depth, enum kunit_status status,
+			unsigned int number, const char *name, const char *comment)
 {
-	const char *directive = status == KUNIT_SKIPPED ? " # SKIP" : comment && *comment ? " #" : "";
+	const char *directive = status == KUNIT_SKIPPED ? " # SKIP"
+				: comment && *comment	? " #"
+							: "";
 
-	emit(suite, depth, "%s %u %s%s%s%s", status == KUNIT_FAILURE ? "not ok" : "ok", number, name, directive,
-	     comment && *comment ? " " : "", comment ? comment : "");
+	emit(suite, depth, "%s %u %s%s%s%s", status == KUNIT_FAILURE ? "not ok" : "ok", number,
+	     name, directive, comment && *comment ? " " : "", comment ? comment : "");
 }
 
-static void emit_counts(struct kunit_suite *suite, unsigned int depth, const char *name, const struct counts *counts)
+static void emit_counts(struct kunit_suite *suite, unsigned int depth, const char *name,
+			const struct counts *counts)
 {
-	emit(suite, depth, "# %s: pass:%u fail:%u skip:%u total:%u", name, counts->passed, counts->failed, counts->skipped,
-	     counts->total);
+	emit(suite, depth, "# %s: pass:%u fail:%u skip:%u total:%u", name, counts->passed,
+	     counts->failed, counts->skipped, counts->total);
 }
 
 static void count(struct counts *counts, enum kunit_status status)
@@ -210,7 +214,8 @@ static void resource_add(struct kunit *test, struct kunit_resource *resource)
 }
 
 /* Takes the newest resource that matches out of the list; NULL: none. action NULL: any. */
-static struct kunit_resource *resource_take(struct kunit *test, void (*action)(void *), const void *context)
+static struct kunit_resource *resource_take(struct kunit *test, void (*action)(void *),
+					    const void *context)
 {
 	unsigned long flags = spin_lock_irqsave(&test->lock);
 	struct kunit_resource *resource, *found = NULL;
@@ -280,7 +285,8 @@ EXPORT_SYMBOL(kunit_kfree);
 static void resources_release(struct kunit *test)
 {
 	while (!list_empty(&test->resources)) {
-		struct kunit_resource *resource = container_of(test->resources.next, struct kunit_resource, link);
+		struct kunit_resource *resource =
+			container_of(test->resources.next, struct kunit_resource, link);
 
 		list_del(&resource->link);
 		if (resource->action)
@@ -386,11 +392,13 @@ static void kunit_abort(struct kunit *test)
 static void note_failure(struct kunit *test, const struct kunit_place *place)
 {
 	WRITE_ONCE(test->status, KUNIT_FAILURE);
-	kunit_info(test, "%s FAILED at %s:%d", place->fatal ? "ASSERTION" : "EXPECTATION", place->file, place->line);
+	kunit_info(test, "%s FAILED at %s:%d", place->fatal ? "ASSERTION" : "EXPECTATION",
+		   place->file, place->line);
 }
 
 /* The author's message, then the end of the case if it is an assertion. */
-static void end_failure(struct kunit *test, const struct kunit_place *place, const char *format, va_list args)
+static void end_failure(struct kunit *test, const struct kunit_place *place, const char *format,
+			va_list args)
 {
 	char text[LINE_MAX];
 
@@ -419,8 +427,8 @@ void kunit_fail(struct kunit *test, const struct kunit_place *place, const char 
 }
 EXPORT_SYMBOL(kunit_fail);
 
-void kunit_fail_integers(struct kunit *test, const struct kunit_place *place, long long left, long long right,
-			 const char *format, ...)
+void kunit_fail_integers(struct kunit *test, const struct kunit_place *place, long long left,
+			 long long right, const char *format, ...)
 {
 	note_failure(test, place);
 	kunit_info(test, "Expected %s %s %s, but", place->left, place->operator, place->right);
@@ -430,8 +438,8 @@ void kunit_fail_integers(struct kunit *test, const struct kunit_place *place, lo
 }
 EXPORT_SYMBOL(kunit_fail_integers);
 
-void kunit_fail_pointers(struct kunit *test, const struct kunit_place *place, const void *left, const void *right,
-			 const char *format, ...)
+void kunit_fail_pointers(struct kunit *test, const struct kunit_place *place, const void *left,
+			 const void *right, const char *format, ...)
 {
 	note_failure(test, place);
 	kunit_info(test, "Expected %s %s %s, but", place->left, place->operator, place->right);
@@ -441,8 +449,8 @@ void kunit_fail_pointers(struct kunit *test, const struct kunit_place *place, co
 }
 EXPORT_SYMBOL(kunit_fail_pointers);
 
-void kunit_fail_strings(struct kunit *test, const struct kunit_place *place, const char *left, const char *right,
-			const char *format, ...)
+void kunit_fail_strings(struct kunit *test, const struct kunit_place *place, const char *left,
+			const char *right, const char *format, ...)
 {
 	note_failure(test, place);
 	kunit_info(test, "Expected %s %s %s, but", place->left, place->operator, place->right);
@@ -452,14 +460,15 @@ void kunit_fail_strings(struct kunit *test, const struct kunit_place *place, con
 }
 EXPORT_SYMBOL(kunit_fail_strings);
 
-void kunit_fail_memory(struct kunit *test, const struct kunit_place *place, const void *left, const void *right, size_t size,
-		       const char *format, ...)
+void kunit_fail_memory(struct kunit *test, const struct kunit_place *place, const void *left,
+		       const void *right, size_t size, const char *format, ...)
 {
 	const u8 *a = left, *b = right;
 	size_t at = 0;
 
 	note_failure(test, place);
-	kunit_info(test, "Expected %s %s %s over %zu bytes", place->left, place->operator, place->right, size);
+	kunit_info(test, "Expected %s %s %s over %zu bytes", place->left, place->operator,
+		   place->right, size);
 	while (a && b && at < size && a[at] == b[at])
 		at++;
 	if (a && b && at < size)
@@ -545,7 +554,8 @@ static bool run_thread(struct case_run *run)
 				  time_monotonic_ns() + CASE_TIMEOUT_NS);
 	if (!ended) {
 		test->status = KUNIT_FAILURE;
-		kunit_info(test, "timed out after %llu s; waiting for its end", CASE_TIMEOUT_NS / NSEC_PER_SEC);
+		kunit_info(test, "timed out after %llu s; waiting for its end",
+			   CASE_TIMEOUT_NS / NSEC_PER_SEC);
 	}
 	kthread_stop(thread);
 	if (!test->finished) {
@@ -555,8 +565,9 @@ static bool run_thread(struct case_run *run)
 	return true;
 }
 
-static enum kunit_status run_case_once(struct kunit_suite *suite, struct kunit_case *test_case, const void *param,
-				       unsigned int index, char *comment, size_t comment_size)
+static enum kunit_status run_case_once(struct kunit_suite *suite, struct kunit_case *test_case,
+				       const void *param, unsigned int index, char *comment,
+				       size_t comment_size)
 {
 	struct kunit *test = kzalloc(sizeof(*test), GFP_KERNEL);
 	struct case_run run = { .test = test, .test_case = test_case };

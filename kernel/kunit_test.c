@@ -165,6 +165,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_failed_expectation_marks_its_case_and_goes_on),
 	{},
 };
-static struct kunit_suite suite = { .name = "kunit", .suite_init = suite_init, .init = init, .exit = exit, .test_cases = cases };
+static struct kunit_suite suite = {
+	.name = "kunit", .suite_init = suite_init, .init = init, .exit = exit, .test_cases = cases
+};
 kunit_test_suite(suite);
 MODULE_LICENSE("MIT");

@@ -32,7 +32,8 @@ void panic(const char *format, ...)
 
 	local_irq_disable();
 	mine = smp_processor_id() + 1;
-	if (!__atomic_compare_exchange_n(&panic_cpu, &nobody, mine, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+	if (!__atomic_compare_exchange_n(&panic_cpu, &nobody, mine, false, __ATOMIC_SEQ_CST,
+					 __ATOMIC_RELAXED)) {
 		/* Another CPU is at it, or this one panicked while panicking. */
 		if (nobody == mine)
 			arch_halt();

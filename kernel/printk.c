@@ -68,7 +68,8 @@ static bool ring_lock_try(void)
 	u32 mine = smp_processor_id() + 1, free = 0;
 	unsigned int tries = 0;
 
-	while (!__atomic_compare_exchange_n(&ring_lock, &free, mine, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+	while (!__atomic_compare_exchange_n(&ring_lock, &free, mine, false, __ATOMIC_ACQUIRE,
+					    __ATOMIC_RELAXED)) {
 		if (free == mine)
 			return false;
 		if (READ_ONCE(panicking) && ++tries > 1000000) {
@@ -102,7 +103,8 @@ static void skip_end(struct log_cursor *cursor)
 	size_t left = ring.size - (cursor->position & (ring.size - 1));
 
 	if (cursor->sequence != ring.next.sequence &&
-	    (left < sizeof(struct stored_record) || record_at(cursor->position)->length == LOG_RECORD_SKIP))
+	    (left < sizeof(struct stored_record) ||
+	     record_at(cursor->position)->length == LOG_RECORD_SKIP))
 		cursor->position += left;
 }
 
@@ -113,7 +115,8 @@ static void step(struct log_cursor *cursor)
 	cursor->sequence++;
 }
 
-static void ring_append(unsigned int facility, unsigned int level, u64 time_ns, const char *text, size_t length)
+static void ring_append(unsigned int facility, unsigned int level, u64 time_ns, const char *text,
+			size_t length)
 {
 	size_t size = stored_size(length), left = ring.size - (ring.next.position & (ring.size - 1));
 	size_t skipped = left < size ? left : 0;
@@ -160,7 +163,8 @@ static void append_nested(u64 time_ns)
 		if (atomic_read(&nested_slots[i].state) != SLOT_READY)
 			continue;
 		smp_rmb(); /* pairs with the exchange in store_nested */
-		ring_append(0, nested_slots[i].level, time_ns, nested_slots[i].text, nested_slots[i].length);
+		ring_append(0, nested_slots[i].level, time_ns, nested_slots[i].text,
+			    nested_slots[i].length);
 		atomic_xchg(&nested_slots[i].state, SLOT_FREE);
 	}
 }
@@ -240,11 +244,13 @@ size_t log_format(const struct log_record *record, bool with_priority, char *tex
 		size_t part;
 
 		if (with_priority)
-			snprintf(priority, sizeof(priority), "<%u>", record->facility << 3 | record->level);
-		part = (size_t)snprintf(text + length, size - length, "%s[%5llu.%06llu] %.*s\n", priority,
-					(unsigned long long)(record->time_ns / NSEC_PER_SEC),
-					(unsigned long long)(record->time_ns % NSEC_PER_SEC / NSEC_PER_USEC),
-					line_length, line);
+			snprintf(priority, sizeof(priority), "<%u>",
+				 record->facility << 3 | record->level);
+		part = (size_t)snprintf(
+			text + length, size - length, "%s[%5llu.%06llu] %.*s\n", priority,
+			(unsigned long long)(record->time_ns / NSEC_PER_SEC),
+			(unsigned long long)(record->time_ns % NSEC_PER_SEC / NSEC_PER_USEC),
+			line_length, line);
 		if (part >= size - length)
 			break;
 		length += part;
@@ -264,7 +270,8 @@ static void console_show(struct console *console)
 		size_t length;
 
 		if (lost) {
-			length = (size_t)scnprintf(text, sizeof(text), "** %llu log records lost **\n", (unsigned long long)lost);
+			length = (size_t)scnprintf(text, sizeof(text), "** %llu log records lost **\n",
+						   (unsigned long long)lost);
 			console->write(console, text, length);
 		}
 		if (record.level >= (unsigned int)(console->level ? (int)console->level : console_level))

@@ -15,7 +15,9 @@ static void capture(struct console *console, const char *text, size_t size)
 	captured[length] = '\0';
 }
 
-static struct console console = { .name = "capture", .write = capture, .level = LOG_DEBUG, .takes_over = true };
+static struct console console = {
+	.name = "capture", .write = capture, .level = LOG_DEBUG, .takes_over = true
+};
 
 static int init(struct kunit *test)
 {
@@ -33,7 +35,8 @@ static void exit(struct kunit *test)
 static void a_line_reaches_a_console_with_its_time(struct kunit *test)
 {
 	pr_info("a line of %s\n", "text");
-	KUNIT_EXPECT_TRUE_MSG(test, glob_match("\\[*.??????\\] a line of text\n", captured), "%s", captured);
+	KUNIT_EXPECT_TRUE_MSG(test, glob_match("\\[*.??????\\] a line of text\n", captured), "%s",
+			      captured);
 }
 
 static void a_line_above_the_level_does_not(struct kunit *test)

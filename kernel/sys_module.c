@@ -101,7 +101,8 @@ long sys_finit_module(int fd, const char __user *args, int flags)
 
 	if (!capable(CAP_SYS_MODULE))
 		return -EPERM;
-	if (flags & ~(MODULE_INIT_IGNORE_MODVERSIONS | MODULE_INIT_IGNORE_VERMAGIC | MODULE_INIT_COMPRESSED_FILE))
+	if (flags & ~(MODULE_INIT_IGNORE_MODVERSIONS | MODULE_INIT_IGNORE_VERMAGIC |
+		      MODULE_INIT_COMPRESSED_FILE))
 		return -EINVAL;
 	if (flags & MODULE_INIT_COMPRESSED_FILE)
 		return -EOPNOTSUPP; /* kmod then unpacks it itself */

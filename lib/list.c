@@ -6,7 +6,7 @@
 
 void list_corrupt(const struct list *entry, const char *what)
 {
-	panic("list corrupt at %s: entry %p, next %p, prev %p", what, (const void *)entry, (const void *)entry->next,
-	      (const void *)entry->prev);
+	panic("list corrupt at %s: entry %p, next %p, prev %p", what, (const void *)entry,
+	      (const void *)entry->next, (const void *)entry->prev);
 }
 EXPORT_SYMBOL(list_corrupt);

@@ -19,7 +19,8 @@ static int base_prefix(const char **s, int base)
 {
 	const char *at = *s;
 
-	if (at[0] == '0' && (at[1] == 'x' || at[1] == 'X') && (base == 0 || base == 16) && digit_value(at[2]) < 16) {
+	if (at[0] == '0' && (at[1] == 'x' || at[1] == 'X') && (base == 0 || base == 16) &&
+	    digit_value(at[2]) < 16) {
 		*s = at + 2;
 		return 16;
 	}

@@ -19,7 +19,8 @@ static void numbers_are_read_in_their_base(struct kunit *test)
 
 static void what_is_no_number_is_refused_and_the_value_stays(struct kunit *test)
 {
-	static const char *const bad[] = { "", " 1", "1 ", "1\n\n", "x", "0x", "-1", "--1", "1.5", "+", "09" };
+	static const char *const bad[] = { "",	 " 1",	"1 ",  "1\n\n", "x", "0x",
+					   "-1", "--1", "1.5", "+",	"09" };
 	u64 value = 7;
 	s64 number = 7;
 

@@ -53,7 +53,8 @@ static void put_field(struct output *out, const struct conversion *how, const ch
 		pad(out, ' ', missing);
 }
 
-static void put_number(struct output *out, const struct conversion *how, u64 magnitude, bool negative, bool is_signed)
+static void put_number(struct output *out, const struct conversion *how, u64 magnitude,
+		       bool negative, bool is_signed)
 {
 	const char *digits = how->upper ? "0123456789ABCDEF" : "0123456789abcdef";
 	char text[24], prefix[3];
@@ -190,7 +191,8 @@ static s64 signed_arg(va_list *args, int size)
 }
 
 /* %p and what may follow it; returns behind that. */
-static const char *put_pointer(struct output *out, struct conversion *how, const char *at, unsigned long address)
+static const char *put_pointer(struct output *out, struct conversion *how, const char *at,
+			       unsigned long address)
 {
 	if (*at == 'S' || *at == 's') {
 		char symbol[KALLSYMS_TEXT_SIZE];
@@ -230,7 +232,8 @@ int vsnprintf(char *to, size_t size, const char *format, va_list args_in)
 		case 'd':
 		case 'i':
 			number = signed_arg(&args, length);
-			put_number(&out, &how, number < 0 ? -(u64)number : (u64)number, number < 0, true);
+			put_number(&out, &how, number < 0 ? -(u64)number : (u64)number, number < 0,
+				   true);
 			break;
 		case 'u':
 			put_number(&out, &how, unsigned_arg(&args, length), false, false);
@@ -257,7 +260,8 @@ int vsnprintf(char *to, size_t size, const char *format, va_list args_in)
 			if (!text)
 				text = "(null)";
 			put_field(&out, &how, text,
-				  how.precision < 0 ? strlen(text) : strnlen(text, (size_t)how.precision));
+				  how.precision < 0 ? strlen(text)
+						    : strnlen(text, (size_t)how.precision));
 			break;
 		case 'p':
 			at = put_pointer(&out, &how, at, (unsigned long)va_arg(args, void *));

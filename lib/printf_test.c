@@ -60,7 +60,8 @@ static void a_number_is_written_as_its_format_says(struct kunit *test)
 	const struct sample *sample = test->param_value;
 	char text[64];
 
-	KUNIT_EXPECT_EQ(test, format_one(text, sizeof(text), sample->format, sample->argument), (int)strlen(sample->expected));
+	KUNIT_EXPECT_EQ(test, format_one(text, sizeof(text), sample->format, sample->argument),
+			(int)strlen(sample->expected));
 	KUNIT_EXPECT_STREQ(test, text, sample->expected);
 }
 
@@ -68,7 +69,8 @@ static void texts_are_padded_and_cut(struct kunit *test)
 {
 	char text[64];
 
-	snprintf(text, sizeof(text), "[%s] [%5s] [%-5s] [%.2s] [%*s]", "abc", "abc", "abc", "abc", 4, "abc");
+	snprintf(text, sizeof(text), "[%s] [%5s] [%-5s] [%.2s] [%*s]", "abc", "abc", "abc", "abc",
+		 4, "abc");
 	KUNIT_EXPECT_STREQ(test, text, "[abc] [  abc] [abc  ] [ab] [ abc]");
 	format_one(text, sizeof(text), "%s", NULL);
 	KUNIT_EXPECT_STREQ(test, text, "(null)");
@@ -90,7 +92,10 @@ static void a_pointer_into_code_is_named_by_its_symbol(struct kunit *test)
 	char text[200];
 
 	snprintf(text, sizeof(text), "%pS", (void *)a_pointer_into_code_is_named_by_its_symbol);
-	KUNIT_EXPECT_TRUE_MSG(test, glob_match("a_pointer_into_code_is_named_by_its_symbol+0x0/0x* \\[printf_test\\]", text), "%s", text);
+	KUNIT_EXPECT_TRUE_MSG(
+		test,
+		glob_match("a_pointer_into_code_is_named_by_its_symbol+0x0/0x* \\[printf_test\\]", text),
+		"%s", text);
 	snprintf(text, sizeof(text), "%ps", (void *)vsnprintf);
 	KUNIT_EXPECT_STREQ(test, text, "vsnprintf");
 	snprintf(text, sizeof(text), "%p", (void *)0x1234);

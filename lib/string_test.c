@@ -21,7 +21,8 @@ static void memcpy_copies_exactly_the_range_asked_for(struct kunit *test)
 		for (size_t offset = 0; offset < 9; offset++) {
 			memset(to, 0xee, SIZE);
 			for (size_t i = 0; i < SIZE; i++)
-				expected[i] = i >= offset && i < offset + size ? from[i - offset + 3] : 0xee;
+				expected[i] = i >= offset && i < offset + size ? from[i - offset + 3]
+									       : 0xee;
 			KUNIT_EXPECT_PTR_EQ(test, memcpy(to + offset, from + 3, size), to + offset);
 			KUNIT_ASSERT_MEMEQ(test, to, expected, SIZE);
 		}
@@ -39,7 +40,8 @@ static void memmove_copies_between_ranges_that_overlap(struct kunit *test)
 			for (size_t i = 0; i < size; i++)
 				expected[40 + shift + i] = original[40 + i];
 			memmove(buffer + 40 + shift, buffer + 40, size);
-			KUNIT_ASSERT_MEMEQ_MSG(test, buffer, expected, SIZE, "size %zu, shift %d", size, shift);
+			KUNIT_ASSERT_MEMEQ_MSG(test, buffer, expected, SIZE, "size %zu, shift %d",
+					       size, shift);
 		}
 	}
 }

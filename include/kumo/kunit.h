@@ -71,7 +71,7 @@ struct kunit {
 	/* The harness's: */
 	enum kunit_status status;
 	char status_comment[KUNIT_STATUS_COMMENT_SIZE];
-	bool finished; /* its thread ended by itself, by an assertion or a skip; not by an oops */
+	bool finished;	 /* its thread ended by itself, by an assertion or a skip; not by an oops */
 	spinlock_t lock; /* protects resources */
 	struct list resources;
 };
@@ -87,7 +87,7 @@ struct kunit {
 /* Takes more than a second on a common machine. */
 #define KUNIT_CASE_SLOW(function)                                                                  \
 	{                                                                                          \
-		.run_case = (function), .name = #function, .attr = { .speed = KUNIT_SPEED_SLOW }   \
+		.run_case = (function), .name = #function, .attr = {.speed = KUNIT_SPEED_SLOW }    \
 	}
 #define KUNIT_CASE_PARAM(function, generator)                                                      \
 	{                                                                                          \
@@ -95,20 +95,21 @@ struct kunit {
 	}
 #define KUNIT_CASE_PARAM_ATTR(function, generator, attributes)                                     \
 	{                                                                                          \
-		.run_case = (function), .name = #function, .generate_params = (generator), .attr = attributes \
+		.run_case = (function), .name = #function, .generate_params = (generator),         \
+		.attr = attributes                                                                 \
 	}
 
 /* Defines name_gen_params() for KUNIT_CASE_PARAM, over an array; describe(element, text) may be NULL. */
-#define KUNIT_ARRAY_PARAM(name, array, describe)                                                   \
-	static const void *name##_gen_params(const void *previous, char *description)              \
-	{                                                                                          \
+#define KUNIT_ARRAY_PARAM(name, array, describe)                                                    \
+	static const void *name##_gen_params(const void *previous, char *description)               \
+	{                                                                                           \
 		__typeof__(&(array)[0]) next = previous ? (__typeof__(next))previous + 1 : (array); \
-		void (*describe_)(__typeof__(next), char *) = (describe);                          \
-		if (next - (array) >= (long)ARRAY_SIZE(array))                                     \
-			return NULL;                                                               \
-		if (describe_)                                                                     \
-			describe_(next, description);                                              \
-		return next;                                                                       \
+		void (*describe_)(__typeof__(next), char *) = (describe);                           \
+		if (next - (array) >= (long)ARRAY_SIZE(array))                                      \
+			return NULL;                                                                \
+		if (describe_)                                                                      \
+			describe_(next, description);                                               \
+		return next;                                                                        \
 	}
 
 /* Declares the module's suites; the loader runs them when the module is live. Once in a module. */
@@ -119,8 +120,8 @@ struct kunit {
 /* What goes with the case. */
 void kunit_add_action(struct kunit *test, void (*action)(void *), void *context); /* no memory: ends the case */
 void kunit_release_action(struct kunit *test, void (*action)(void *), void *context); /* runs it now */
-void kunit_remove_action(struct kunit *test, void (*action)(void *), void *context);  /* forgets it */
-void *kunit_kmalloc(struct kunit *test, size_t size, unsigned int gfp) __must_check;   /* NULL: no memory */
+void kunit_remove_action(struct kunit *test, void (*action)(void *), void *context); /* forgets it */
+void *kunit_kmalloc(struct kunit *test, size_t size, unsigned int gfp) __must_check; /* NULL: no memory */
 static inline __must_check void *kunit_kzalloc(struct kunit *test, size_t size, unsigned int gfp)
 {
 	return kunit_kmalloc(test, size, gfp | GFP_ZERO);
@@ -157,7 +158,8 @@ void kunit_stub_deactivate(struct kunit *test, void *function);
 		__typeof__(&(function)) stub_ = (replacement);                                     \
 		kunit_stub_activate(test, (void *)&(function), (void *)stub_);                     \
 	} while (0)
-#define kunit_deactivate_static_stub(test, function) kunit_stub_deactivate(test, (void *)&(function))
+#define kunit_deactivate_static_stub(test, function)                                               \
+	kunit_stub_deactivate(test, (void *)&(function))
 /* The case that the current thread runs, or NULL. */
 struct kunit *kunit_get_current_test(void);
 
@@ -175,15 +177,16 @@ struct kunit_place {
 	const char *expression, *left, *operator, * right;
 };
 
-void kunit_fail(struct kunit *test, const struct kunit_place *place, const char *format, ...) __printf(3, 4);
-void kunit_fail_integers(struct kunit *test, const struct kunit_place *place, long long left, long long right,
-			 const char *format, ...) __printf(5, 6);
-void kunit_fail_pointers(struct kunit *test, const struct kunit_place *place, const void *left, const void *right,
-			 const char *format, ...) __printf(5, 6);
-void kunit_fail_strings(struct kunit *test, const struct kunit_place *place, const char *left, const char *right,
-			const char *format, ...) __printf(5, 6);
-void kunit_fail_memory(struct kunit *test, const struct kunit_place *place, const void *left, const void *right, size_t size,
-		       const char *format, ...) __printf(6, 7);
+void kunit_fail(struct kunit *test, const struct kunit_place *place, const char *format, ...)
+	__printf(3, 4);
+void kunit_fail_integers(struct kunit *test, const struct kunit_place *place, long long left,
+			 long long right, const char *format, ...) __printf(5, 6);
+void kunit_fail_pointers(struct kunit *test, const struct kunit_place *place, const void *left,
+			 const void *right, const char *format, ...) __printf(5, 6);
+void kunit_fail_strings(struct kunit *test, const struct kunit_place *place, const char *left,
+			const char *right, const char *format, ...) __printf(5, 6);
+void kunit_fail_memory(struct kunit *test, const struct kunit_place *place, const void *left,
+		       const void *right, size_t size, const char *format, ...) __printf(6, 7);
 
 #define KUNIT_PLACE(fatal_, ...)                                                                   \
 	static const struct kunit_place place_ = { __FILE__, __LINE__, fatal_, __VA_ARGS__ }
@@ -191,7 +194,7 @@ void kunit_fail_memory(struct kunit *test, const struct kunit_place *place, cons
 #define kunit_check_true(test, fatal, condition, wanted, ...)                                      \
 	do {                                                                                       \
 		KUNIT_PLACE(fatal, #condition, NULL, wanted ? "true" : "false");                   \
-		if (unlikely(((condition) ? true : false) != (wanted)))                                         \
+		if (unlikely(((condition) ? true : false) != (wanted)))                            \
 			kunit_fail(test, &place_, __VA_ARGS__);                                    \
 	} while (0)
 #define kunit_check_integers(test, fatal, left_, op, right_, ...)                                  \
@@ -200,7 +203,8 @@ void kunit_fail_memory(struct kunit *test, const struct kunit_place *place, cons
 		const __auto_type left__ = (left_);                                                \
 		const __auto_type right__ = (right_);                                              \
 		if (unlikely(!(left__ op right__)))                                                \
-			kunit_fail_integers(test, &place_, (long long)left__, (long long)right__, __VA_ARGS__); \
+			kunit_fail_integers(test, &place_, (long long)left__, (long long)right__,  \
+					    __VA_ARGS__);                                          \
 	} while (0)
 #define kunit_check_pointers(test, fatal, left_, op, right_, ...)                                  \
 	do {                                                                                       \
@@ -231,55 +235,62 @@ void kunit_fail_memory(struct kunit *test, const struct kunit_place *place, cons
 /* The case goes on. */
 #define KUNIT_EXPECT_TRUE(test, condition) kunit_check_true(test, false, condition, true, NULL)
 #define KUNIT_EXPECT_FALSE(test, condition) kunit_check_true(test, false, condition, false, NULL)
-#define KUNIT_EXPECT_TRUE_MSG(test, condition, ...) kunit_check_true(test, false, condition, true, __VA_ARGS__)
-#define KUNIT_EXPECT_FALSE_MSG(test, condition, ...) kunit_check_true(test, false, condition, false, __VA_ARGS__)
+#define KUNIT_EXPECT_TRUE_MSG(test, condition, ...)                                                \
+	kunit_check_true(test, false, condition, true, __VA_ARGS__)
+#define KUNIT_EXPECT_FALSE_MSG(test, condition, ...)                                               \
+	kunit_check_true(test, false, condition, false, __VA_ARGS__)
 #define KUNIT_EXPECT_EQ(test, left, right) kunit_check_integers(test, false, left, ==, right, NULL)
-#define KUNIT_EXPECT_EQ_MSG(test, left, right, ...) \
+#define KUNIT_EXPECT_EQ_MSG(test, left, right, ...)                                                \
 	kunit_check_integers(test, false, left, ==, right, __VA_ARGS__)
 #define KUNIT_EXPECT_NE(test, left, right) kunit_check_integers(test, false, left, !=, right, NULL)
-#define KUNIT_EXPECT_NE_MSG(test, left, right, ...) \
+#define KUNIT_EXPECT_NE_MSG(test, left, right, ...)                                                \
 	kunit_check_integers(test, false, left, !=, right, __VA_ARGS__)
 #define KUNIT_EXPECT_LT(test, left, right) kunit_check_integers(test, false, left, <, right, NULL)
-#define KUNIT_EXPECT_LT_MSG(test, left, right, ...) \
+#define KUNIT_EXPECT_LT_MSG(test, left, right, ...)                                                \
 	kunit_check_integers(test, false, left, <, right, __VA_ARGS__)
 #define KUNIT_EXPECT_LE(test, left, right) kunit_check_integers(test, false, left, <=, right, NULL)
-#define KUNIT_EXPECT_LE_MSG(test, left, right, ...) \
+#define KUNIT_EXPECT_LE_MSG(test, left, right, ...)                                                \
 	kunit_check_integers(test, false, left, <=, right, __VA_ARGS__)
 #define KUNIT_EXPECT_GT(test, left, right) kunit_check_integers(test, false, left, >, right, NULL)
-#define KUNIT_EXPECT_GT_MSG(test, left, right, ...) \
+#define KUNIT_EXPECT_GT_MSG(test, left, right, ...)                                                \
 	kunit_check_integers(test, false, left, >, right, __VA_ARGS__)
 #define KUNIT_EXPECT_GE(test, left, right) kunit_check_integers(test, false, left, >=, right, NULL)
-#define KUNIT_EXPECT_GE_MSG(test, left, right, ...) \
+#define KUNIT_EXPECT_GE_MSG(test, left, right, ...)                                                \
 	kunit_check_integers(test, false, left, >=, right, __VA_ARGS__)
-#define KUNIT_EXPECT_PTR_EQ(test, left, right) kunit_check_pointers(test, false, left, ==, right, NULL)
-#define KUNIT_EXPECT_PTR_EQ_MSG(test, left, right, ...) \
+#define KUNIT_EXPECT_PTR_EQ(test, left, right)                                                     \
+	kunit_check_pointers(test, false, left, ==, right, NULL)
+#define KUNIT_EXPECT_PTR_EQ_MSG(test, left, right, ...)                                            \
 	kunit_check_pointers(test, false, left, ==, right, __VA_ARGS__)
-#define KUNIT_EXPECT_PTR_NE(test, left, right) kunit_check_pointers(test, false, left, !=, right, NULL)
-#define KUNIT_EXPECT_PTR_NE_MSG(test, left, right, ...) \
+#define KUNIT_EXPECT_PTR_NE(test, left, right)                                                     \
+	kunit_check_pointers(test, false, left, !=, right, NULL)
+#define KUNIT_EXPECT_PTR_NE_MSG(test, left, right, ...)                                            \
 	kunit_check_pointers(test, false, left, !=, right, __VA_ARGS__)
-#define KUNIT_EXPECT_STREQ(test, left, right) kunit_check_strings(test, false, left, ==, right, NULL)
-#define KUNIT_EXPECT_STREQ_MSG(test, left, right, ...) \
+#define KUNIT_EXPECT_STREQ(test, left, right)                                                      \
+	kunit_check_strings(test, false, left, ==, right, NULL)
+#define KUNIT_EXPECT_STREQ_MSG(test, left, right, ...)                                             \
 	kunit_check_strings(test, false, left, ==, right, __VA_ARGS__)
-#define KUNIT_EXPECT_STRNE(test, left, right) kunit_check_strings(test, false, left, !=, right, NULL)
-#define KUNIT_EXPECT_STRNE_MSG(test, left, right, ...) \
+#define KUNIT_EXPECT_STRNE(test, left, right)                                                      \
+	kunit_check_strings(test, false, left, !=, right, NULL)
+#define KUNIT_EXPECT_STRNE_MSG(test, left, right, ...)                                             \
 	kunit_check_strings(test, false, left, !=, right, __VA_ARGS__)
-#define KUNIT_EXPECT_MEMEQ(test, left, right, size) \
+#define KUNIT_EXPECT_MEMEQ(test, left, right, size)                                                \
 	kunit_check_memory(test, false, left, ==, right, size, NULL)
-#define KUNIT_EXPECT_MEMEQ_MSG(test, left, right, size, ...) \
+#define KUNIT_EXPECT_MEMEQ_MSG(test, left, right, size, ...)                                       \
 	kunit_check_memory(test, false, left, ==, right, size, __VA_ARGS__)
-#define KUNIT_EXPECT_MEMNE(test, left, right, size) \
+#define KUNIT_EXPECT_MEMNE(test, left, right, size)                                                \
 	kunit_check_memory(test, false, left, !=, right, size, NULL)
-#define KUNIT_EXPECT_MEMNE_MSG(test, left, right, size, ...) \
+#define KUNIT_EXPECT_MEMNE_MSG(test, left, right, size, ...)                                       \
 	kunit_check_memory(test, false, left, !=, right, size, __VA_ARGS__)
 #define KUNIT_EXPECT_NULL(test, pointer) kunit_check_pointers(test, false, pointer, ==, NULL, NULL)
-#define KUNIT_EXPECT_NULL_MSG(test, pointer, ...) \
+#define KUNIT_EXPECT_NULL_MSG(test, pointer, ...)                                                  \
 	kunit_check_pointers(test, false, pointer, ==, NULL, __VA_ARGS__)
-#define KUNIT_EXPECT_NOT_NULL(test, pointer) kunit_check_pointers(test, false, pointer, !=, NULL, NULL)
-#define KUNIT_EXPECT_NOT_NULL_MSG(test, pointer, ...) \
+#define KUNIT_EXPECT_NOT_NULL(test, pointer)                                                       \
+	kunit_check_pointers(test, false, pointer, !=, NULL, NULL)
+#define KUNIT_EXPECT_NOT_NULL_MSG(test, pointer, ...)                                              \
 	kunit_check_pointers(test, false, pointer, !=, NULL, __VA_ARGS__)
-#define KUNIT_EXPECT_NOT_ERR_OR_NULL(test, pointer) \
+#define KUNIT_EXPECT_NOT_ERR_OR_NULL(test, pointer)                                                \
 	kunit_check_true(test, false, IS_ERR_OR_NULL(pointer), false, NULL)
-#define KUNIT_EXPECT_NOT_ERR_OR_NULL_MSG(test, pointer, ...) \
+#define KUNIT_EXPECT_NOT_ERR_OR_NULL_MSG(test, pointer, ...)                                       \
 	kunit_check_true(test, false, IS_ERR_OR_NULL(pointer), false, __VA_ARGS__)
 #define KUNIT_SUCCEED(test) ((void)(test))
 #define KUNIT_FAIL(test, ...)                                                                      \
@@ -291,55 +302,60 @@ void kunit_fail_memory(struct kunit *test, const struct kunit_place *place, cons
 /* The case ends. */
 #define KUNIT_ASSERT_TRUE(test, condition) kunit_check_true(test, true, condition, true, NULL)
 #define KUNIT_ASSERT_FALSE(test, condition) kunit_check_true(test, true, condition, false, NULL)
-#define KUNIT_ASSERT_TRUE_MSG(test, condition, ...) kunit_check_true(test, true, condition, true, __VA_ARGS__)
-#define KUNIT_ASSERT_FALSE_MSG(test, condition, ...) kunit_check_true(test, true, condition, false, __VA_ARGS__)
+#define KUNIT_ASSERT_TRUE_MSG(test, condition, ...)                                                \
+	kunit_check_true(test, true, condition, true, __VA_ARGS__)
+#define KUNIT_ASSERT_FALSE_MSG(test, condition, ...)                                               \
+	kunit_check_true(test, true, condition, false, __VA_ARGS__)
 #define KUNIT_ASSERT_EQ(test, left, right) kunit_check_integers(test, true, left, ==, right, NULL)
-#define KUNIT_ASSERT_EQ_MSG(test, left, right, ...) \
+#define KUNIT_ASSERT_EQ_MSG(test, left, right, ...)                                                \
 	kunit_check_integers(test, true, left, ==, right, __VA_ARGS__)
 #define KUNIT_ASSERT_NE(test, left, right) kunit_check_integers(test, true, left, !=, right, NULL)
-#define KUNIT_ASSERT_NE_MSG(test, left, right, ...) \
+#define KUNIT_ASSERT_NE_MSG(test, left, right, ...)                                                \
 	kunit_check_integers(test, true, left, !=, right, __VA_ARGS__)
 #define KUNIT_ASSERT_LT(test, left, right) kunit_check_integers(test, true, left, <, right, NULL)
-#define KUNIT_ASSERT_LT_MSG(test, left, right, ...) \
+#define KUNIT_ASSERT_LT_MSG(test, left, right, ...)                                                \
 	kunit_check_integers(test, true, left, <, right, __VA_ARGS__)
 #define KUNIT_ASSERT_LE(test, left, right) kunit_check_integers(test, true, left, <=, right, NULL)
-#define KUNIT_ASSERT_LE_MSG(test, left, right, ...) \
+#define KUNIT_ASSERT_LE_MSG(test, left, right, ...)                                                \
 	kunit_check_integers(test, true, left, <=, right, __VA_ARGS__)
 #define KUNIT_ASSERT_GT(test, left, right) kunit_check_integers(test, true, left, >, right, NULL)
-#define KUNIT_ASSERT_GT_MSG(test, left, right, ...) \
+#define KUNIT_ASSERT_GT_MSG(test, left, right, ...)                                                \
 	kunit_check_integers(test, true, left, >, right, __VA_ARGS__)
 #define KUNIT_ASSERT_GE(test, left, right) kunit_check_integers(test, true, left, >=, right, NULL)
-#define KUNIT_ASSERT_GE_MSG(test, left, right, ...) \
+#define KUNIT_ASSERT_GE_MSG(test, left, right, ...)                                                \
 	kunit_check_integers(test, true, left, >=, right, __VA_ARGS__)
-#define KUNIT_ASSERT_PTR_EQ(test, left, right) kunit_check_pointers(test, true, left, ==, right, NULL)
-#define KUNIT_ASSERT_PTR_EQ_MSG(test, left, right, ...) \
+#define KUNIT_ASSERT_PTR_EQ(test, left, right)                                                     \
+	kunit_check_pointers(test, true, left, ==, right, NULL)
+#define KUNIT_ASSERT_PTR_EQ_MSG(test, left, right, ...)                                            \
 	kunit_check_pointers(test, true, left, ==, right, __VA_ARGS__)
-#define KUNIT_ASSERT_PTR_NE(test, left, right) kunit_check_pointers(test, true, left, !=, right, NULL)
-#define KUNIT_ASSERT_PTR_NE_MSG(test, left, right, ...) \
+#define KUNIT_ASSERT_PTR_NE(test, left, right)                                                     \
+	kunit_check_pointers(test, true, left, !=, right, NULL)
+#define KUNIT_ASSERT_PTR_NE_MSG(test, left, right, ...)                                            \
 	kunit_check_pointers(test, true, left, !=, right, __VA_ARGS__)
 #define KUNIT_ASSERT_STREQ(test, left, right) kunit_check_strings(test, true, left, ==, right, NULL)
-#define KUNIT_ASSERT_STREQ_MSG(test, left, right, ...) \
+#define KUNIT_ASSERT_STREQ_MSG(test, left, right, ...)                                             \
 	kunit_check_strings(test, true, left, ==, right, __VA_ARGS__)
 #define KUNIT_ASSERT_STRNE(test, left, right) kunit_check_strings(test, true, left, !=, right, NULL)
-#define KUNIT_ASSERT_STRNE_MSG(test, left, right, ...) \
+#define KUNIT_ASSERT_STRNE_MSG(test, left, right, ...)                                             \
 	kunit_check_strings(test, true, left, !=, right, __VA_ARGS__)
-#define KUNIT_ASSERT_MEMEQ(test, left, right, size) \
+#define KUNIT_ASSERT_MEMEQ(test, left, right, size)                                                \
 	kunit_check_memory(test, true, left, ==, right, size, NULL)
-#define KUNIT_ASSERT_MEMEQ_MSG(test, left, right, size, ...) \
+#define KUNIT_ASSERT_MEMEQ_MSG(test, left, right, size, ...)                                       \
 	kunit_check_memory(test, true, left, ==, right, size, __VA_ARGS__)
-#define KUNIT_ASSERT_MEMNE(test, left, right, size) \
+#define KUNIT_ASSERT_MEMNE(test, left, right, size)                                                \
 	kunit_check_memory(test, true, left, !=, right, size, NULL)
-#define KUNIT_ASSERT_MEMNE_MSG(test, left, right, size, ...) \
+#define KUNIT_ASSERT_MEMNE_MSG(test, left, right, size, ...)                                       \
 	kunit_check_memory(test, true, left, !=, right, size, __VA_ARGS__)
 #define KUNIT_ASSERT_NULL(test, pointer) kunit_check_pointers(test, true, pointer, ==, NULL, NULL)
-#define KUNIT_ASSERT_NULL_MSG(test, pointer, ...) \
+#define KUNIT_ASSERT_NULL_MSG(test, pointer, ...)                                                  \
 	kunit_check_pointers(test, true, pointer, ==, NULL, __VA_ARGS__)
-#define KUNIT_ASSERT_NOT_NULL(test, pointer) kunit_check_pointers(test, true, pointer, !=, NULL, NULL)
-#define KUNIT_ASSERT_NOT_NULL_MSG(test, pointer, ...) \
+#define KUNIT_ASSERT_NOT_NULL(test, pointer)                                                       \
+	kunit_check_pointers(test, true, pointer, !=, NULL, NULL)
+#define KUNIT_ASSERT_NOT_NULL_MSG(test, pointer, ...)                                              \
 	kunit_check_pointers(test, true, pointer, !=, NULL, __VA_ARGS__)
-#define KUNIT_ASSERT_NOT_ERR_OR_NULL(test, pointer) \
+#define KUNIT_ASSERT_NOT_ERR_OR_NULL(test, pointer)                                                \
 	kunit_check_true(test, true, IS_ERR_OR_NULL(pointer), false, NULL)
-#define KUNIT_ASSERT_NOT_ERR_OR_NULL_MSG(test, pointer, ...) \
+#define KUNIT_ASSERT_NOT_ERR_OR_NULL_MSG(test, pointer, ...)                                       \
 	kunit_check_true(test, true, IS_ERR_OR_NULL(pointer), false, __VA_ARGS__)
 #define KUNIT_FAIL_AND_ABORT(test, ...)                                                            \
 	do {                                                                                       \

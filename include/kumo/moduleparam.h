@@ -48,9 +48,9 @@ struct kernel_param_array {
 	void *elements;
 };
 
-extern const struct kernel_param_ops param_ops_byte, param_ops_short, param_ops_ushort, param_ops_int, param_ops_uint,
-	param_ops_long, param_ops_ulong, param_ops_ullong, param_ops_hexint, param_ops_bool, param_ops_invbool, param_ops_charp,
-	param_ops_string, param_ops_array;
+extern const struct kernel_param_ops param_ops_byte, param_ops_short, param_ops_ushort, param_ops_int,
+	param_ops_uint, param_ops_long, param_ops_ulong, param_ops_ullong, param_ops_hexint,
+	param_ops_bool, param_ops_invbool, param_ops_charp, param_ops_string, param_ops_array;
 
 /* Serialises changes of parameters through /sys; sleeps. */
 void kernel_param_lock(void);
@@ -76,7 +76,8 @@ void kernel_param_unlock(void);
 /* One `tag=text` for modinfo. */
 #ifdef MODULE
 #define MODULE_INFO(tag, text)                                                                     \
-	static const char MODULE_UNIQUE(modinfo_##tag)[] __used __section(".modinfo") __aligned(1) = #tag "=" text
+	static const char MODULE_UNIQUE(modinfo_##tag)[] __used __section(".modinfo")              \
+		__aligned(1) = #tag "=" text
 #else
 #define MODULE_INFO(tag, text) struct module
 #endif
@@ -97,11 +98,13 @@ void kernel_param_unlock(void);
 	MODULE_INFO(parmtype, #name ":" type_name)
 
 /* With operations of its own: set and get as in struct kernel_param_ops. */
-#define module_param_cb(name, operations, pointer, perm) module_param_record(name, operations, pointer, perm)
+#define module_param_cb(name, operations, pointer, perm)                                           \
+	module_param_record(name, operations, pointer, perm)
 
 /* Text of at most size - 1 bytes, copied into `buffer`. */
 #define module_param_string(name, buffer, size_, perm)                                             \
-	static const struct kernel_param_string param_string_##name = { .size = (size_), .text = (buffer) }; \
+	static const struct kernel_param_string param_string_##name = { .size = (size_),           \
+									.text = (buffer) };        \
 	module_param_record(name, &param_ops_string, (void *)&param_string_##name, perm);          \
 	MODULE_INFO(parmtype, #name ":string")
 
@@ -110,22 +113,21 @@ void kernel_param_unlock(void);
 	module_param_array_typed(name, name, param_type_##type, param_ops_##type, #type, count, perm)
 #define module_param_array_named(name, array, type, count, perm)                                   \
 	module_param_array_typed(name, array, param_type_##type, param_ops_##type, #type, count, perm)
-#define module_param_array_typed(name, array, c_type, operations, type_name, count_, perm)         \
-	static inline __maybe_unused c_type *param_check_##name(void)                              \
-	{                                                                                          \
-		return &(array)[0];                                                                \
-	}                                                                                          \
-	static struct kernel_param_array param_array_##name = { .max = ARRAY_SIZE(array),          \
+#define module_param_array_typed(name, array, c_type, operations, type_name, count_, perm)          \
+	static inline __maybe_unused c_type *param_check_##name(void)                               \
+	{                                                                                           \
+		return &(array)[0];                                                                 \
+	}                                                                                           \
+	static struct kernel_param_array param_array_##name = { .max = ARRAY_SIZE(array),           \
 								.element_size = sizeof((array)[0]), \
 								.count = (count_),                  \
 								.ops = &(operations),               \
-								.elements = (array) };             \
-	module_param_record(name, &param_ops_array, &param_array_##name, perm);                    \
+								.elements = (array) };              \
+	module_param_record(name, &param_ops_array, &param_array_##name, perm);                     \
 	MODULE_INFO(parmtype, #name ":array of " type_name)
 
 #define module_param_record(name_, ops_, arg_, perm_)                                              \
-	static const struct kernel_param __used __section("__param") __aligned(sizeof(void *)) param_##name_ = { \
-		.name = #name_, .ops = (ops_), .perm = (perm_), .arg = (arg_)                      \
-	}
+	static const struct kernel_param __used __section("__param") __aligned(sizeof(void *))     \
+		param_##name_ = { .name = #name_, .ops = (ops_), .perm = (perm_), .arg = (arg_) }
 
 #endif

@@ -12,7 +12,16 @@
 #define LOG_PREFIX ""
 #endif
 
-enum log_level { LOG_EMERG, LOG_ALERT, LOG_CRIT, LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG };
+enum log_level {
+	LOG_EMERG,
+	LOG_ALERT,
+	LOG_CRIT,
+	LOG_ERR,
+	LOG_WARNING,
+	LOG_NOTICE,
+	LOG_INFO,
+	LOG_DEBUG
+};
 
 void printk(enum log_level level, const char *format, ...) __printf(2, 3);
 void vprintk(enum log_level level, const char *format, va_list args);
@@ -44,7 +53,7 @@ struct console {
 	const char *name;
 	void (*write)(struct console *console, const char *text, size_t size);
 	enum log_level level; /* shows records below this number; zero: below what `loglevel=` or `quiet` says */
-	bool takes_over;      /* an earlier driver of the same device has shown the log so far */
+	bool takes_over;	/* an earlier driver of the same device has shown the log so far */
 	struct log_cursor next; /* the core's */
 	struct list link;
 };
@@ -65,7 +74,7 @@ extern int console_level; /* records below this number reach the consoles */
 struct iter;
 struct file;
 struct poll_table;
-struct kmsg_reader; /* one open file */
+struct kmsg_reader;				  /* one open file */
 struct kmsg_reader *kmsg_open(void) __must_check; /* NULL: no memory. Starts at the oldest record. */
 void kmsg_close(struct kmsg_reader *reader);
 /* One record. -EAGAIN: none yet and `nonblock`; -EPIPE: records were lost, the next read goes on behind the gap; -EINVAL: does

@@ -312,6 +312,7 @@ void process_exit_group(int wait_status) __noreturn;
 /* CPU time of all its threads, those gone included. */
 void process_times(struct process *process, u64 *user_ns, u64 *system_ns);
 /* Interval and POSIX timers of a process (kernel/process_timers.c): when it is made, and when its last thread ends. */
+void process_timers_init(struct process *process); /* when it is made */
 void process_timers_exit(struct process *process);
 void process_timers_exec(struct process *process); /* POSIX timers do not survive an exec */
 u64 process_limit(unsigned int resource); /* soft limit of the current process; RLIM_INFINITY for kernel threads */

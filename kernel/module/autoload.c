@@ -22,12 +22,14 @@
 #include "internal.h"
 
 #define REQUEST_NAME_MAX 256
-#define BATCH_MAX 64	  /* names in one run */
-#define CONCURRENT_MAX 50 /* runs at a time: a module whose init asks for itself must not fill the machine */
+#define BATCH_MAX 64 /* names in one run */
+#define CONCURRENT_MAX                                                                             \
+	50 /* runs at a time: a module whose init asks for itself must not fill the machine */
 
 char modprobe_path[256] = "/sbin/modprobe";
 
-static const char *const environment[] = { "HOME=/", "TERM=linux", "PATH=/sbin:/usr/sbin:/bin:/usr/bin", NULL };
+static const char *const environment[] = { "HOME=/", "TERM=linux",
+					   "PATH=/sbin:/usr/sbin:/bin:/usr/bin", NULL };
 
 /* ---- With waiting ---- */
 
@@ -39,7 +41,8 @@ struct request {
 	char name[REQUEST_NAME_MAX];
 };
 
-static struct mutex request_lock = MUTEX_INIT(request_lock, "request_module"); /* protects requests and their members */
+static struct mutex request_lock =
+	MUTEX_INIT(request_lock, "request_module"); /* protects requests and their members */
 static struct list requests = LIST_INIT(requests);
 static unsigned int request_count;
 static struct wait_queue request_wait = WAIT_QUEUE_INIT(request_wait);
@@ -163,7 +166,9 @@ static void queue_run(struct work *work)
 		for (size_t i = 0; i < count; i++)
 			argv[3 + i] = batch[i]->name;
 		argv[3 + count] = NULL;
-		result = modprobe_path[0] ? call_usermode_helper(modprobe_path, argv, environment, true) : 0;
+		result = modprobe_path[0]
+				 ? call_usermode_helper(modprobe_path, argv, environment, true)
+				 : 0;
 		if (result < 0)
 			pr_warn("%s for %zu modules: error %d\n", modprobe_path, count, result);
 		for (size_t i = 0; i < count; i++)

@@ -23,7 +23,8 @@
 /* A fault of the file as a whole, and of one section. */
 #define FAULT(image, ...) (snprintf((image)->fault, sizeof((image)->fault), __VA_ARGS__), -ENOEXEC)
 #define FAULT_SECTION(image, i, format, ...)                                                       \
-	FAULT(image, "section %u (%.40s): " format, i, (image)->section_names ? section_name(image, i) : "?", ##__VA_ARGS__)
+	FAULT(image, "section %u (%.40s): " format, i,                                             \
+	      (image)->section_names ? section_name(image, i) : "?", ##__VA_ARGS__)
 
 /* Is [offset, offset + size) inside `limit` bytes? */
 static bool range_inside(u64 offset, u64 size, u64 limit)
@@ -35,7 +36,8 @@ int module_image_open(struct module_image *image, const void *file, size_t size)
 {
 	const Elf64_Ehdr *header = file;
 	const Elf64_Shdr *names;
-	static const unsigned char ident[] = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT };
+	static const unsigned char ident[] = { 0x7f,	   'E',		'L',	   'F',
+					       ELFCLASS64, ELFDATA2LSB, EV_CURRENT };
 
 	memset(image, 0, sizeof(*image));
 	image->file = file;
@@ -55,15 +57,18 @@ int module_image_open(struct module_image *image, const void *file, size_t size)
 		return FAULT(image, "section headers of %u bytes", header->e_shentsize);
 	if (!header->e_shnum || header->e_shnum >= SECTIONS_MAX)
 		return FAULT(image, "%u sections", header->e_shnum);
-	if (header->e_shoff % 8 || !range_inside(header->e_shoff, (u64)header->e_shnum * sizeof(Elf64_Shdr), size))
+	if (header->e_shoff % 8 ||
+	    !range_inside(header->e_shoff, (u64)header->e_shnum * sizeof(Elf64_Shdr), size))
 		return FAULT(image, "section table lies outside the file or is not aligned");
 	if (!header->e_shstrndx || header->e_shstrndx >= header->e_shnum)
-		return FAULT(image, "section name table is number %u of %u sections", header->e_shstrndx, header->e_shnum);
+		return FAULT(image, "section name table is number %u of %u sections",
+			     header->e_shstrndx, header->e_shnum);
 	image->section_count = header->e_shnum;
 	image->sections = (const Elf64_Shdr *)(image->file + header->e_shoff);
 
 	names = &image->sections[header->e_shstrndx];
-	if (names->sh_type != SHT_STRTAB || !names->sh_size || !range_inside(names->sh_offset, names->sh_size, size))
+	if (names->sh_type != SHT_STRTAB || !names->sh_size ||
+	    !range_inside(names->sh_offset, names->sh_size, size))
 		return FAULT(image, "section name table is no string table or lies outside the file");
 	if (image->file[names->sh_offset + names->sh_size - 1])
 		return FAULT(image, "section name table has no end mark");
@@ -101,8 +106,10 @@ static int find_known(struct module_image *image, unsigned int i, enum module_se
 			continue;
 		if (image->known[k])
 			return FAULT_SECTION(image, i, "there are two of this name");
-		if (image->sections[i].sh_type != SHT_PROGBITS || image->sections[i].sh_size % known_sections[k].element_size)
-			return FAULT_SECTION(image, i, "type %u, size %llu is wrong for it", image->sections[i].sh_type,
+		if (image->sections[i].sh_type != SHT_PROGBITS ||
+		    image->sections[i].sh_size % known_sections[k].element_size)
+			return FAULT_SECTION(image, i, "type %u, size %llu is wrong for it",
+					     image->sections[i].sh_type,
 					     (unsigned long long)image->sections[i].sh_size);
 		if (known_sections[k].loaded && !(image->sections[i].sh_flags & SHF_ALLOC))
 			return FAULT_SECTION(image, i, "is not marked as loaded");
@@ -117,7 +124,8 @@ static int find_known(struct module_image *image, unsigned int i, enum module_se
 
 static enum module_region region_of(const Elf64_Shdr *section, const char *name)
 {
-	bool init = name[0] == '.' && name[1] == 'i' && !strncmp(name, ".init", 5) && strncmp(name, ".init_array", 11);
+	bool init = name[0] == '.' && name[1] == 'i' && !strncmp(name, ".init", 5) &&
+		    strncmp(name, ".init_array", 11);
 
 	if (section->sh_flags & SHF_EXECINSTR)
 		return init ? REGION_INIT_TEXT : REGION_TEXT;
@@ -134,7 +142,8 @@ static int place_section(struct module_image *image, unsigned int i)
 	enum module_region region;
 
 	if (align & (align - 1) || align > MODULE_PAGE_SIZE)
-		return FAULT_SECTION(image, i, "alignment %llu", (unsigned long long)section->sh_addralign);
+		return FAULT_SECTION(image, i, "alignment %llu",
+				     (unsigned long long)section->sh_addralign);
 	if ((section->sh_flags & SHF_WRITE) && (section->sh_flags & SHF_EXECINSTR))
 		return FAULT_SECTION(image, i, "is both writable and executable");
 	if (section->sh_flags & (SHF_TLS_FLAG | SHF_COMPRESSED_FLAG))
@@ -142,7 +151,8 @@ static int place_section(struct module_image *image, unsigned int i)
 	region = region_of(section, section_name(image, i));
 	offset = (image->region_size[region] + align - 1) & ~(align - 1);
 	if (section->sh_size > MODULE_REGION_MAX - offset)
-		return FAULT_SECTION(image, i, "size %llu is too large", (unsigned long long)section->sh_size);
+		return FAULT_SECTION(image, i, "size %llu is too large",
+				     (unsigned long long)section->sh_size);
 	image->places[i].region = (unsigned char)region;
 	image->places[i].offset = (unsigned int)offset;
 	image->region_size[region] = (unsigned int)(offset + section->sh_size);
@@ -155,7 +165,8 @@ static int check_sections(struct module_image *image)
 	size_t names_size = image->sections[image->header->e_shstrndx].sh_size;
 	int error;
 
-	if (image->sections[0].sh_type != SHT_NULL || image->sections[0].sh_size || image->sections[0].sh_name)
+	if (image->sections[0].sh_type != SHT_NULL || image->sections[0].sh_size ||
+	    image->sections[0].sh_name)
 		return FAULT(image, "section 0 is not empty");
 	image->places[0] = (struct section_place){ .region = REGION_NONE };
 	for (unsigned int i = 1; i < image->section_count; i++) {
@@ -176,7 +187,8 @@ static int check_sections(struct module_image *image)
 			break;
 		case SHT_REL:
 		case SHT_RELATIVE_RELOCATIONS:
-			return FAULT_SECTION(image, i, "relocations of a type that x86-64 does not have");
+			return FAULT_SECTION(image, i,
+					     "relocations of a type that x86-64 does not have");
 		default:
 			break;
 		}
@@ -186,8 +198,10 @@ static int check_sections(struct module_image *image)
 		if (!(section->sh_flags & SHF_ALLOC) || section->sh_type == SHT_NULL ||
 		    (known < SECTION_KNOWN && !known_sections[known].loaded))
 			continue;
-		if (section->sh_type == SHT_SYMTAB || section->sh_type == SHT_STRTAB || section->sh_type == SHT_RELA)
-			return FAULT_SECTION(image, i, "of type %u and marked as loaded", section->sh_type);
+		if (section->sh_type == SHT_SYMTAB || section->sh_type == SHT_STRTAB ||
+		    section->sh_type == SHT_RELA)
+			return FAULT_SECTION(image, i, "of type %u and marked as loaded",
+					     section->sh_type);
 		if (section->sh_addr)
 			return FAULT_SECTION(image, i, "has an address already");
 		error = place_section(image, i);
@@ -205,8 +219,8 @@ static int check_symbols(struct module_image *image)
 	if (!i)
 		return FAULT(image, "no symbol table (stripped of it?)");
 	table = &image->sections[i];
-	if (table->sh_entsize != sizeof(Elf64_Sym) || table->sh_size % sizeof(Elf64_Sym) || table->sh_offset % 8 ||
-	    table->sh_size / sizeof(Elf64_Sym) > UINT32_MAX / sizeof(Elf64_Sym))
+	if (table->sh_entsize != sizeof(Elf64_Sym) || table->sh_size % sizeof(Elf64_Sym) ||
+	    table->sh_offset % 8 || table->sh_size / sizeof(Elf64_Sym) > UINT32_MAX / sizeof(Elf64_Sym))
 		return FAULT_SECTION(image, i, "symbols of a wrong size or place");
 	if (!table->sh_link || table->sh_link >= image->section_count)
 		return FAULT_SECTION(image, i, "its string table is number %u", table->sh_link);
@@ -235,9 +249,11 @@ static int check_symbols(struct module_image *image)
 			continue;
 		}
 		if (type == SYMBOL_TLS || type == SYMBOL_INDIRECT)
-			return FAULT(image, "symbol %u (%.60s): of type %u", s, symbol_name(image, s), type);
+			return FAULT(image, "symbol %u (%.60s): of type %u", s,
+				     symbol_name(image, s), type);
 		if (symbol->st_shndx == SHN_COMMON)
-			return FAULT(image, "symbol %u (%.60s): common; compile with -fno-common", s, symbol_name(image, s));
+			return FAULT(image, "symbol %u (%.60s): common; compile with -fno-common",
+				     s, symbol_name(image, s));
 		if (symbol->st_shndx == SHN_UNDEF) {
 			if (!symbol->st_name)
 				return FAULT(image, "symbol %u: undefined and without a name", s);
@@ -246,10 +262,11 @@ static int check_symbols(struct module_image *image)
 		if (symbol->st_shndx == SHN_ABS)
 			continue;
 		if (symbol->st_shndx >= image->section_count)
-			return FAULT(image, "symbol %u (%.60s): in section %u of %u", s, symbol_name(image, s), symbol->st_shndx,
-				     image->section_count);
+			return FAULT(image, "symbol %u (%.60s): in section %u of %u", s,
+				     symbol_name(image, s), symbol->st_shndx, image->section_count);
 		if (symbol->st_value > image->sections[symbol->st_shndx].sh_size)
-			return FAULT(image, "symbol %u (%.60s): lies outside its section", s, symbol_name(image, s));
+			return FAULT(image, "symbol %u (%.60s): lies outside its section", s,
+				     symbol_name(image, s));
 		if (symbol->st_name && image->places[symbol->st_shndx].region != REGION_NONE)
 			image->kept_symbols++;
 	}
@@ -264,16 +281,20 @@ static int check_relocations(struct module_image *image, unsigned int i)
 	unsigned long count;
 
 	if (!table->sh_info || table->sh_info >= image->section_count)
-		return FAULT_SECTION(image, i, "relocates section %u of %u", table->sh_info, image->section_count);
+		return FAULT_SECTION(image, i, "relocates section %u of %u", table->sh_info,
+				     image->section_count);
 	if (image->places[table->sh_info].region == REGION_NONE)
 		return 0; /* debug information and the like */
 	target = &image->sections[table->sh_info];
 	if (table->sh_link != image->symbol_section)
-		return FAULT_SECTION(image, i, "its symbol table is number %u, not %u", table->sh_link, image->symbol_section);
-	if (table->sh_entsize != sizeof(Elf64_Rela) || table->sh_size % sizeof(Elf64_Rela) || table->sh_offset % 8)
+		return FAULT_SECTION(image, i, "its symbol table is number %u, not %u",
+				     table->sh_link, image->symbol_section);
+	if (table->sh_entsize != sizeof(Elf64_Rela) || table->sh_size % sizeof(Elf64_Rela) ||
+	    table->sh_offset % 8)
 		return FAULT_SECTION(image, i, "relocations of a wrong size or place");
 	if (target->sh_type == SHT_NOBITS && table->sh_size)
-		return FAULT_SECTION(image, i, "relocates section %u, which has no bytes", table->sh_info);
+		return FAULT_SECTION(image, i, "relocates section %u, which has no bytes",
+				     table->sh_info);
 	entries = (const Elf64_Rela *)(image->file + table->sh_offset);
 	count = table->sh_size / sizeof(Elf64_Rela);
 	for (unsigned long r = 0; r < count; r++) {
@@ -283,18 +304,22 @@ static int check_relocations(struct module_image *image, unsigned int i)
 		if (size < 0) {
 			const char *name = arch_relocation_name(type);
 
-			return FAULT_SECTION(image, i, "relocation %lu: type %u (%s) is not for modules", r, type,
-					     name ? name : "unknown");
+			return FAULT_SECTION(image, i, "relocation %lu: type %u (%s) is not for modules",
+					     r, type, name ? name : "unknown");
 		}
 		if (symbol >= image->symbol_count)
-			return FAULT_SECTION(image, i, "relocation %lu: symbol %u of %u", r, symbol, image->symbol_count);
+			return FAULT_SECTION(image, i, "relocation %lu: symbol %u of %u", r, symbol,
+					     image->symbol_count);
 		if (!range_inside(entries[r].r_offset, (u64)size, target->sh_size))
-			return FAULT_SECTION(image, i, "relocation %lu: offset 0x%llx lies outside section %u", r,
-					     (unsigned long long)entries[r].r_offset, table->sh_info);
-		if (symbol && image->symbols[symbol].st_shndx < SECTIONS_MAX && image->symbols[symbol].st_shndx != SHN_UNDEF &&
+			return FAULT_SECTION(
+				image, i, "relocation %lu: offset 0x%llx lies outside section %u",
+				r, (unsigned long long)entries[r].r_offset, table->sh_info);
+		if (symbol && image->symbols[symbol].st_shndx < SECTIONS_MAX &&
+		    image->symbols[symbol].st_shndx != SHN_UNDEF &&
 		    image->places[image->symbols[symbol].st_shndx].region == REGION_NONE)
-			return FAULT_SECTION(image, i, "relocation %lu: against section %u, which is not loaded", r,
-					     image->symbols[symbol].st_shndx);
+			return FAULT_SECTION(image, i,
+					     "relocation %lu: against section %u, which is not loaded",
+					     r, image->symbols[symbol].st_shndx);
 	}
 	return 0;
 }
@@ -316,10 +341,12 @@ static int check_known(struct module_image *image)
 		if (image->sections[i].sh_offset % 8)
 			return FAULT_SECTION(image, i, "lies at an odd place in the file");
 		image->versions = section_data(image, i);
-		image->version_count = (unsigned int)(image->sections[i].sh_size / sizeof(struct module_version));
+		image->version_count =
+			(unsigned int)(image->sections[i].sh_size / sizeof(struct module_version));
 		for (unsigned int v = 0; v < image->version_count; v++)
 			if (image->versions[v].name[MODULE_NAME_LEN - 1])
-				return FAULT_SECTION(image, i, "the name of entry %u has no end mark", v);
+				return FAULT_SECTION(image, i,
+						     "the name of entry %u has no end mark", v);
 	}
 
 	i = image->known[SECTION_DESCRIPTOR];
@@ -328,9 +355,9 @@ static int check_known(struct module_image *image)
 
 	i = image->known[SECTION_EXPORT_CRCS];
 	if ((i ? image->sections[i].sh_size / sizeof(u32) : 0) !=
-	    (image->known[SECTION_EXPORTS] ?
-		     image->sections[image->known[SECTION_EXPORTS]].sh_size / sizeof(struct kernel_symbol) :
-		     0))
+	    (image->known[SECTION_EXPORTS] ? image->sections[image->known[SECTION_EXPORTS]].sh_size /
+						     sizeof(struct kernel_symbol)
+					   : 0))
 		return FAULT(image, "__ksymtab and __kcrctab differ in length");
 	i = image->known[SECTION_EXPORT_NAMES];
 	if (i && image->sections[i].sh_size) {

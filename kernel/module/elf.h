@@ -29,15 +29,15 @@ enum module_region {
 
 /* Sections with a meaning for the loader; index 0 (no section has it) when absent. */
 enum module_section {
-	SECTION_DESCRIPTOR,	   /* .kumo.module */
-	SECTION_MODINFO,	   /* .modinfo */
-	SECTION_VERSIONS,	   /* __versions */
-	SECTION_EXPORTS,	   /* __ksymtab */
-	SECTION_EXPORT_NAMES,	   /* __ksymtab_strings */
-	SECTION_EXPORT_CRCS,	   /* __kcrctab */
-	SECTION_PARAMS,		   /* __param */
-	SECTION_EXCEPTIONS,	   /* __ex_table */
-	SECTION_SUITES,		   /* .kunit_test_suites */
+	SECTION_DESCRIPTOR,   /* .kumo.module */
+	SECTION_MODINFO,      /* .modinfo */
+	SECTION_VERSIONS,     /* __versions */
+	SECTION_EXPORTS,      /* __ksymtab */
+	SECTION_EXPORT_NAMES, /* __ksymtab_strings */
+	SECTION_EXPORT_CRCS,  /* __kcrctab */
+	SECTION_PARAMS,	      /* __param */
+	SECTION_EXCEPTIONS,   /* __ex_table */
+	SECTION_SUITES,	      /* .kunit_test_suites */
 	SECTION_KNOWN,
 };
 

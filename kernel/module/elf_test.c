@@ -21,7 +21,8 @@ struct sample {
 	char names[80];
 };
 
-static const char names[] = "\0.text\0.rela.text\0.modinfo\0.kumo.module\0.symtab\0.strtab\0.shstrtab\0.bss";
+static const char names[] =
+	"\0.text\0.rela.text\0.modinfo\0.kumo.module\0.symtab\0.strtab\0.shstrtab\0.bss";
 
 static u32 name_of(const char *name)
 {
@@ -31,8 +32,8 @@ static u32 name_of(const char *name)
 	return 0;
 }
 
-static void section(struct sample *sample, unsigned int i, const char *name, u32 type, u64 flags, const void *data, u64 size,
-		    u64 align)
+static void section(struct sample *sample, unsigned int i, const char *name, u32 type, u64 flags,
+		    const void *data, u64 size, u64 align)
 {
 	sample->sections[i] = (Elf64_Shdr){
 		.sh_name = name_of(name),
@@ -67,7 +68,8 @@ static struct sample *make_sample(struct kunit *test)
 	s->sections[RELA_TEXT].sh_link = SYMTAB;
 	s->sections[RELA_TEXT].sh_entsize = sizeof(Elf64_Rela);
 	section(s, MODINFO, ".modinfo", SHT_PROGBITS, SHF_ALLOC, s->info, sizeof(s->info), 1);
-	section(s, DESCRIPTOR, ".kumo.module", SHT_PROGBITS, SHF_ALLOC, &s->descriptor, sizeof(s->descriptor), 8);
+	section(s, DESCRIPTOR, ".kumo.module", SHT_PROGBITS, SHF_ALLOC, &s->descriptor,
+		sizeof(s->descriptor), 8);
 	section(s, SYMTAB, ".symtab", SHT_SYMTAB, 0, s->symbols, sizeof(s->symbols), 8);
 	s->sections[SYMTAB].sh_link = STRTAB;
 	s->sections[SYMTAB].sh_entsize = sizeof(Elf64_Sym);
@@ -76,15 +78,19 @@ static struct sample *make_sample(struct kunit *test)
 	section(s, BSS, ".bss", SHT_NOBITS, SHF_ALLOC | SHF_WRITE, NULL, 100, 32);
 	s->symbols[1] = (Elf64_Sym){ .st_name = 1, .st_info = 0x12, .st_shndx = TEXT };
 	s->symbols[2] = (Elf64_Sym){ .st_name = 6, .st_info = 0x10 };
-	s->relocations[0] = (Elf64_Rela){ .r_offset = 1, .r_info = 2ULL << 32 | R_X86_64_PLT32, .r_addend = -4 };
+	s->relocations[0] =
+		(Elf64_Rela){ .r_offset = 1, .r_info = 2ULL << 32 | R_X86_64_PLT32, .r_addend = -4 };
 	return s;
 }
 
-static int parse(struct sample *sample, size_t size, struct module_image *image, struct section_place places[COUNT])
+static int parse(struct sample *sample, size_t size, struct module_image *image,
+		 struct section_place places[COUNT])
 {
 	int error = module_image_open(image, sample, size);
 
-	return error ? error : image->section_count > COUNT ? -E2BIG : module_image_check(image, places, 64);
+	return error			      ? error
+	       : image->section_count > COUNT ? -E2BIG
+					      : module_image_check(image, places, 64);
 }
 
 static void a_whole_module_is_accepted_and_placed(struct kunit *test)
@@ -102,7 +108,8 @@ static void a_whole_module_is_accepted_and_placed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, image.kept_symbols, 1);
 	KUNIT_EXPECT_STREQ(test, module_image_info(&image, "name", NULL), "sample");
 	KUNIT_EXPECT_NULL(test, module_image_info(&image, "nam", NULL));
-	KUNIT_EXPECT_NULL(test, module_image_info(&image, "alias", module_image_info(&image, "alias", NULL)));
+	KUNIT_EXPECT_NULL(
+		test, module_image_info(&image, "alias", module_image_info(&image, "alias", NULL)));
 }
 
 /* One field of the sample, and what it is made to say. */
@@ -111,8 +118,8 @@ struct damage {
 	size_t offset, size;
 	u64 value;
 };
-#define DAMAGE(what, field, value_)                                                                \
-	{                                                                                          \
+#define DAMAGE(what, field, value_)                                                                     \
+	{                                                                                               \
 		what, offsetof(struct sample, field), sizeof_field(struct sample, field), (u64)(value_) \
 	}
 
@@ -216,7 +223,8 @@ static void relocations_reach_what_they_can_and_say_what_they_cannot(struct kuni
 	KUNIT_EXPECT_EQ(test, arch_relocate(R_X86_64_64, &place, 0, 0x123456789abcdef0), 0);
 	KUNIT_EXPECT_EQ(test, place, 0x123456789abcdef0);
 	place = ~0ULL;
-	KUNIT_EXPECT_EQ(test, arch_relocate(R_X86_64_PC32, &place, 0xffffffffa0000100, 0xffffffffa0000000), 0);
+	KUNIT_EXPECT_EQ(
+		test, arch_relocate(R_X86_64_PC32, &place, 0xffffffffa0000100, 0xffffffffa0000000), 0);
 	KUNIT_EXPECT_EQ(test, place, 0xffffffffffffff00);
 	KUNIT_EXPECT_EQ(test, arch_relocate(R_X86_64_PC64, &place, 16, 0), 0);
 	KUNIT_EXPECT_EQ(test, place, (u64)-16);
@@ -225,7 +233,9 @@ static void relocations_reach_what_they_can_and_say_what_they_cannot(struct kuni
 	KUNIT_EXPECT_EQ(test, arch_relocate(R_X86_64_32, &place, 0, 0x80000000), 0);
 	KUNIT_EXPECT_EQ(test, arch_relocate(R_X86_64_32, &place, 0, 0xffffffff80000000), -ENOEXEC);
 	KUNIT_EXPECT_EQ(test, arch_relocate(R_X86_64_32S, &place, 0, 0x80000000), -ENOEXEC);
-	KUNIT_EXPECT_EQ(test, arch_relocate(R_X86_64_PLT32, &place, 0xffffffffa0000000, 0xffff888000000000), -ENOEXEC);
+	KUNIT_EXPECT_EQ(test,
+			arch_relocate(R_X86_64_PLT32, &place, 0xffffffffa0000000, 0xffff888000000000),
+			-ENOEXEC);
 	KUNIT_EXPECT_EQ(test, arch_relocate(9, &place, 0, 0), -ENOEXEC);
 }
 

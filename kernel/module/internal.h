@@ -32,7 +32,7 @@ enum { MODULE_TAINT_FORCED = 1 }; /* loaded although versions or vermagic differ
 /* A symbol that the module defines, for backtraces and /proc/kallsyms. */
 struct module_symbol {
 	unsigned long address;
-	u32 name; /* offset in module->strings */
+	u32 name;	   /* offset in module->strings */
 	u32 size_and_type; /* size << 8 | nm's letter */
 };
 
@@ -123,7 +123,8 @@ int module_relocate(struct module_load *load) __must_check;
 /* params.c */
 int module_params_apply(struct module *module, char *args) __must_check;
 void module_params_free(struct module *module);
-int module_param_parse(char **args, char **name, char **value); /* takes one word off; 0 at the end, else 1 or -EINVAL */
+int module_param_parse(char **args, char **name,
+		       char **value); /* takes one word off; 0 at the end, else 1 or -EINVAL */
 
 /* sysfs.c, procfs.c */
 int module_sysfs_add(struct module *module) __must_check;
@@ -146,6 +147,7 @@ bool module_text_contains(unsigned long address); /* rcu_read_lock() held */
 extern const struct kernel_symbol kernel_symbols[];
 extern const u32 kernel_symbol_crcs[];
 extern const size_t kernel_symbol_count;
-const struct kernel_symbol *exports_find(const struct kernel_symbol *table, size_t count, const char *name);
+const struct kernel_symbol *exports_find(const struct kernel_symbol *table, size_t count,
+					 const char *name);
 
 #endif

@@ -29,8 +29,10 @@ static size_t info_size(const struct module_image *image, const char *tag)
 /* Symbols, sections, the names of both, and the texts of .modinfo that are shown. */
 size_t module_extras_size(const struct module_image *image)
 {
-	return image->kept_symbols * sizeof(struct module_symbol) + image->section_count * sizeof(struct module_section_info) +
-	       image->strings_size + section_names_size(image) + info_size(image, "version") + info_size(image, "srcversion");
+	return image->kept_symbols * sizeof(struct module_symbol) +
+	       image->section_count * sizeof(struct module_section_info) + image->strings_size +
+	       section_names_size(image) + info_size(image, "version") +
+	       info_size(image, "srcversion");
 }
 
 static const char *info_copy(const struct module_image *image, const char *tag, char **to)
@@ -60,7 +62,8 @@ static char type_letter(const struct module_load *load, const Elf64_Sym *symbol)
 	return symbol->st_info >> 4 == STB_LOCAL ? letter : (char)(letter - 'a' + 'A');
 }
 
-static struct module_symbol *fill_symbols(const struct module_load *load, struct module_symbol *to, bool init)
+static struct module_symbol *fill_symbols(const struct module_load *load, struct module_symbol *to,
+					  bool init)
 {
 	const struct module_image *image = &load->image;
 
@@ -73,7 +76,8 @@ static struct module_symbol *fill_symbols(const struct module_load *load, struct
 			continue;
 		to->address = (unsigned long)loaded_section(load, section) + symbol->st_value;
 		to->name = symbol->st_name;
-		to->size_and_type = (u32)min(symbol->st_size, (u64)0xffffff) << 8 | (u8)type_letter(load, symbol);
+		to->size_and_type = (u32)min(symbol->st_size, (u64)0xffffff) << 8 |
+				    (u8)type_letter(load, symbol);
 		to++;
 	}
 	return to;
@@ -84,8 +88,10 @@ void module_extras_fill(struct module_load *load, void *memory)
 	const struct module_image *image = &load->image;
 	struct module *module = load->module;
 	struct module_symbol *symbols = memory, *end;
-	struct module_section_info *sections = (struct module_section_info *)(symbols + image->kept_symbols);
-	char *strings = (char *)(sections + image->section_count), *names = strings + image->strings_size, *texts;
+	struct module_section_info *sections =
+		(struct module_section_info *)(symbols + image->kept_symbols);
+	char *strings = (char *)(sections + image->section_count),
+	     *names = strings + image->strings_size, *texts;
 
 	memcpy(strings, image->strings, image->strings_size);
 	memcpy(names, image->section_names, section_names_size(image));

@@ -40,7 +40,8 @@ static void symbols_are_found_by_address_and_by_name(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, info.name, "loader_test_function");
 	KUNIT_EXPECT_STREQ(test, info.module, "loader_test");
 	KUNIT_EXPECT_EQ(test, info.offset, 1);
-	KUNIT_EXPECT_EQ(test, kallsyms_address("loader_test:loader_test_function"), (unsigned long)loader_test_function);
+	KUNIT_EXPECT_EQ(test, kallsyms_address("loader_test:loader_test_function"),
+			(unsigned long)loader_test_function);
 	KUNIT_ASSERT_TRUE(test, kallsyms_lookup((unsigned long)printk, &info));
 	KUNIT_EXPECT_STREQ(test, info.name, "printk");
 	KUNIT_EXPECT_STREQ(test, info.module, "");

@@ -199,7 +199,7 @@ static int place(struct module_load *load)
 	module->init_rodata_size = init[1];
 	module->init_size = init[0] + init[1] + init[2];
 	module->taints = load->taints;
-	atomic_set(&module->refs, 1);
+	atomic_set(&module->refs, 2); /* the loader's own, until start() has done with it */
 	list_init(&module->users);
 	list_init(&module->uses);
 	load->module = module;
@@ -245,7 +245,8 @@ static int announce(struct module *module)
 	}
 }
 
-static void *table(const struct module_load *load, enum module_section known, size_t element_size, size_t *count)
+static void *table(const struct module_load *load, enum module_section known, size_t element_size,
+		   size_t *count)
 {
 	unsigned int i = load->image.known[known];
 
@@ -259,7 +260,8 @@ static bool owns_string(const struct module_load *load, const char *text)
 	const char *start = (const char *)load->base[REGION_RODATA];
 	size_t size = load->module->rodata_size;
 
-	return text >= start && text < start + size && strnlen(text, (size_t)(start + size - text)) < (size_t)(start + size - text);
+	return text >= start && text < start + size &&
+	       strnlen(text, (size_t)(start + size - text)) < (size_t)(start + size - text);
 }
 
 static bool inside(const void *address, const u8 *start, size_t size)
@@ -270,9 +272,11 @@ static bool inside(const void *address, const u8 *start, size_t size)
 /* What is called by name lies in the module's text: the descriptor's pointers are relocations' work, too. */
 static bool owns_functions(const struct module *module)
 {
-	const void *init = (const void *)module->descriptor->init, *exit = (const void *)module->descriptor->exit;
+	const void *init = (const void *)module->descriptor->init,
+		   *exit = (const void *)module->descriptor->exit;
 
-	return (!init || inside(init, module->core, module->text_size) || inside(init, module->init, module->init_text_size)) &&
+	return (!init || inside(init, module->core, module->text_size) ||
+		inside(init, module->init, module->init_text_size)) &&
 	       (!exit || inside(exit, module->core, module->text_size));
 }
 
@@ -288,7 +292,8 @@ static int find_tables(struct module_load *load)
 		return fault(load, "its descriptor is of another version");
 	if (!owns_functions(module))
 		return fault(load, "its init or exit function lies outside its text");
-	module->exports = table(load, SECTION_EXPORTS, sizeof(struct kernel_symbol), &module->export_count);
+	module->exports =
+		table(load, SECTION_EXPORTS, sizeof(struct kernel_symbol), &module->export_count);
 	module->export_crcs = table(load, SECTION_EXPORT_CRCS, sizeof(u32), &count);
 	for (size_t i = 0; i < module->export_count; i++) {
 		if (!owns_string(load, module->exports[i].name))
@@ -316,7 +321,8 @@ static int protect(struct module *module)
 	if (!error && module->init_text_size)
 		error = kva_protect(module->init, module->init_text_size, KVA_RX);
 	if (!error && module->init_rodata_size)
-		error = kva_protect(module->init + module->init_text_size, module->init_rodata_size, KVA_RO);
+		error = kva_protect(module->init + module->init_text_size, module->init_rodata_size,
+				    KVA_RO);
 	return error;
 }
 
@@ -360,7 +366,8 @@ static int start(struct module *module)
 	int error = module->descriptor->init ? module->descriptor->init() : 0;
 
 	if (error > 0) {
-		pr_warn("%s: init returned %d; taken for success: it should be 0 or a negative errno\n", module->name, error);
+		pr_warn("%s: init returned %d; taken for success: it should be 0 or a negative errno\n",
+			module->name, error);
 		error = 0;
 	}
 	if (error)
@@ -371,6 +378,7 @@ static int start(struct module *module)
 		error = kunit_suites_run(module->suites, module->suite_count);
 	if (error)
 		pr_err("%s: its suites could not run (error %d)\n", module->name, error);
+	module_put(module); /* from here on it may be removed at any moment */
 	return 0;
 }
 

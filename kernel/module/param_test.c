@@ -74,7 +74,10 @@ static void a_text_in_place_must_fit(struct kunit *test)
 
 static void arrays_take_as_many_as_they_have_room_for(struct kunit *test)
 {
-	struct kernel_param_array whole = { .max = 3, .element_size = sizeof(int), .count = &array_count, .ops = &param_ops_int,
+	struct kernel_param_array whole = { .max = 3,
+					    .element_size = sizeof(int),
+					    .count = &array_count,
+					    .ops = &param_ops_int,
 					    .elements = array };
 
 	KUNIT_EXPECT_EQ(test, set(&param_ops_array, &whole, "7,8"), 0);

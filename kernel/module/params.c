@@ -105,7 +105,8 @@ static int apply_boot_words(const struct module *module)
 			continue;
 		word += length + 1;
 		value = strchr(word, '=');
-		if (strscpy(name, word, sizeof(name)) == -E2BIG && (!value || value - word >= (long)sizeof(name)))
+		if (strscpy(name, word, sizeof(name)) == -E2BIG &&
+		    (!value || value - word >= (long)sizeof(name)))
 			continue;
 		if (value)
 			name[value++ - word] = '\0';
@@ -159,7 +160,8 @@ void module_params_free(struct module *module)
 	}                                                                                          \
 	const struct kernel_param_ops param_ops_##name_ = { .set = name_##_set, .get = name_##_get }
 #define DEFINE_SIGNED(name, type) DEFINE_PARAM(name, type, s64, parse_s64, "%lld", long long)
-#define DEFINE_UNSIGNED(name, type, format) DEFINE_PARAM(name, type, u64, parse_u64, format, unsigned long long)
+#define DEFINE_UNSIGNED(name, type, format)                                                        \
+	DEFINE_PARAM(name, type, u64, parse_u64, format, unsigned long long)
 
 DEFINE_UNSIGNED(byte, u8, "%llu");
 DEFINE_SIGNED(short, short);
@@ -294,7 +296,8 @@ static int array_set(const char *value, const struct kernel_param *param)
 		size_t length = comma ? (size_t)(comma - at) : strlen(at);
 		struct kernel_param element = { .name = param->name,
 						.ops = array->ops,
-						.arg = (u8 *)array->elements + count * array->element_size };
+						.arg = (u8 *)array->elements +
+						       count * array->element_size };
 		char *text;
 
 		if (count == array->max) {
@@ -321,7 +324,9 @@ static int array_set(const char *value, const struct kernel_param *param)
 static int array_get(char *buffer, size_t size, const struct kernel_param *param)
 {
 	struct kernel_param_array *array = param->arg;
-	unsigned int count = array->count ? *array->count : array->own_count ? array->own_count : array->max;
+	unsigned int count = array->count	? *array->count
+			     : array->own_count ? array->own_count
+						: array->max;
 	size_t length = 0;
 
 	for (unsigned int i = 0; i < count && i < array->max && length + 1 < size; i++) {

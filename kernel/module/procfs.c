@@ -16,7 +16,8 @@
 
 static bool addresses_shown(const struct text *text)
 {
-	return !text->cred || cred_capable(text->cred, CAP_SYSLOG) || cred_capable(text->cred, CAP_SYS_ADMIN);
+	return !text->cred || cred_capable(text->cred, CAP_SYSLOG) ||
+	       cred_capable(text->cred, CAP_SYS_ADMIN);
 }
 
 static const char *proc_state_name(enum module_state state)
@@ -86,7 +87,8 @@ static int kallsyms_next(struct text *text, void *object, u64 *cursor)
 			if (at < *cursor)
 				continue;
 			text_printf(text, "%016lx %c %s\t[%s]\n", shown ? symbol->address : 0,
-				    (char)(symbol->size_and_type & 0xff), module->strings + symbol->name, module->name);
+				    (char)(symbol->size_and_type & 0xff),
+				    module->strings + symbol->name, module->name);
 			printed++;
 		}
 	}

@@ -12,9 +12,11 @@
 #include <linux/module.h>
 #include "internal.h"
 
-#define COMING_WAIT_NS (30 * NSEC_PER_SEC) /* how long a module may take to come whose exports another needs */
+#define COMING_WAIT_NS                                                                             \
+	(30 * NSEC_PER_SEC) /* how long a module may take to come whose exports another needs */
 
-const struct kernel_symbol *exports_find(const struct kernel_symbol *table, size_t count, const char *name)
+const struct kernel_symbol *exports_find(const struct kernel_symbol *table, size_t count,
+					 const char *name)
 {
 	size_t low = 0, high = count;
 
@@ -156,9 +158,11 @@ static int resolve(const struct module_load *load, const char *name, u64 *value)
 
 		if (error != -EBUSY)
 			return error;
-		error = wait_event_interruptible_until(&module_wait, READ_ONCE(module_changes) != seen, deadline_ns);
+		error = wait_event_interruptible_until(
+			&module_wait, READ_ONCE(module_changes) != seen, deadline_ns);
 		if (error == -ETIME)
-			pr_warn("%s: gave up waiting for the module that exports %s\n", load->name, name);
+			pr_warn("%s: gave up waiting for the module that exports %s\n", load->name,
+				name);
 		if (error)
 			return error == -ETIME ? -EBUSY : error;
 	}
@@ -195,9 +199,10 @@ int module_symbols_resolve(struct module_load *load)
 			load->values[i] = symbol->st_value;
 			break;
 		default: /* in a section that is not loaded nothing refers to it: elf.c has looked */
-			load->values[i] = load->places[symbol->st_shndx].region == REGION_NONE ?
-						  0 :
-						  (u64)loaded_section(load, symbol->st_shndx) + symbol->st_value;
+			load->values[i] = load->places[symbol->st_shndx].region == REGION_NONE
+						  ? 0
+						  : (u64)loaded_section(load, symbol->st_shndx) +
+							    symbol->st_value;
 		}
 	}
 	return 0;
@@ -212,7 +217,8 @@ int module_exports_check(const struct module_load *load)
 		const char *name = module->exports[i].name;
 
 		if (find_in_kernel(name, &found) || find_in_modules(name, module, &found)) {
-			pr_err("%s: exports duplicate symbol %s (owned by %s)\n", module->name, name, module_name(found.owner));
+			pr_err("%s: exports duplicate symbol %s (owned by %s)\n", module->name,
+			       name, module_name(found.owner));
 			return -ENOEXEC;
 		}
 	}
@@ -237,9 +243,11 @@ int module_relocate(struct module_load *load)
 			u32 type = (u32)entry->r_info, symbol = (u32)(entry->r_info >> 32);
 			u8 *place = target + entry->r_offset;
 
-			if (arch_relocate(type, place, (u64)place, load->values[symbol] + (u64)entry->r_addend)) {
-				pr_err("%s: relocation %s at %s+0x%llx: symbol %s is out of reach\n", load->name,
-				       arch_relocation_name(type), section_name(image, table->sh_info),
+			if (arch_relocate(type, place, (u64)place,
+					  load->values[symbol] + (u64)entry->r_addend)) {
+				pr_err("%s: relocation %s at %s+0x%llx: symbol %s is out of reach\n",
+				       load->name, arch_relocation_name(type),
+				       section_name(image, table->sh_info),
 				       (unsigned long long)entry->r_offset, symbol_name(image, symbol));
 				return -ENOEXEC;
 			}

@@ -161,7 +161,8 @@ static int holder_list(struct dir_context *context, void *object)
 
 	mutex_lock(&module_mutex);
 	list_for_each(use, &module->users, owner_link)
-		if (at++ >= (u64)context->offset && !pseudo_emit(context, use->user->name, at, S_IFLNK >> 12))
+		if (at++ >= (u64)context->offset &&
+		    !pseudo_emit(context, use->user->name, at, S_IFLNK >> 12))
 			break;
 	mutex_unlock(&module_mutex);
 	return 0;
@@ -232,7 +233,8 @@ static int parameters_add(struct module *module)
 		if (!param->perm)
 			continue;
 		shown++;
-		*file = (struct pseudo_file)PSEUDO_CONTROL(param->name, param->perm & 0777, param_show, param_store);
+		*file = (struct pseudo_file)PSEUDO_CONTROL(param->name, param->perm & 0777,
+							   param_show, param_store);
 		error = pseudo_file_add(directory, file, (void *)param);
 	}
 	return error;

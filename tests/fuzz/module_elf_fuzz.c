@@ -55,7 +55,8 @@ static void load(const struct module_image *image)
 		if (image->sections[i].sh_type == SHT_NOBITS)
 			memset(base[place->region] + place->offset, 0, image->sections[i].sh_size);
 		else
-			memcpy(base[place->region] + place->offset, section_data(image, i), image->sections[i].sh_size);
+			memcpy(base[place->region] + place->offset, section_data(image, i),
+			       image->sections[i].sh_size);
 	}
 	for (unsigned int i = 1; i < image->section_count; i++) {
 		const Elf64_Shdr *table = &image->sections[i];
@@ -73,8 +74,9 @@ static void load(const struct module_image *image)
 			unsigned char *at = base[place->region] + place->offset + entries[r].r_offset;
 
 			sink += image->symbols[symbol].st_value;
-			sink += (unsigned long)arch_relocate((u32)entries[r].r_info, at, 0xffffffffa0000000,
-							     image->symbols[symbol].st_value + (u64)entries[r].r_addend);
+			sink += (unsigned long)arch_relocate(
+				(u32)entries[r].r_info, at, 0xffffffffa0000000,
+				image->symbols[symbol].st_value + (u64)entries[r].r_addend);
 		}
 	}
 	for (unsigned int r = 0; r < REGION_COUNT; r++)
