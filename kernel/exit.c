@@ -251,6 +251,10 @@ void thread_exit(int code)
 	}
 	local_irq_enable(); /* they may be off after a fault of the kernel */
 	thread->exit_code = code;
+	if (!process) {
+		complete_all(&thread->exited); /* a kernel thread that faulted, or whose test case ended early */
+		sched_exit();
+	}
 	last = signal_exit_thread(code);
 	if (last) {
 		if (process == init_process)

@@ -5,6 +5,7 @@
  * that comes then costs the waker a store instead of an interrupt.
  */
 #include <kumo/percpu.h>
+#include <kumo/printk.h>
 #include <kumo/rcu.h>
 #include <kumo/thread.h>
 
@@ -38,6 +39,7 @@ void cpu_idle_loop(void)
 			arch_idle(); /* interrupts are on when it returns */
 		else
 			local_irq_enable();
+		printk_wake_readers();
 		if (need_resched())
 			schedule();
 	}

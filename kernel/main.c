@@ -4,6 +4,7 @@
  */
 #define LOG_PREFIX "boot: "
 #include <generated/version.h>
+#include <kumo/autoload.h>
 #include <kumo/boot.h>
 #include <kumo/irq.h>
 #include <kumo/kva.h>
@@ -55,6 +56,7 @@ static int start_system(void *unused)
 	root_fill();
 	device_tree_mount();
 	arch_init_finish();
+	autoload_start();
 	start_first_process();
 	return 0;
 }

@@ -188,4 +188,5 @@ void timer_interrupt(void)
 					  : WAIT_FOREVER;
 	arch_timer_program(base->programmed_ns);
 	spin_unlock(&base->lock);
+	printk_wake_readers();
 }
