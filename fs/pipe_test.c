@@ -37,6 +37,15 @@ static void drop_pipe(struct kunit *test)
 	close_end(&ends->write);
 }
 
+/* One read, which may give less than asked (kernel_read() would go on). */
+static ssize_t read_once(struct file *file, void *buffer, size_t size)
+{
+	struct iter iter;
+
+	iter_init_kernel(&iter, buffer, size);
+	return file_read(file, &iter, NULL);
+}
+
 static void what_is_written_is_read_in_order(struct kunit *test)
 {
 	struct ends *ends = test->priv;
@@ -44,11 +53,11 @@ static void what_is_written_is_read_in_order(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, kernel_write(ends->write, "abc", 3, NULL), 3);
 	KUNIT_EXPECT_EQ(test, kernel_write(ends->write, "defg", 4, NULL), 4);
-	KUNIT_EXPECT_EQ(test, kernel_read(ends->read, buffer, 5, NULL), 5);
+	KUNIT_EXPECT_EQ(test, read_once(ends->read, buffer, 5), 5);
 	KUNIT_EXPECT_STREQ(test, buffer, "abcde");
-	KUNIT_EXPECT_EQ(test, kernel_read(ends->read, buffer, sizeof(buffer), NULL), 2);
+	KUNIT_EXPECT_EQ(test, read_once(ends->read, buffer, sizeof(buffer)), 2);
 	KUNIT_EXPECT_EQ(test, buffer[0], 'f');
-	KUNIT_EXPECT_EQ(test, kernel_read(ends->read, buffer, 1, NULL), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, read_once(ends->read, buffer, 1), -EAGAIN);
 }
 
 static void it_holds_64_kib_and_no_more(struct kunit *test)
@@ -88,8 +97,8 @@ static void the_last_writer_ends_the_file(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kernel_write(ends->write, "x", 1, NULL), 1);
 	close_end(&ends->write);
 	KUNIT_EXPECT_EQ(test, file_poll(ends->read, NULL) & (POLLIN | POLLHUP), (u32)(POLLIN | POLLHUP));
-	KUNIT_EXPECT_EQ(test, kernel_read(ends->read, &c, 1, NULL), 1);
-	KUNIT_EXPECT_EQ(test, kernel_read(ends->read, &c, 1, NULL), 0);
+	KUNIT_EXPECT_EQ(test, read_once(ends->read, &c, 1), 1);
+	KUNIT_EXPECT_EQ(test, read_once(ends->read, &c, 1), 0);
 	KUNIT_EXPECT_EQ(test, file_poll(ends->read, NULL), (u32)POLLHUP);
 }
 
@@ -110,9 +119,9 @@ static void packets_stay_apart(struct kunit *test)
 	ends->write->flags |= O_DIRECT;
 	KUNIT_EXPECT_EQ(test, kernel_write(ends->write, "one", 3, NULL), 3);
 	KUNIT_EXPECT_EQ(test, kernel_write(ends->write, "second", 6, NULL), 6);
-	KUNIT_EXPECT_EQ(test, kernel_read(ends->read, buffer, 16, NULL), 3);
-	KUNIT_EXPECT_EQ(test, kernel_read(ends->read, buffer, 2, NULL), 2);
-	KUNIT_EXPECT_EQ(test, kernel_read(ends->read, buffer, 16, NULL), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, read_once(ends->read, buffer, 16), 3);
+	KUNIT_EXPECT_EQ(test, read_once(ends->read, buffer, 2), 2);
+	KUNIT_EXPECT_EQ(test, read_once(ends->read, buffer, 16), -EAGAIN);
 }
 
 #define STREAM_BYTES (512 * 1024)
@@ -148,7 +157,7 @@ static void reader_and_writer_wait_for_each_other(struct kunit *test)
 	writer = kthread_run(write_stream, ends, "pipe_test");
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, writer);
 	while (done < STREAM_BYTES) {
-		ssize_t part = kernel_read(ends->read, bytes, sizeof(bytes), NULL);
+		ssize_t part = read_once(ends->read, bytes, sizeof(bytes));
 
 		if (part <= 0)
 			break;

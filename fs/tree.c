@@ -89,11 +89,12 @@ void tree_types_each(bool (*each)(const struct tree_type *type, void *context), 
 	mutex_unlock(&types_lock);
 }
 
-static void tree_free_rcu(struct rcu_head *head)
+/* Waits for walkers without references, who may be looking at the tree and its module's tables, so that who unmounts the
+ * last tree of a type may remove its module the moment after. */
+static void tree_free(struct tree *tree)
 {
-	struct tree *tree = container_of(head, struct tree, rcu);
-
-	module_put(tree->type->owner); /* here, not before: walkers without references may have looked at its tables */
+	synchronize_rcu();
+	module_put(tree->type->owner);
 	kfree(tree->source);
 	kfree(tree->options);
 	kfree(tree);
@@ -146,7 +147,7 @@ fail_attached:
 	if (tree->ops->detach)
 		tree->ops->detach(tree);
 fail:
-	call_rcu(&tree->rcu, tree_free_rcu); /* attach may have shown it to others */
+	tree_free(tree);
 	return ERR_PTR(error);
 }
 
@@ -189,7 +190,7 @@ void tree_put(struct tree *tree)
 	node_put(tree->root);
 	if (tree->ops->detach)
 		tree->ops->detach(tree);
-	call_rcu(&tree->rcu, tree_free_rcu);
+	tree_free(tree);
 }
 
 /* The tree after `previous` in the list, referenced; drops the reference of `previous`. */

@@ -209,7 +209,6 @@ struct tree {
 	/* How many changes of names the core has begun and finished: equal and unmoved, and what a walk of many elements
 	 * found may be cached. */
 	atomic64_t changes_begun, changes_done;
-	struct rcu_head rcu;
 	struct xarray *node_index; /* reserved: by identity, for trees whose nodes come from outside */
 };
 enum {

@@ -7,6 +7,7 @@
  * which output_flush() feeds the driver. All of it runs under tty->lock.
  */
 #include <asm/signal.h>
+#include <kumo/export.h>
 #include <kumo/string.h>
 
 #include "internal.h"
@@ -501,6 +502,7 @@ void line_termios_changed(struct tty *tty, const struct ktermios *old)
 	if (tty->stopped && !input_flag(tty, IXON) && (old->c_iflag & IXON))
 		output_stop(tty, false);
 }
+EXPORT_SYMBOL(line_termios_changed); /* for the suite */
 
 #define THROTTLE_ABOVE (INPUT_SIZE - 256)
 #define UNTHROTTLE_BELOW 256

@@ -222,20 +222,21 @@ static ssize_t read_locked(struct file *file, struct tty_file *open, struct iter
 	int error = 0;
 
 	while (!tty_file_hung_up(open)) {
-		u64 wait_ns;
+		u64 deadline_ns;
 
 		if (read_some(tty, to, &result) || (size_t)result >= rule.minimum)
 			break;
-		wait_ns = result ? rule.between_ns : rule.first_ns;
-		if (!wait_ns)
+		deadline_ns = result ? rule.between_ns : rule.first_ns;
+		if (!deadline_ns)
 			break;
 		if (file->flags & O_NONBLOCK) {
 			error = -EAGAIN;
 			break;
 		}
-		error = wait_event_interruptible_until(
-			&tty->read_wait, input_ready(open, 1),
-			wait_ns == WAIT_FOREVER ? WAIT_FOREVER : time_monotonic_ns() + wait_ns);
+		if (deadline_ns != WAIT_FOREVER)
+			deadline_ns += time_monotonic_ns();
+		error = wait_event_interruptible_until(&tty->read_wait, input_ready(open, 1),
+						       deadline_ns);
 		if (error)
 			break;
 	}
@@ -354,12 +355,14 @@ static bool output_is_empty(struct tty *tty)
 
 int tty_drain(struct tty_file *open)
 {
+	struct tty *tty = open->tty;
 	int error;
 
 	do {
+		u64 deadline_ns = time_monotonic_ns() + DRAIN_POLL_NS;
+
 		error = wait_event_interruptible_until(
-			&open->tty->write_wait, output_is_empty(open->tty) || tty_file_hung_up(open),
-			time_monotonic_ns() + DRAIN_POLL_NS);
+			&tty->write_wait, output_is_empty(tty) || tty_file_hung_up(open), deadline_ns);
 	} while (error == -ETIME);
 	return error;
 }
