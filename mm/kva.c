@@ -3,9 +3,10 @@
  * for modules (a region of its own, near the image).
  *
  * Every range is followed by a page that is never mapped; so the page before a range is not mapped either, and serves as
- * the guard of a stack. Ranges are given out in ascending order, round and round. A range that is freed is unmapped at
- * once, and its pages go; but its addresses are not used again before all TLBs were flushed, which happens for many ranges
- * together (region_purge). Module memory is flushed at once: stale translations of it would be executable.
+ * the guard of a stack. A range that is freed is unmapped at once, and its pages go; but its addresses are not used again
+ * before all TLBs were flushed, which happens for many ranges together (region_purge). Module memory is flushed at once: stale
+ * translations of it would be executable. Ranges are given out in ascending order, from the begin again after each flush: so few
+ * addresses are ever in use, and few page tables, which never go.
  */
 #define LOG_PREFIX "kva: "
 #include "internal.h"
@@ -132,6 +133,7 @@ static void region_purge(struct kva_region *region)
 	flags = spin_lock_irqsave(&region->lock);
 	list_for_each(area, &purged, freed_link)
 		rb_erase(&region->areas, &area->node);
+	region->next = region->base;
 	spin_unlock_irqrestore(&region->lock, flags);
 	list_for_each_safe(area, after, &purged, freed_link)
 		slab_free(area_slab, area);

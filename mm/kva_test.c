@@ -106,6 +106,26 @@ static void kvmalloc_serves_small_and_large(struct kunit *test)
 	kvfree(NULL);
 }
 
+/* Page tables of the kernel never go, so addresses have to come again. */
+static void many_ranges_in_turn_need_few_page_tables(struct kunit *test)
+{
+	struct memory_info before, after;
+
+	memory_info(&before);
+	for (unsigned int i = 0; i < 1000; i++) {
+		void *memory = vmalloc(256 * KIB, GFP_KERNEL);
+
+		KUNIT_ASSERT_NOT_NULL(test, memory);
+		vfree(memory);
+		memory = module_memory_alloc(256 * KIB);
+		KUNIT_ASSERT_NOT_NULL(test, memory);
+		module_memory_free(memory);
+	}
+	memory_info(&after);
+	/* Were each address new, it would be 250; others' address spaces come and go meanwhile. */
+	KUNIT_EXPECT_LT(test, after.table_pages, before.table_pages + 64);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(memory_is_mapped_and_its_guard_is_not),
 	KUNIT_CASE(an_address_inside_finds_its_range),
@@ -115,6 +135,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(physical_memory_can_be_seen_twice),
 	KUNIT_CASE(a_stack_has_a_guard_below),
 	KUNIT_CASE(kvmalloc_serves_small_and_large),
+	KUNIT_CASE(many_ranges_in_turn_need_few_page_tables),
 	{},
 };
 
