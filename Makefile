@@ -198,7 +198,8 @@ $(B)/lib/gunzip.o: extra_flags := -DZ_SOLO -isystem $(zlib)
 $(B)/lib/gunzip.o: $(zlib)/zlib.h
 $(zlib)/zlib.h:
 	@scripts/setup
-$(zlib)/%.c: | $(zlib)/zlib.h ;
+# Named, not by pattern: what a pattern makes is intermediate, and make deletes it.
+$(zlib_objects:$(B)/zlib/%.o=$(zlib)/%.c): | $(zlib)/zlib.h ;
 
 # The vDSO is a shared object of user space, and the kernel holds its bytes.
 vdso := $(B)/arch/x86/vdso/vdso.so
@@ -302,7 +303,7 @@ $(B)/Module.symvers: $(stamp)
 endif
 
 # Guest programs of the tests: ordinary static Linux programs.
-guest_tests := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/*.c)))
+guest_tests := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/*.c tests/soak/*.c)))
 .PHONY: tests
 tests: $(guest_tests)
 $(B)/tests/%: tests/%.c Makefile
