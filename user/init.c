@@ -2,7 +2,8 @@
  * The first process. It mounts what the kernel has not mounted yet, loads the modules that every machine needs, and then
  * does one of three things:
  *
- * - a machine of its own (nothing else said): a login shell on the console, started again when it ends;
+ * - a machine of its own (nothing else said): a login shell on the console, and one on the screen if there is one, started
+ *   again when they end;
  * - `scripts/kumo run`: the same once;
  * - `scripts/kumo run -- COMMAND`: runs COMMAND on the virtio ports kumo.stdin, kumo.stdout and kumo.stderr, or with --tty on
  *   the console.
@@ -103,17 +104,18 @@ static void mount_trees(void)
 	}
 }
 
-static void open_console(void)
+static int open_terminal(const char *path)
 {
-	int fd = sys_open("/dev/console", O_RDWR | O_NOCTTY, 0);
+	int fd = sys_open(path, O_RDWR | O_NOCTTY, 0);
 
 	if (fd < 0)
-		return;
+		return fd;
 	for (int i = 0; i < 3; i++)
 		if (fd != i)
 			sys_dup2(fd, i);
 	if (fd > 2)
 		sys_close(fd);
+	return 0;
 }
 
 /* Reads a whole file of less than `size` bytes and ends it with NUL; its length or an error. */
@@ -258,16 +260,17 @@ static void __attribute__((noreturn)) execute(char **argv)
 	sys_exit(error == -ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE);
 }
 
-/* In a child: its own session with the console as its terminal. */
-static void take_terminal(void)
+/* In a child: its own session with this terminal. */
+static void take_terminal(const char *path)
 {
 	int error;
 
 	sys_setsid();
-	open_console();
-	error = sys_ioctl(0, TIOCSCTTY, 0);
+	error = open_terminal(path);
+	if (!error)
+		error = sys_ioctl(0, TIOCSCTTY, 0);
 	if (error)
-		say("take the terminal", "/dev/console", error);
+		say("take the terminal", path, error);
 	if (task.size.ws_row)
 		sys_ioctl(0, TIOCSWINSZ, &task.size);
 }
@@ -295,21 +298,61 @@ static int wait_for(int child)
 	}
 }
 
-/* Runs a shell, or the command, on the console; its exit status. */
-static int run_on_console(bool shell)
+/* Starts a shell, or the command, on a terminal; what fork returned. */
+static int start_on_terminal(const char *path, bool shell)
 {
 	static char *login[] = { "-sh", NULL };
 	int child = sys_fork();
 
 	if (child == 0) {
-		take_terminal();
+		take_terminal(path);
 		sys_chdir(task.folder);
 		if (!shell)
 			execute(task.arguments);
 		say("run", "/bin/sh", sys_execve("/bin/sh", login, task.environment));
 		sys_exit(STATUS_NOT_FOUND);
 	}
-	return wait_for(child);
+	return child;
+}
+
+/* Asks for the modules of what the machine has and no bus announces (the screen, the keyboard). */
+static void load_platform_modules(void)
+{
+	static char *const words[] = { "sh", "-c", "exec modprobe -qab $(cat /sys/bus/platform/devices/*/modalias)", NULL };
+	int child = sys_fork();
+
+	if (child == 0) {
+		say("run", "/bin/sh", sys_execve("/bin/sh", (char **)words, task.environment));
+		sys_exit(STATUS_NOT_FOUND);
+	}
+	wait_for(child);
+}
+
+/* A machine of its own: a shell on each terminal, for ever. */
+static void __attribute__((noreturn)) serve_terminals(void)
+{
+	static const char *const terminals[] = { "/dev/console", "/dev/tty1" };
+	enum { TERMINALS = sizeof(terminals) / sizeof(terminals[0]) };
+	int shells[TERMINALS] = { 0 };
+	int fd = sys_open(terminals[1], O_RDWR | O_NOCTTY | O_CLOEXEC, 0);
+	int count = fd < 0 ? 1 : 2;
+
+	if (fd >= 0)
+		sys_close(fd);
+	for (;;) {
+		int status, pid;
+
+		for (int i = 0; i < count; i++)
+			if (shells[i] <= 0)
+				shells[i] = start_on_terminal(terminals[i], true);
+		pid = sys_wait4(-1, &status, 0);
+		for (int i = 0; i < count; i++) {
+			if (shells[i] != pid && shells[i] > 0)
+				continue;
+			shells[i] = 0;
+			sys_sleep_ms(RESPAWN_PAUSE_MS);
+		}
+	}
 }
 
 static int open_port(const char *name, int flags)
@@ -378,18 +421,19 @@ void init_main(void)
 	int port;
 
 	mount_trees();
-	open_console();
+	open_terminal("/dev/console");
 	read_task();
 	load_modules();
-	while (task.mode == MODE_MACHINE) {
-		run_on_console(true);
-		sys_sleep_ms(RESPAWN_PAUSE_MS);
-	}
+	if (task.mode == MODE_MACHINE || task.mode == MODE_SHELL)
+		load_platform_modules();
+	if (task.mode == MODE_MACHINE)
+		serve_terminals();
 	/* Before the command, so that nothing that it does can keep its result back. */
 	port = open_status_port();
 	if (port >= 0)
-		report_status(port, task.mode == MODE_PORTS ? run_on_ports()
-							    : run_on_console(task.mode == MODE_SHELL));
+		report_status(port, task.mode == MODE_PORTS
+					    ? run_on_ports()
+					    : wait_for(start_on_terminal("/dev/console", task.mode == MODE_SHELL)));
 	power_off();
 }
 

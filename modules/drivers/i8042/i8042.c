@@ -159,9 +159,20 @@ static int controller_start(void)
 	config = inb(DATA_PORT);
 	config = (u8)((config | CONFIG_KEYBOARD_IRQ | CONFIG_TRANSLATE) & ~CONFIG_KEYBOARD_OFF);
 	if (write_port(STATUS_PORT, COMMAND_WRITE_CONFIG) || write_port(DATA_PORT, config) ||
-	    write_port(STATUS_PORT, COMMAND_ENABLE_KEYBOARD) || write_port(DATA_PORT, KEYBOARD_ENABLE))
+	    write_port(STATUS_PORT, COMMAND_ENABLE_KEYBOARD) || write_port(DATA_PORT, KEYBOARD_ENABLE) ||
+	    status_wait(STATUS_OUTPUT_FULL, true))
 		return -ENODEV;
+	inb(DATA_PORT); /* the keyboard's acknowledgement */
 	return 0;
+}
+
+/* A byte that came before the handler was there has raised the line already, and no edge will follow: takes it. */
+static void input_drain(void)
+{
+	unsigned long flags = local_irq_save();
+
+	keyboard_interrupt(ISA_IRQ, NULL);
+	local_irq_restore(flags);
 }
 
 static int __init i8042_init(void)
@@ -171,9 +182,11 @@ static int __init i8042_init(void)
 	if (inb(STATUS_PORT) == 0xff || controller_start())
 		return -ENODEV;
 	error = irq_request(ISA_IRQ, keyboard_interrupt, &extended, "i8042");
-	if (!error)
-		pr_info("keyboard\n");
-	return error;
+	if (error)
+		return error;
+	input_drain();
+	pr_info("keyboard\n");
+	return 0;
 }
 
 static void __exit i8042_exit(void)
