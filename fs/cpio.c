@@ -6,7 +6,8 @@
 #include "cpio.h"
 
 #define HEADER_SIZE 110
-#define NAME_LIMIT 8192 /* bytes of a name with its padding: 4096 of a path, and a page of alignment */
+#define NAME_LIMIT                                                                                 \
+	8192 /* bytes of a name with its padding: 4096 of a path, and a page of alignment */
 
 enum field {
 	FIELD_INODE,
@@ -112,7 +113,8 @@ enum cpio_result cpio_next(struct cpio_reader *reader, struct cpio_entry *entry)
 		return reader->inside ? damaged(reader, "cut short in a header") : CPIO_OTHER;
 	header = reader->data + reader->at;
 	if (!starts_header(header))
-		return reader->inside ? damaged(reader, "no magic where a header should be") : CPIO_OTHER;
+		return reader->inside ? damaged(reader, "no magic where a header should be")
+				      : CPIO_OTHER;
 	if (!parse_fields(header + 6, fields))
 		return damaged(reader, "a header's field is not a number");
 	reader->inside = true;

@@ -10,9 +10,9 @@
 struct cpio_reader {
 	const u8 *data;
 	size_t size;
-	size_t at;	/* where the next header is looked for */
-	size_t segment; /* where the current archive starts: fields are aligned relative to it */
-	bool inside;	/* an archive has begun and its trailer has not been seen */
+	size_t at;	   /* where the next header is looked for */
+	size_t segment;	   /* where the current archive starts: fields are aligned relative to it */
+	bool inside;	   /* an archive has begun and its trailer has not been seen */
 	const char *error; /* what is wrong, after CPIO_DAMAGED */
 };
 
@@ -20,8 +20,8 @@ struct cpio_entry {
 	const char *name; /* NUL-terminated, without leading '/' or './'; "" is the root */
 	u32 name_length;
 	u32 mode, uid, gid, nlink;
-	u32 mtime; /* seconds since 1970 */
-	u32 inode, device_major, device_minor;	/* the same for all links of a file */
+	u32 mtime;			       /* seconds since 1970 */
+	u32 inode, device_major, device_minor; /* the same for all links of a file */
 	u32 rdev_major, rdev_minor;
 	const u8 *content;
 	u32 size;

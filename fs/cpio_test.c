@@ -19,8 +19,8 @@ static void put_entry(const char *name, u32 mode, const char *content)
 	char header[HEADER_SIZE + 1], whole[HEADER_SIZE + 64];
 	size_t length = strlen(name) + 1;
 
-	snprintf(header, sizeof(header), "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x", 7U, mode, 1U, 2U, 1U,
-		 3U, strlen(content), 4U, 5U, 6U, 8U, length, 0U);
+	snprintf(header, sizeof(header), "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x",
+		 7U, mode, 1U, 2U, 1U, 3U, strlen(content), 4U, 5U, 6U, 8U, length, 0U);
 	memcpy(whole, header, HEADER_SIZE);
 	memcpy(whole + HEADER_SIZE, name, length);
 	put(whole, HEADER_SIZE + length);
@@ -99,7 +99,12 @@ static void what_is_not_cpio_is_left_to_the_caller(struct kunit *test)
 static void names_lose_what_stands_for_the_root(struct kunit *test)
 {
 	static const char *const names[][2] = {
-		{ ".", "" }, { "/", "" }, { "./a", "a" }, { "/./a/b", "a/b" }, { ".hidden", ".hidden" }, { "..a", "..a" },
+		{ ".", "" },
+		{ "/", "" },
+		{ "./a", "a" },
+		{ "/./a/b", "a/b" },
+		{ ".hidden", ".hidden" },
+		{ "..a", "..a" },
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++) {
@@ -148,7 +153,9 @@ static void an_archive_cut_short_anywhere_is_damaged_not_read_beyond(struct kuni
 			if (result == CPIO_ENTRY)
 				KUNIT_EXPECT_LE(test, (size_t)(entry.content + entry.size - copy), cut);
 		} while (result == CPIO_ENTRY);
-		KUNIT_EXPECT_TRUE_MSG(test, result == CPIO_DAMAGED || (cut < HEADER_SIZE && result == CPIO_OTHER), "cut at %zu", cut);
+		KUNIT_EXPECT_TRUE_MSG(
+			test, result == CPIO_DAMAGED || (cut < HEADER_SIZE && result == CPIO_OTHER),
+			"cut at %zu", cut);
 		kunit_kfree(test, copy);
 	}
 }
@@ -161,9 +168,8 @@ static void impossible_fields_are_refused(struct kunit *test)
 	} faults[] = {
 		{ 6 + 6 * 8, "ffffffff" },  /* contents beyond the end */
 		{ 6 + 11 * 8, "00000000" }, /* no name */
-		{ 6 + 11 * 8, "7fffffff" },
-		{ 6 + 11 * 8, "00000003" }, /* a name without NUL */
-		{ 6 + 1 * 8, "0000x000" },  /* not a number */
+		{ 6 + 11 * 8, "7fffffff" }, { 6 + 11 * 8, "00000003" }, /* a name without NUL */
+		{ 6 + 1 * 8, "0000x000" },				/* not a number */
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(faults); i++) {

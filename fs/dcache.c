@@ -147,7 +147,8 @@ void entry_put(struct entry *entry)
 		entry_reap(entry);
 	} else if (unlikely(list_empty(&entry->lru))) {
 		spin_lock(&names_lock);
-		if (!atomic_read(&entry->refs) && list_empty(&entry->lru) && (entry->flags & ENTRY_HASHED)) {
+		if (!atomic_read(&entry->refs) && list_empty(&entry->lru) &&
+		    (entry->flags & ENTRY_HASHED)) {
 			list_add_tail(&unused, &entry->lru);
 			unused_count++;
 		}
@@ -173,7 +174,8 @@ static int entry_set_name(struct entry *entry, const struct name *name)
 	return 0;
 }
 
-static struct entry *entry_alloc(struct tree *tree, const struct name *name, struct node *node, u64 believe_until_ns)
+static struct entry *entry_alloc(struct tree *tree, const struct name *name, struct node *node,
+				 u64 believe_until_ns)
 {
 	struct entry *entry = slab_alloc(entry_cache, GFP_KERNEL);
 
@@ -217,7 +219,8 @@ static void entry_hash(struct entry *entry)
 	hlist_add(bucket_of(entry->parent, entry->name.hash), &entry->hash_link);
 }
 
-struct entry *entry_add(struct entry *parent, const struct name *name, struct node *node, u64 believe_until_ns)
+struct entry *entry_add(struct entry *parent, const struct name *name, struct node *node,
+			u64 believe_until_ns)
 {
 	struct entry *entry, *fresh;
 
@@ -328,7 +331,8 @@ void entry_removed(struct entry *entry)
 		node_put(node);
 }
 
-int entry_move(struct entry *entry, struct entry *parent, const struct name *name, struct entry *replaced, bool exchange)
+int entry_move(struct entry *entry, struct entry *parent, const struct name *name,
+	       struct entry *replaced, bool exchange)
 {
 	struct entry *old_parent = entry->parent, *negative = NULL;
 	char *old_text = entry->long_name, *new_text = NULL, *replaced_text = NULL;
@@ -380,7 +384,8 @@ int entry_move(struct entry *entry, struct entry *parent, const struct name *nam
 			entry->inline_name[name->length] = 0;
 		}
 		entry->long_name = new_text;
-		entry->name = (struct name){ .text = new_text ? new_text : entry->inline_name, .length = name->length,
+		entry->name = (struct name){ .text = new_text ? new_text : entry->inline_name,
+					     .length = name->length,
 					     .hash = name->hash };
 	}
 	list_del(&entry->sibling);

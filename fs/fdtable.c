@@ -19,7 +19,8 @@
 static struct fd_table *table_alloc(unsigned int size)
 {
 	size_t words = size / 64;
-	struct fd_table *table = kvmalloc(sizeof(*table) + size * sizeof(struct file *) + 2 * words * 8, GFP_USER);
+	struct fd_table *table =
+		kvmalloc(sizeof(*table) + size * sizeof(struct file *) + 2 * words * 8, GFP_USER);
 
 	if (!table)
 		return NULL;
@@ -169,7 +170,8 @@ void files_put(struct files *files)
 		unsigned long bits = table->used[word];
 
 		for (; bits; bits &= bits - 1) {
-			struct file *file = table->files[word * 64 + (unsigned int)__builtin_ctzl(bits)];
+			struct file *file =
+				table->files[word * 64 + (unsigned int)__builtin_ctzl(bits)];
 
 			if (file) {
 				file_close(file, files);
@@ -492,7 +494,8 @@ int fd_close_range(unsigned int first, unsigned int last, bool only_mark)
 		bool locked = files_lock(files);
 
 		table = files->table;
-		while (fd < table->size && fd <= last && !(used = table->used[fd / 64] & (~0UL << (fd % 64))))
+		while (fd < table->size && fd <= last &&
+		       !(used = table->used[fd / 64] & (~0UL << (fd % 64))))
 			fd = (fd / 64 + 1) * 64;
 		files_unlock(files, locked);
 		if (!used)
@@ -508,6 +511,14 @@ int fd_close_range(unsigned int first, unsigned int last, bool only_mark)
 			return 0;
 	}
 }
+EXPORT_SYMBOL(files_create);
+EXPORT_SYMBOL(files_copy);
+EXPORT_SYMBOL(files_put);
+EXPORT_SYMBOL(files_next);
+EXPORT_SYMBOL(files_close_on_exec);
+EXPORT_SYMBOL(fd_close);
+EXPORT_SYMBOL(fd_replace);
+EXPORT_SYMBOL(fd_get_close_on_exec);
 EXPORT_SYMBOL(fd_get);
 EXPORT_SYMBOL(fd_borrow);
 EXPORT_SYMBOL(fd_release);

@@ -16,7 +16,9 @@ static struct slab_cache *file_cache;
 
 /* The tree of files that have no name: pipes, sockets, event files. Its nodes are all there is of it. */
 static const struct tree_ops anonymous_ops;
-static struct tree anonymous_tree = { .ops = &anonymous_ops, .device = 0xd /* device_make(0, 13) */, .magic = 0x09041934 };
+static struct tree anonymous_tree = { .ops = &anonymous_ops,
+				      .device = 0xd /* device_make(0, 13) */,
+				      .magic = 0x09041934 };
 
 struct file *file_alloc(u32 flags, const struct cred *cred)
 {
@@ -79,12 +81,21 @@ void file_put(struct file *file)
 		file_release(file);
 }
 
-struct file *file_anonymous(const char *name, const struct tree_ops *ops, void *private, u32 flags, u32 mode)
+struct file *file_anonymous(const char *name, const struct tree_ops *ops, void *private, u32 flags,
+			    u32 mode)
 {
 	s64 now = (s64)time_realtime_ns();
-	struct attr attr = { .id = tree_next_id(), .mode = 0600, .nlink = 1, .block_size = PAGE_SIZE,
-			     .uid = current->cred->fsuid, .gid = current->cred->fsgid, .atime_ns = now, .mtime_ns = now,
-			     .ctime_ns = now, .btime_ns = now, .believe_until_ns = BELIEVE_FOREVER };
+	struct attr attr = { .id = tree_next_id(),
+			     .mode = 0600,
+			     .nlink = 1,
+			     .block_size = PAGE_SIZE,
+			     .uid = current->cred->fsuid,
+			     .gid = current->cred->fsgid,
+			     .atime_ns = now,
+			     .mtime_ns = now,
+			     .ctime_ns = now,
+			     .btime_ns = now,
+			     .believe_until_ns = BELIEVE_FOREVER };
 	struct node *node = node_alloc(&anonymous_tree, &attr, NULL);
 	struct file *file;
 

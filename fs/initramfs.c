@@ -40,7 +40,8 @@ static void links_forget(struct unpacking *unpacking)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(unpacking->links); i++)
 		while (unpacking->links[i].first) {
-			struct link *link = container_of(unpacking->links[i].first, struct link, hash_link);
+			struct link *link =
+				container_of(unpacking->links[i].first, struct link, hash_link);
 
 			hlist_del(&link->hash_link);
 			node_put(link->node);
@@ -59,7 +60,8 @@ static struct node *link_find(struct unpacking *unpacking, const struct cpio_ent
 
 	hlist_for_each(link, link_bucket(unpacking, entry), hash_link)
 		if (link->inode == entry->inode && link->device_major == entry->device_major &&
-		    link->device_minor == entry->device_minor && !((link->node->attr.mode ^ entry->mode) & S_IFMT))
+		    link->device_minor == entry->device_minor &&
+		    !((link->node->attr.mode ^ entry->mode) & S_IFMT))
 			return link->node;
 	return NULL;
 }
@@ -139,7 +141,8 @@ static int find_parent(struct unpacking *unpacking, const struct cpio_entry *ent
 	*last = name_make(entry->name + start, length - start);
 	if (last->length > NAME_MAX_LENGTH || start >= PATH_MAX_BYTES - 1)
 		return -ENAMETOOLONG;
-	if (unpacking->have_parent && unpacking->parent_length == start && !memcmp(unpacking->parent_name, entry->name, start))
+	if (unpacking->have_parent && unpacking->parent_length == start &&
+	    !memcmp(unpacking->parent_name, entry->name, start))
 		return 0;
 	if (unpacking->have_parent)
 		path_put(&unpacking->parent);
@@ -148,7 +151,8 @@ static int find_parent(struct unpacking *unpacking, const struct cpio_entry *ent
 	unpacking->parent_name[start] = 0;
 	unpacking->parent_length = start;
 	if (start) {
-		error = path_walk(NULL, unpacking->parent_name, WALK_FOLLOW | WALK_DIRECTORY, &root_cred, &unpacking->parent);
+		error = path_walk(NULL, unpacking->parent_name, WALK_FOLLOW | WALK_DIRECTORY,
+				  &root_cred, &unpacking->parent);
 		if (error)
 			return error;
 	} else {
@@ -170,8 +174,8 @@ static void forget_name(struct entry *parent, const struct name *name)
 }
 
 /* Makes a node, or a further link of `node` if it is not NULL; *made is referenced. */
-static int make(struct unpacking *unpacking, const struct name *last, const struct node_new *what, struct node *node,
-		struct node **made)
+static int make(struct unpacking *unpacking, const struct name *last, const struct node_new *what,
+		struct node *node, struct node **made)
 {
 	struct node *dir = path_node(&unpacking->parent);
 	int error;
@@ -190,7 +194,8 @@ static int make(struct unpacking *unpacking, const struct name *last, const stru
 }
 
 /* The directory is there already: a later archive tells its owner and mode anew. */
-static int make_again(struct unpacking *unpacking, const struct name *last, const struct node_new *what, struct node **made)
+static int make_again(struct unpacking *unpacking, const struct name *last,
+		      const struct node_new *what, struct node **made)
 {
 	struct node *dir = path_node(&unpacking->parent);
 	u64 unused;
@@ -213,7 +218,9 @@ static int make_again(struct unpacking *unpacking, const struct name *last, cons
 
 static int unpack_entry(struct unpacking *unpacking, const struct cpio_entry *entry)
 {
-	struct node_new what = { .mode = entry->mode & (S_IFMT | 07777), .uid = entry->uid, .gid = entry->gid };
+	struct node_new what = { .mode = entry->mode & (S_IFMT | 07777),
+				 .uid = entry->uid,
+				 .gid = entry->gid };
 	struct node *known = NULL, *node = NULL;
 	char *target = NULL;
 	struct name last;
@@ -304,7 +311,8 @@ static int expand(void *arg, const void *data, size_t size)
 	return 0;
 }
 
-static int unpack_archives(struct unpacking *unpacking, const void *data, size_t size, bool compressed_too);
+static int unpack_archives(struct unpacking *unpacking, const void *data, size_t size,
+			   bool compressed_too);
 
 static int unpack_compressed(struct unpacking *unpacking, struct cpio_reader *reader)
 {
@@ -313,7 +321,8 @@ static int unpack_compressed(struct unpacking *unpacking, struct cpio_reader *re
 	size_t consumed = 0;
 	int error;
 
-	error = gunzip(reader->data + reader->at, reader->size - reader->at, expand, &expanded, &consumed);
+	error = gunzip(reader->data + reader->at, reader->size - reader->at, expand, &expanded,
+		       &consumed);
 	if (!error) {
 		unpacking->release_from = 0; /* what was expanded is not the loader's memory */
 		error = unpack_archives(unpacking, expanded.data, expanded.size, false);
@@ -347,13 +356,15 @@ static int unpack_archives(struct unpacking *unpacking, const void *data, size_t
 				pr_warn("'%s' could not be made (error %d)\n", entry.name, error);
 			if (unpacking->adopted_end) {
 				if (unpacking->adopted_start > unpacking->release_from)
-					page_release_range(unpacking->release_from, unpacking->adopted_start);
+					page_release_range(unpacking->release_from,
+							   unpacking->adopted_start);
 				unpacking->release_from = unpacking->adopted_end;
 				unpacking->adopted_end = 0;
 			}
 			break;
 		case CPIO_OTHER:
-			if (!compressed_too || !gunzip_recognises(reader.data + reader.at, reader.size - reader.at)) {
+			if (!compressed_too ||
+			    !gunzip_recognises(reader.data + reader.at, reader.size - reader.at)) {
 				pr_err("at byte %zu: neither cpio (newc) nor gzip\n", reader.at);
 				return -EINVAL;
 			}

@@ -67,27 +67,30 @@ static inline void entry_get(struct entry *entry)
 {
 	atomic_inc(&entry->refs);
 }
-void entry_put(struct entry *entry); /* may sleep */
+void entry_put(struct entry *entry);			       /* may sleep */
 struct entry *entry_make_root(struct tree *tree) __must_check; /* NULL: no memory */
 /*
  * Under parent->node->lock: `name` in parent names node (whose reference is taken over, also on failure), or nothing
  * (NULL). A referenced entry: a cached negative one that changed, or a new one; ERR_PTR(-ENOMEM).
  */
-struct entry *entry_add(struct entry *parent, const struct name *name, struct node *node, u64 believe_until_ns) __must_check;
+struct entry *entry_add(struct entry *parent, const struct name *name, struct node *node,
+			u64 believe_until_ns) __must_check;
 /* The name is gone from its directory: `entry`, of which the caller holds a reference, becomes negative or unfindable. */
 void entry_removed(struct entry *entry);
 /* The tree says that the name means something else now: not to be found any more. */
 void entry_drop(struct entry *entry);
 /* After a rename: entry takes the name of (parent, name); what stood there is removed, or (exchange) takes entry's. */
-int entry_move(struct entry *entry, struct entry *parent, const struct name *name, struct entry *replaced, bool exchange)
-	__must_check;
+int entry_move(struct entry *entry, struct entry *parent, const struct name *name,
+	       struct entry *replaced, bool exchange) __must_check;
 /* Forgets what is cached below a tree's root, and the root; the tree has no more mounts. False: something still holds an
  * entry, which is a bug; the tree must then stay. */
 bool entries_release(struct tree *tree) __must_check;
-bool entry_is_below(const struct entry *entry, const struct entry *above); /* under names_lock, or the rename lock */
+bool entry_is_below(const struct entry *entry,
+		    const struct entry *above); /* under names_lock, or the rename lock */
 static inline bool entry_believed(const struct entry *entry)
 {
-	return likely(entry->believe_until_ns == BELIEVE_FOREVER) || time_monotonic_ns() < entry->believe_until_ns;
+	return likely(entry->believe_until_ns == BELIEVE_FOREVER) ||
+	       time_monotonic_ns() < entry->believe_until_ns;
 }
 
 /* ---- Nodes (node.c) ---- */
@@ -133,8 +136,8 @@ static inline struct fs_context *fs_current(void)
 /* ---- The walk (walk.c) ---- */
 
 struct walk_link {
-	const char *rest;   /* where to go on when the link is done */
-	char *text;	    /* allocated copy of the target, or NULL */
+	const char *rest;    /* where to go on when the link is done */
+	char *text;	     /* allocated copy of the target, or NULL */
 	struct node *pinned; /* whose link_text is being walked, or NULL */
 };
 struct walk {
@@ -145,16 +148,17 @@ struct walk {
 	unsigned int links;	/* symbolic links followed in all */
 	unsigned int depth;
 	bool must_be_directory;
+	bool follow; /* a link at the end, too: asked for, or the name ends in a slash */
 	bool jumped; /* path was set by an object link */
 	const struct cred *cred;
 	struct walk_link stack[SYMLINKS_MAX];
 };
-int walk_begin(struct walk *walk, const struct path *start, const char *name, unsigned int flags, const struct cred *cred)
-	__must_check;
+int walk_begin(struct walk *walk, const struct path *start, const char *name, unsigned int flags,
+	       const struct cred *cred) __must_check;
 /* Walks all but the last element, which is left in walk->last; -ENOENT for "". */
 int walk_to_parent(struct walk *walk) __must_check;
 /* Looks walk->last up: 0: walk->path is it; 1: it was a link, call walk_to_parent() again; or a negative errno. */
-int walk_last(struct walk *walk, bool follow) __must_check;
+int walk_last(struct walk *walk) __must_check;
 /* The same for an entry found already (its reference is taken over). */
 int walk_step_into(struct walk *walk, struct entry *entry, bool follow) __must_check;
 void walk_end(struct walk *walk);
@@ -165,13 +169,14 @@ struct walk_peek {
 	struct node *node;
 	u32 sequence;
 };
-int walk_peek(const struct path *start, const char *name, unsigned int flags, const struct cred *cred,
-	      struct walk_peek *peek) __must_check;
+int walk_peek(const struct path *start, const char *name, unsigned int flags,
+	      const struct cred *cred, struct walk_peek *peek) __must_check;
 /* Turns what walk_peek found into a referenced path; false: it moved meanwhile. */
 bool walk_peek_keep(struct walk_peek *peek) __must_check;
 /* Under dir->node->lock: the entry of `name`, asked from the tree when it is not cached. Positive and referenced, or
  * ERR_PTR(-ENOENT, ...). */
-struct entry *lookup_locked(struct entry *dir, const struct name *name, const struct cred *cred) __must_check;
+struct entry *lookup_locked(struct entry *dir, const struct name *name,
+			    const struct cred *cred) __must_check;
 
 /* ---- Permission (permission.c) ---- */
 
@@ -182,12 +187,14 @@ static inline bool mode_permits(const struct node *node, u32 mask, const struct 
 
 	if (cred->fsuid == node->attr.uid)
 		mode >>= 6;
-	else if (cred->fsgid == node->attr.gid || (((mode >> 3) ^ mode) & 7 && cred_in_group(cred, node->attr.gid)))
+	else if (cred->fsgid == node->attr.gid ||
+		 (((mode >> 3) ^ mode) & 7 && cred_in_group(cred, node->attr.gid)))
 		mode >>= 3;
 	return !(mask & ~mode);
 }
 int may_create_in(struct node *dir, const struct cred *cred) __must_check;
-int may_delete(struct node *dir, struct node *victim, bool directory, const struct cred *cred) __must_check;
+int may_delete(struct node *dir, struct node *victim, bool directory,
+	       const struct cred *cred) __must_check;
 /* Takes set-id bits away after a write or a change of owner: what must change, or 0. */
 u32 mode_without_privileges(u32 mode);
 void file_remove_privileges(struct file *file); /* before a write; node->lock held */
@@ -195,8 +202,8 @@ void file_remove_privileges(struct file *file); /* before a write; node->lock he
 /* ---- Changes of names (names.c) ---- */
 
 /* Makes `last` in the directory, whose node->lock is held; no check for existence. */
-struct entry *create_locked(const struct path *parent, const struct name *last, const struct node_new *what,
-			    const struct cred *cred) __must_check;
+struct entry *create_locked(const struct path *parent, const struct name *last,
+			    const struct node_new *what, const struct cred *cred) __must_check;
 static inline void tree_change_begin(struct tree *tree)
 {
 	if (tree->flags & TREE_WALK_MANY)
@@ -215,7 +222,7 @@ void namespace_start(struct tree *tree);
 
 void files_init(void);
 struct file *file_alloc(u32 flags, const struct cred *cred) __must_check; /* NULL: no memory */
-void file_free_unopened(struct file *file);			  /* one that file_alloc made and nobody saw */
+void file_free_unopened(struct file *file); /* one that file_alloc made and nobody saw */
 void locks_init(void);
 
 #endif

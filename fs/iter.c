@@ -7,7 +7,8 @@
 #include <kumo/uaccess.h>
 #include <kumo/vm.h>
 
-void iter_init_segments(struct iter *iter, const struct iovec *segments, unsigned long segment_count, size_t count)
+void iter_init_segments(struct iter *iter, const struct iovec *segments,
+			unsigned long segment_count, size_t count)
 {
 	iter->user = true;
 	iter->count = count;
@@ -176,11 +177,12 @@ int iter_fault_in(struct iter *iter, size_t size, bool for_write)
 			last = start + piece - 1;
 			if (!user_range_ok((void __user *)start, piece))
 				return -EFAULT;
-			for (address = start; address <= last; address = ALIGN_DOWN(address, PAGE_SIZE) + PAGE_SIZE) {
+			for (address = start; address <= last;
+			     address = ALIGN_DOWN(address, PAGE_SIZE) + PAGE_SIZE) {
 				u8 byte;
 
-				if (for_write ? vm_fault(current->mm, address, FAULT_WRITE) != 0 :
-						get_user(byte, (u8 __user *)address) != 0)
+				if (for_write ? vm_fault(current->mm, address, FAULT_WRITE) != 0
+					      : get_user(byte, (u8 __user *)address) != 0)
 					return -EFAULT;
 			}
 		}

@@ -4,7 +4,10 @@
 
 static char first[3], second[1], third[6];
 static const struct iovec segments[] = {
-	{ first, sizeof(first) }, { NULL, 0 }, { second, sizeof(second) }, { third, sizeof(third) },
+	{ first, sizeof(first) },
+	{ NULL, 0 },
+	{ second, sizeof(second) },
+	{ third, sizeof(third) },
 };
 
 static void over_segments(struct iter *iter)

@@ -74,7 +74,8 @@ static bool lock_apply(struct node *node, const struct file_lock *request, struc
 			continue;
 		if (lock->type == request->type) {
 			/* Merges with what it overlaps or touches. */
-			if (lock->end + 1 < request->start || (request->end != END_OF_FILE && lock->start > request->end + 1))
+			if (lock->end + 1 < request->start ||
+			    (request->end != END_OF_FILE && lock->start > request->end + 1))
 				continue;
 			start = min(start, lock->start);
 			end = max(end, lock->end);
@@ -147,7 +148,8 @@ static bool would_deadlock(const struct file_lock *request, const void *holder)
 }
 
 /* Applies the request, or finds out what stands against it: -EAGAIN (then *holder says who), -EDEADLK. */
-static int lock_try(struct node *node, const struct file_lock *request, struct list *spare, const void **holder, bool wait)
+static int lock_try(struct node *node, const struct file_lock *request, struct list *spare,
+		    const void **holder, bool wait)
 {
 	struct file_lock *conflict = NULL;
 	bool freed = false;
@@ -279,7 +281,9 @@ long file_lock_fcntl(struct file *file, unsigned int command, struct flock *lock
 			lock->l_type = conflict->type;
 			lock->l_whence = 0;
 			lock->l_start = (__kernel_off_t)conflict->start;
-			lock->l_len = conflict->end == END_OF_FILE ? 0 : (__kernel_off_t)(conflict->end - conflict->start + 1);
+			lock->l_len = conflict->end == END_OF_FILE
+					      ? 0
+					      : (__kernel_off_t)(conflict->end - conflict->start + 1);
 			lock->l_pid = conflict->pid;
 		} else {
 			lock->l_type = F_UNLCK;
@@ -287,7 +291,8 @@ long file_lock_fcntl(struct file *file, unsigned int command, struct flock *lock
 		spin_unlock(&locks_lock);
 		return 0;
 	}
-	if ((lock->l_type == F_RDLCK && !(file->mode & FILE_READ)) || (lock->l_type == F_WRLCK && !(file->mode & FILE_WRITE)))
+	if ((lock->l_type == F_RDLCK && !(file->mode & FILE_READ)) ||
+	    (lock->l_type == F_WRLCK && !(file->mode & FILE_WRITE)))
 		return -EBADF;
 	return lock_set(file->node, &request, command == F_SETLKW || command == F_OFD_SETLKW);
 }
@@ -296,7 +301,9 @@ long file_lock_fcntl(struct file *file, unsigned int command, struct flock *lock
 
 int file_lock_whole(struct file *file, int operation)
 {
-	struct file_lock request = { .kind = LOCK_WHOLE, .owner = file, .pid = current->process->pid, .end = END_OF_FILE };
+	struct file_lock request = {
+		.kind = LOCK_WHOLE, .owner = file, .pid = current->process->pid, .end = END_OF_FILE
+	};
 	bool wait = !(operation & LOCK_NB);
 	struct file_lock unlock;
 	int error;

@@ -25,14 +25,17 @@
 
 #define MOUNT_BUCKETS 256
 /* The flags that a mount itself keeps. */
-#define MOUNT_FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_NOSYMFOLLOW)
+#define MOUNT_FLAGS                                                                                \
+	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | \
+	 MS_NOSYMFOLLOW)
 
 static struct hlist mount_buckets[MOUNT_BUCKETS]; /* changed under names_lock */
 static atomic_t last_mount_id;
 
 static struct hlist *mount_bucket(const struct mount *mount, const struct entry *entry)
 {
-	return &mount_buckets[(hash_u64((unsigned long)mount >> 6) ^ hash_u64((unsigned long)entry >> 4)) % MOUNT_BUCKETS];
+	return &mount_buckets[(hash_u64((unsigned long)mount >> 6) ^ hash_u64((unsigned long)entry >> 4)) %
+			      MOUNT_BUCKETS];
 }
 
 struct mount *mount_find_rcu(const struct mount *mount, const struct entry *entry)
@@ -122,7 +125,8 @@ struct mount *mount_alloc(struct tree *tree, struct entry *root, unsigned long f
 
 int mount_want_write(const struct mount *mount)
 {
-	return unlikely((mount->flags & MS_RDONLY) || (mount->tree->flags & TREE_READ_ONLY)) ? -EROFS : 0;
+	return unlikely((mount->flags & MS_RDONLY) || (mount->tree->flags & TREE_READ_ONLY)) ? -EROFS
+											     : 0;
 }
 
 /* ---- Crossing ---- */
@@ -226,7 +230,8 @@ static struct path mount_unlink(struct mount *mount)
 }
 
 /* A place where something of kind `root` may be mounted. */
-static int mount_place_ok(const struct path *over, const struct entry *root, const struct namespace *namespace)
+static int mount_place_ok(const struct path *over, const struct entry *root,
+			  const struct namespace *namespace)
 {
 	if (over->mount->namespace != namespace)
 		return -EINVAL;
@@ -362,7 +367,8 @@ int mount_detach(const struct path *path, int flags)
 	error = -EAGAIN;
 	if (flags & MNT_EXPIRE) /* the first call only marks; without idle marks it is never the second */
 		goto out;
-	return mount_detach_locked(mount, namespace, flags & MNT_DETACH, 2 /* the namespace's and the caller's */);
+	return mount_detach_locked(mount, namespace, flags & MNT_DETACH,
+				   2 /* the namespace's and the caller's */);
 out:
 	up_write(&namespace->lock);
 	return error;
@@ -409,7 +415,8 @@ int mount_bind(const struct path *from, const struct path *at, bool recursive)
 
 	if (error)
 		return error;
-	error = from->mount->namespace != namespace ? -EINVAL : mount_place_ok(&over, from->entry, namespace);
+	error = from->mount->namespace != namespace ? -EINVAL
+						    : mount_place_ok(&over, from->entry, namespace);
 	if (error)
 		goto fail;
 	error = -ENOMEM;
@@ -507,7 +514,8 @@ int mount_remount(const struct path *path, unsigned long flags, bool bind)
 	return error;
 }
 
-int kernel_mount(const char *type_name, const char *source, const char *target, unsigned long flags, const char *options)
+int kernel_mount(const char *type_name, const char *source, const char *target, unsigned long flags,
+		 const char *options)
 {
 	struct tree_type *type = tree_type_get(type_name);
 	struct tree *tree;
@@ -546,8 +554,9 @@ static void show_flags(struct text *text, const struct mount *mount)
 		unsigned long flag;
 		const char *name;
 	} names[] = {
-		{ MS_NOSUID, ",nosuid" },	{ MS_NODEV, ",nodev" },		    { MS_NOEXEC, ",noexec" },
-		{ MS_NOATIME, ",noatime" },	{ MS_NODIRATIME, ",nodiratime" },   { MS_RELATIME, ",relatime" },
+		{ MS_NOSUID, ",nosuid" },	    { MS_NODEV, ",nodev" },
+		{ MS_NOEXEC, ",noexec" },	    { MS_NOATIME, ",noatime" },
+		{ MS_NODIRATIME, ",nodiratime" },   { MS_RELATIME, ",relatime" },
 		{ MS_NOSYMFOLLOW, ",nosymfollow" },
 	};
 
@@ -590,8 +599,10 @@ void mounts_show(struct text *text, bool mountinfo)
 		}
 		if (mount->root != tree->root_entry)
 			root = path_name(&path, &within, buffer + PATH_MAX_BYTES, PATH_MAX_BYTES, true);
-		text_printf(text, "%d %d %u:%u ", mount->id, mount->over.mount ? mount->over.mount->id : mount->id,
-			    (u32)(tree->device >> 8) & 0xfff, (u32)(tree->device & 0xff) | (u32)(tree->device >> 12 & ~0xffU));
+		text_printf(text, "%d %d %u:%u ", mount->id,
+			    mount->over.mount ? mount->over.mount->id : mount->id,
+			    (u32)(tree->device >> 8) & 0xfff,
+			    (u32)(tree->device & 0xff) | (u32)(tree->device >> 12 & ~0xffU));
 		show_escaped(text, IS_ERR(root) ? "/" : root);
 		text_putc(text, ' ');
 		show_escaped(text, place);

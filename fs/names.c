@@ -17,8 +17,8 @@ static inline struct node *node_of(const struct path *path)
 
 /* ---- Creation ---- */
 
-struct entry *create_locked(const struct path *parent, const struct name *last, const struct node_new *what,
-			    const struct cred *cred)
+struct entry *create_locked(const struct path *parent, const struct name *last,
+			    const struct node_new *what, const struct cred *cred)
 {
 	struct node *dir = node_of(parent), *node;
 	struct tree *tree = parent->mount->tree;
@@ -35,8 +35,8 @@ struct entry *create_locked(const struct path *parent, const struct name *last, 
 		new.gid = dir->attr.gid;
 		if (S_ISDIR(new.mode))
 			new.mode |= S_ISGID;
-		else if ((new.mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && !cred_in_group(cred, new.gid) &&
-			 !cred_capable(cred, CAP_FSETID))
+		else if ((new.mode &(S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
+			 !cred_in_group(cred, new.gid) && !cred_capable(cred, CAP_FSETID))
 			new.mode &= ~S_ISGID;
 	}
 	tree_change_begin(tree);
@@ -48,7 +48,8 @@ struct entry *create_locked(const struct path *parent, const struct name *last, 
 }
 
 /* What may not be made at this place: -EEXIST for ".", "..", "/" and what is there already. dir->lock held. */
-static int place_free(const struct path *parent, const struct name *last, bool directory, const struct cred *cred)
+static int place_free(const struct path *parent, const struct name *last, bool directory,
+		      const struct cred *cred)
 {
 	struct entry *there = lookup_locked(parent->entry, last, cred);
 
@@ -64,8 +65,8 @@ static int place_free(const struct path *parent, const struct name *last, bool d
 	return mount_want_write(parent->mount);
 }
 
-int path_create(const struct path *parent, const struct name *last, const struct node_new *what, const struct cred *cred,
-		struct path *made)
+int path_create(const struct path *parent, const struct name *last, const struct node_new *what,
+		const struct cred *cred, struct path *made)
 {
 	struct node *dir = node_of(parent);
 	struct entry *entry;
@@ -98,7 +99,8 @@ int path_create(const struct path *parent, const struct name *last, const struct
 	return 0;
 }
 
-int path_link(const struct path *parent, const struct name *last, const struct path *old, const struct cred *cred)
+int path_link(const struct path *parent, const struct name *last, const struct path *old,
+	      const struct cred *cred)
 {
 	struct node *dir = node_of(parent), *node = node_of(old);
 	struct tree *tree = parent->mount->tree;
@@ -142,7 +144,8 @@ out:
 
 /* ---- Removal ---- */
 
-int path_unlink(const struct path *parent, const struct name *last, bool directory, const struct cred *cred)
+int path_unlink(const struct path *parent, const struct name *last, bool directory,
+		const struct cred *cred)
 {
 	struct node *dir = node_of(parent), *node;
 	struct tree *tree = parent->mount->tree;
@@ -247,9 +250,10 @@ static void rename_unlock(const struct path *a, const struct path *b)
 }
 
 /* The checks that need both entries; Linux's order. */
-static int rename_allowed(const struct path *old_parent, const struct name *old_last, struct entry *entry,
-			  const struct path *new_parent, const struct name *new_last, struct entry *target,
-			  unsigned int flags, const struct cred *cred)
+static int rename_allowed(const struct path *old_parent, const struct name *old_last,
+			  struct entry *entry, const struct path *new_parent,
+			  const struct name *new_last, struct entry *target, unsigned int flags,
+			  const struct cred *cred)
 {
 	struct node *old_dir = node_of(old_parent), *new_dir = node_of(new_parent), *node = entry->node;
 	bool directory = S_ISDIR(node->attr.mode), exchange = flags & RENAME_EXCHANGE;
@@ -287,7 +291,8 @@ static int rename_allowed(const struct path *old_parent, const struct name *old_
 	if (!target)
 		error = may_create_in(new_dir, cred);
 	else
-		error = may_delete(new_dir, target->node, exchange ? S_ISDIR(target->node->attr.mode) : directory, cred);
+		error = may_delete(new_dir, target->node,
+				   exchange ? S_ISDIR(target->node->attr.mode) : directory, cred);
 	if (error)
 		return error;
 	/* A directory that gets another parent has its ".." written. */
@@ -306,8 +311,9 @@ static int rename_allowed(const struct path *old_parent, const struct name *old_
 	return 0;
 }
 
-int path_rename(const struct path *old_parent, const struct name *old_last, const struct path *new_parent,
-		const struct name *new_last, unsigned int flags, const struct cred *cred)
+int path_rename(const struct path *old_parent, const struct name *old_last,
+		const struct path *new_parent, const struct name *new_last, unsigned int flags,
+		const struct cred *cred)
 {
 	struct tree *tree = old_parent->mount->tree;
 	struct entry *entry, *target = NULL;
@@ -349,8 +355,9 @@ int path_rename(const struct path *old_parent, const struct name *old_last, cons
 	if (replaced)
 		mutex_lock(&replaced->lock);
 	tree_change_begin(tree);
-	error = node_of(old_parent)->ops->rename(node_of(old_parent), old_last, entry->node, node_of(new_parent), new_last,
-						 replaced, flags, cred);
+	error = node_of(old_parent)
+			->ops->rename(node_of(old_parent), old_last, entry->node,
+				      node_of(new_parent), new_last, replaced, flags, cred);
 	if (!error) {
 		if (replaced && !exchange && S_ISDIR(replaced->attr.mode))
 			replaced->flags |= NODE_DEAD;

@@ -109,7 +109,8 @@ static char *prepend(char *at, const char *start, const char *text, size_t lengt
 	return memcpy(at - length, text, length);
 }
 
-static char *path_name_once(const struct path *path, const struct path *root, char *buffer, size_t size, bool mark_deleted)
+static char *path_name_once(const struct path *path, const struct path *root, char *buffer,
+			    size_t size, bool mark_deleted)
 {
 	struct mount *mount = path->mount;
 	const struct entry *entry = path->entry;
@@ -147,7 +148,8 @@ static char *path_name_once(const struct path *path, const struct path *root, ch
 	return at;
 }
 
-char *path_name(const struct path *path, const struct path *root, char *buffer, size_t size, bool mark_deleted)
+char *path_name(const struct path *path, const struct path *root, char *buffer, size_t size,
+		bool mark_deleted)
 {
 	struct path own;
 	u32 sequence;
@@ -158,7 +160,9 @@ char *path_name(const struct path *path, const struct path *root, char *buffer, 
 	do {
 		rcu_read_lock();
 		sequence = names_sequence_read();
-		name = sequence & 1 ? NULL : path_name_once(path, root ? root : &own, buffer, size, mark_deleted);
+		name = sequence & 1
+			       ? NULL
+			       : path_name_once(path, root ? root : &own, buffer, size, mark_deleted);
 		rcu_read_unlock();
 	} while (sequence & 1 || names_sequence_changed(sequence));
 	if (!root)
@@ -176,7 +180,8 @@ void namespace_start(struct tree *tree)
 	if (IS_ERR(namespace) || !fs)
 		panic("no memory for the root namespace");
 	fs->namespace = namespace;
-	fs->root = fs->working = (struct path){ .mount = namespace->root, .entry = namespace->root->root };
+	fs->root = fs->working =
+		(struct path){ .mount = namespace->root, .entry = namespace->root->root };
 	path_get(&fs->root);
 	path_get(&fs->working);
 	fs->umask = 022;

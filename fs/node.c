@@ -74,7 +74,8 @@ struct page_cache *node_page_cache(struct node *node)
 	if (!cache)
 		return NULL;
 	page_cache_init(cache, node);
-	if (__atomic_compare_exchange_n(&node->cache, &expected, cache, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+	if (__atomic_compare_exchange_n(&node->cache, &expected, cache, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_ACQUIRE))
 		return cache;
 	page_cache_destroy(cache); /* another thread was first */
 	kfree(cache);
@@ -186,13 +187,16 @@ static int setattr_permitted(const struct node *node, struct attr_change *change
 	const struct attr *attr = &node->attr;
 	bool owner = cred->fsuid == attr->uid;
 
-	if ((change->valid & SETATTR_UID) && !(owner && change->uid == attr->uid) && !cred_capable(cred, CAP_CHOWN))
-		return -EPERM;
-	if ((change->valid & SETATTR_GID) &&
-	    !(owner && (change->gid == attr->gid || change->gid == cred->fsgid || cred_in_group(cred, change->gid))) &&
+	if ((change->valid & SETATTR_UID) && !(owner && change->uid == attr->uid) &&
 	    !cred_capable(cred, CAP_CHOWN))
 		return -EPERM;
-	if ((change->valid & SETATTR_MODE) && !(change->valid & (SETATTR_UID | SETATTR_GID | SETATTR_SIZE))) {
+	if ((change->valid & SETATTR_GID) &&
+	    !(owner && (change->gid == attr->gid || change->gid == cred->fsgid ||
+			cred_in_group(cred, change->gid))) &&
+	    !cred_capable(cred, CAP_CHOWN))
+		return -EPERM;
+	if ((change->valid & SETATTR_MODE) &&
+	    !(change->valid & (SETATTR_UID | SETATTR_GID | SETATTR_SIZE))) {
 		u32 gid = attr->gid;
 
 		if (!node_owner_or_capable(node, cred))

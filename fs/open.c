@@ -47,9 +47,10 @@ static int may_open(const struct path *path, u32 *flags, const struct cred *cred
 		*flags &= ~O_TRUNC;
 		break;
 	}
-	error = unlikely(node->ops->permission) || !mode_permits(node, (u32)mask, cred) || (mask & MAY_WRITE) ?
-			node_permission(node, mask, cred) :
-			0;
+	error = unlikely(node->ops->permission) || !mode_permits(node, (u32)mask, cred) ||
+				(mask & MAY_WRITE)
+			? node_permission(node, mask, cred)
+			: 0;
 	if (error)
 		return error;
 	if (unlikely(*flags & O_NOATIME) && !node_owner_or_capable(node, cred))
@@ -58,7 +59,8 @@ static int may_open(const struct path *path, u32 *flags, const struct cred *cred
 }
 
 /* Opens what the path names; takes the path's references over when it succeeds. */
-static struct file *file_open_take(const struct path *path, u32 flags, bool created, const struct cred *cred)
+static struct file *file_open_take(const struct path *path, u32 flags, bool created,
+				   const struct cred *cred)
 {
 	struct node *node = path_node(path);
 	u32 kind = node->attr.mode & S_IFMT;
@@ -80,7 +82,7 @@ static struct file *file_open_take(const struct path *path, u32 flags, bool crea
 		if (error)
 			return ERR_PTR(error);
 	}
-	file = file_alloc(flags & ~O_NOT_KEPT, cred);
+	file = file_alloc(flags, cred);
 	if (unlikely(!file))
 		return ERR_PTR(-ENOMEM);
 	file->path = *path;
@@ -112,6 +114,7 @@ static struct file *file_open_take(const struct path *path, u32 flags, bool crea
 	if (error)
 		goto fail;
 	file->mode |= FILE_OPENED;
+	file->flags &= ~O_NOT_KEPT; /* which open itself looks at: O_NOCTTY */
 
 	if ((flags & O_TRUNC) && !created && kind == S_IFREG) {
 		struct attr_change change = { .valid = SETATTR_SIZE };
@@ -144,7 +147,8 @@ struct file *file_open(const struct path *path, u32 flags, const struct cred *cr
 }
 
 /* The last element, which open shall make unless it is there. 1: it is a link, go on with its text. */
-static int open_last_or_create(struct walk *walk, const struct open_how_kernel *how, bool *created, const struct cred *cred)
+static int open_last_or_create(struct walk *walk, const struct open_how_kernel *how, bool *created,
+			       const struct cred *cred)
 {
 	struct node *dir = path_node(&walk->path);
 	struct node_new what = { .mode = S_IFREG };
@@ -152,10 +156,10 @@ static int open_last_or_create(struct walk *walk, const struct open_how_kernel *
 	int error;
 
 	if (name_kind(&walk->last) != NAME_NORMAL) {
-		error = walk_last(walk, false);
+		error = walk_last(walk);
 		return error ? error : how->flags & O_EXCL ? -EEXIST : -EISDIR;
 	}
-	if (walk->must_be_directory)
+	if (walk->must_be_directory) /* the name ends in a slash */
 		return -EISDIR;
 	error = mutex_lock_killable(&dir->lock);
 	if (error)
@@ -178,14 +182,15 @@ static int open_last_or_create(struct walk *walk, const struct open_how_kernel *
 		entry_put(entry);
 		return -EEXIST;
 	}
-	error = walk_step_into(walk, entry, !(how->flags & O_NOFOLLOW));
+	error = walk_step_into(walk, entry, walk->follow);
 	if (!error && !*created && S_ISDIR(path_node(&walk->path)->attr.mode))
 		return -EISDIR;
 	return error;
 }
 
-static struct file *file_open_create(const struct path *start, const char *name, const struct open_how_kernel *how,
-				     unsigned int walk_flags, const struct cred *cred)
+static struct file *file_open_create(const struct path *start, const char *name,
+				     const struct open_how_kernel *how, unsigned int walk_flags,
+				     const struct cred *cred)
 {
 	struct walk walk;
 	struct file *file;
@@ -206,8 +211,8 @@ static struct file *file_open_create(const struct path *start, const char *name,
 	return file;
 }
 
-struct file *file_open_at(const struct path *start, const char *name, const struct open_how_kernel *how,
-			  const struct cred *cred)
+struct file *file_open_at(const struct path *start, const char *name,
+			  const struct open_how_kernel *how, const struct cred *cred)
 {
 	u32 flags = how->flags;
 	unsigned int walk_flags = how->walk | (flags & O_NOFOLLOW ? 0 : WALK_FOLLOW);

@@ -49,8 +49,8 @@ int may_delete(struct node *dir, struct node *victim, bool directory, const stru
 
 	if (error)
 		return error;
-	if ((dir->attr.mode & S_ISVTX) && cred->fsuid != victim->attr.uid && cred->fsuid != dir->attr.uid &&
-	    !cred_capable(cred, CAP_FOWNER))
+	if ((dir->attr.mode & S_ISVTX) && cred->fsuid != victim->attr.uid &&
+	    cred->fsuid != dir->attr.uid && !cred_capable(cred, CAP_FOWNER))
 		return -EPERM;
 	if (directory && !S_ISDIR(victim->attr.mode))
 		return -ENOTDIR;

@@ -20,7 +20,8 @@
 
 #include "internal.h"
 
-#define ENTRY_SIZE 32 /* bytes by which a directory grows with an entry, as st_size shows; tmpfs's is 20 */
+#define ENTRY_SIZE                                                                                 \
+	32 /* bytes by which a directory grows with an entry, as st_size shows; tmpfs's is 20 */
 
 struct ram_entry {
 	struct rb_node by_name;
@@ -91,7 +92,9 @@ static size_t room_for_write(struct node *node, loff_t pos, size_t size)
 		there = node->cache && xarray_load(&node->cache->pages, index);
 		rcu_read_unlock();
 		if (!there && room-- <= 0)
-			return index << PAGE_SHIFT > (u64)pos ? (size_t)((index << PAGE_SHIFT) - (u64)pos) : 0;
+			return index << PAGE_SHIFT > (u64)pos
+				       ? (size_t)((index << PAGE_SHIFT) - (u64)pos)
+				       : 0;
 	}
 	return size;
 }
@@ -102,8 +105,18 @@ static struct node *ram_node(struct tree *tree, u32 mode, u32 uid, u32 gid, u64 
 {
 	struct ram_tree *ram = tree->private;
 	s64 now = (s64)time_realtime_ns();
-	struct attr attr = { .id = tree_next_id(), .mode = mode, .uid = uid, .gid = gid, .nlink = 1, .rdev = rdev,
-			     .block_size = PAGE_SIZE, .blocks = BLOCKS_IN_CACHE, .atime_ns = now, .mtime_ns = now, .ctime_ns = now, .btime_ns = now,
+	struct attr attr = { .id = tree_next_id(),
+			     .mode = mode,
+			     .uid = uid,
+			     .gid = gid,
+			     .nlink = 1,
+			     .rdev = rdev,
+			     .block_size = PAGE_SIZE,
+			     .blocks = BLOCKS_IN_CACHE,
+			     .atime_ns = now,
+			     .mtime_ns = now,
+			     .ctime_ns = now,
+			     .btime_ns = now,
 			     .believe_until_ns = BELIEVE_FOREVER };
 	struct ram_directory *directory = NULL;
 	char *text = NULL;
@@ -203,7 +216,9 @@ static void insert(struct node *dir, struct ram_entry *entry, struct node *node)
 	entry->node = node;
 	while (*link) {
 		parent = *link;
-		link = compare(&name, container_of(parent, struct ram_entry, by_name)) < 0 ? &parent->left : &parent->right;
+		link = compare(&name, container_of(parent, struct ram_entry, by_name)) < 0
+			       ? &parent->left
+			       : &parent->right;
 	}
 	rb_insert(&directory->by_name, &entry->by_name, parent, link);
 	entry->cookie = directory->next_cookie++;
@@ -229,8 +244,8 @@ static void take_out(struct node *dir, struct ram_entry *entry)
 
 /* ---- Operations on names ---- */
 
-static int ram_walk(struct node *dir, const struct name *names, unsigned int count, struct node **nodes,
-		    u64 *negative_until_ns, const struct cred *cred)
+static int ram_walk(struct node *dir, const struct name *names, unsigned int count,
+		    struct node **nodes, u64 *negative_until_ns, const struct cred *cred)
 {
 	struct ram_entry *entry = find(directory_of(dir), names);
 
@@ -242,8 +257,8 @@ static int ram_walk(struct node *dir, const struct name *names, unsigned int cou
 	return 1; /* further ones cost the core no more than this one did */
 }
 
-static int ram_create(struct node *dir, const struct name *name, const struct node_new *what, struct node **made,
-		      const struct cred *cred)
+static int ram_create(struct node *dir, const struct name *name, const struct node_new *what,
+		      struct node **made, const struct cred *cred)
 {
 	struct ram_entry *entry;
 	struct node *node;
@@ -292,7 +307,8 @@ static void lose_link(struct node *node)
 	node_touch(node, false, false, true);
 }
 
-static int ram_unlink(struct node *dir, const struct name *name, struct node *node, bool is_directory, const struct cred *cred)
+static int ram_unlink(struct node *dir, const struct name *name, struct node *node,
+		      bool is_directory, const struct cred *cred)
 {
 	struct ram_entry *entry = find(directory_of(dir), name);
 
@@ -319,10 +335,12 @@ static void swap_nodes(struct node *a_dir, struct ram_entry *a, struct node *b_d
 	b_dir->attr.nlink += (u32)a_is_directory - (u32)b_is_directory;
 }
 
-static int ram_rename(struct node *old_dir, const struct name *old_name, struct node *node, struct node *new_dir,
-		      const struct name *new_name, struct node *replaced, unsigned int flags, const struct cred *cred)
+static int ram_rename(struct node *old_dir, const struct name *old_name, struct node *node,
+		      struct node *new_dir, const struct name *new_name, struct node *replaced,
+		      unsigned int flags, const struct cred *cred)
 {
-	struct ram_entry *old = find(directory_of(old_dir), old_name), *there = find(directory_of(new_dir), new_name), *fresh;
+	struct ram_entry *old = find(directory_of(old_dir), old_name),
+			 *there = find(directory_of(new_dir), new_name), *fresh;
 
 	if (!old || old->node != node || (replaced && (!there || there->node != replaced)))
 		return -ENOENT;
@@ -380,11 +398,13 @@ static int ram_statfs(struct tree *tree, struct statfs_info *info)
 	info->name_max = NAME_MAX_LENGTH;
 	if (ram->page_limit) {
 		info->blocks = ram->page_limit;
-		info->free_blocks = info->available_blocks = ram->page_limit > used ? ram->page_limit - used : 0;
+		info->free_blocks = info->available_blocks =
+			ram->page_limit > used ? ram->page_limit - used : 0;
 	}
 	if (ram->node_limit) {
 		info->files = ram->node_limit;
-		info->free_files = ram->node_limit - min((u64)atomic64_read(&ram->nodes), ram->node_limit);
+		info->free_files =
+			ram->node_limit - min((u64)atomic64_read(&ram->nodes), ram->node_limit);
 	}
 	return 0;
 }
@@ -482,8 +502,8 @@ static int ram_readdir(struct file *file, struct dir_context *context)
 
 		if (!entry->node)
 			continue;
-		if (!context->add(context, entry->text, entry->length, entry->cookie + 1, entry->node->attr.id,
-				  type_of(entry->node)))
+		if (!context->add(context, entry->text, entry->length, entry->cookie + 1,
+				  entry->node->attr.id, type_of(entry->node)))
 			break;
 		context->offset = (loff_t)entry->cookie + 1;
 	}
@@ -677,7 +697,8 @@ static void ram_unmounted(struct tree *tree)
 	.detach = ram_detach, .unmounted = ram_unmounted, .statfs = ram_statfs, .walk = ram_walk,  \
 	.create = ram_create, .link = ram_link, .unlink = ram_unlink, .rename = ram_rename,        \
 	.setattr = ram_setattr, .clunk = ram_clunk, .read = page_cache_read, .write = ram_write,   \
-	.readdir = ram_readdir, .mmap = page_cache_mmap, .fallocate = ram_fallocate, .forget = ram_forget
+	.readdir = ram_readdir, .mmap = page_cache_mmap, .fallocate = ram_fallocate,               \
+	.forget = ram_forget
 
 static const struct tree_ops ram_ops = { .attach = ram_attach, RAM_OPERATIONS };
 static const struct tree_ops tmpfs_ops = { .attach = tmpfs_attach, RAM_OPERATIONS };
@@ -690,7 +711,8 @@ void ram_tree_init(void)
 {
 	struct tree *tree;
 
-	if (tree_type_register(&rootfs_type) || tree_type_register(&ramfs_type) || tree_type_register(&tmpfs_type))
+	if (tree_type_register(&rootfs_type) || tree_type_register(&ramfs_type) ||
+	    tree_type_register(&tmpfs_type))
 		panic("the RAM tree's types exist already");
 	tree = tree_attach(&rootfs_type, "rootfs", NULL, &root_cred);
 	if (IS_ERR(tree))

@@ -41,12 +41,13 @@ static __noinline ssize_t no_read(struct file *file)
 
 ssize_t file_read(struct file *file, struct iter *to, loff_t *pos)
 {
+	u32 kind = file->node->attr.mode & S_IFMT;
 	bool locked = false;
 	ssize_t result;
 
 	if (unlikely(!(file->mode & FILE_READ)))
 		return -EBADF;
-	if (unlikely(!file->ops->read))
+	if (unlikely(!file->ops->read || kind == S_IFDIR))
 		return no_read(file);
 	if (unlikely(to->count > TRANSFER_MAX))
 		to->count = TRANSFER_MAX;
@@ -60,7 +61,7 @@ ssize_t file_read(struct file *file, struct iter *to, loff_t *pos)
 		result = file->ops->read(file, to, pos);
 	if (locked)
 		mutex_unlock(&file->pos_lock);
-	if (result > 0 && S_ISREG(file->node->attr.mode))
+	if (result > 0 && kind == S_IFREG)
 		file_accessed(file);
 	return result;
 }
@@ -108,7 +109,7 @@ static ssize_t write_regular(struct file *file, struct iter *from, loff_t *pos)
 
 ssize_t file_write(struct file *file, struct iter *from, loff_t *pos)
 {
-	bool locked = false;
+	bool regular = S_ISREG(file->node->attr.mode), locked = false;
 	ssize_t result;
 
 	if (unlikely(!(file->mode & FILE_WRITE)))
@@ -123,10 +124,8 @@ ssize_t file_write(struct file *file, struct iter *from, loff_t *pos)
 	}
 	if (unlikely(*pos < 0 || (loff_t)((u64)*pos + from->count) < 0))
 		result = -EINVAL;
-	else if (!from->count && S_ISREG(file->node->attr.mode))
-		result = 0;
-	else if (S_ISREG(file->node->attr.mode))
-		result = write_regular(file, from, pos);
+	else if (regular)
+		result = from->count ? write_regular(file, from, pos) : 0;
 	else
 		result = file->ops->write(file, from, pos);
 	if (locked)
@@ -219,7 +218,8 @@ loff_t file_seek(struct file *file, loff_t offset, int whence)
 	if (file->ops->seek)
 		result = file->ops->seek(file, offset, whence);
 	else
-		result = file_seek_size(file, offset, whence, S_ISREG(node->attr.mode) ? node_size(node) : 0);
+		result = file_seek_size(file, offset, whence,
+					S_ISREG(node->attr.mode) ? node_size(node) : 0);
 	if (locked)
 		mutex_unlock(&file->pos_lock);
 	return result;
@@ -330,7 +330,10 @@ EXPORT_SYMBOL(file_read);
 EXPORT_SYMBOL(file_write);
 EXPORT_SYMBOL(kernel_read);
 EXPORT_SYMBOL(kernel_write);
+EXPORT_SYMBOL(file_seek);
 EXPORT_SYMBOL(file_seek_size);
+EXPORT_SYMBOL(file_truncate);
+EXPORT_SYMBOL(path_truncate);
 EXPORT_SYMBOL(dir_emit_dots);
 EXPORT_SYMBOL(file_readdir);
 EXPORT_SYMBOL(file_sync);

@@ -108,7 +108,8 @@ static struct tree *tree_single(struct tree_type *type)
 	return NULL;
 }
 
-static struct tree *tree_make(struct tree_type *type, const char *source, const char *options, const struct cred *cred)
+static struct tree *tree_make(struct tree_type *type, const char *source, const char *options,
+			      const struct cred *cred)
 {
 	struct tree *tree = kzalloc(sizeof(*tree), GFP_KERNEL);
 	int error = -ENOMEM;
@@ -151,7 +152,8 @@ fail:
 	return ERR_PTR(error);
 }
 
-struct tree *tree_attach(struct tree_type *type, const char *source, const char *options, const struct cred *cred)
+struct tree *tree_attach(struct tree_type *type, const char *source, const char *options,
+			 const struct cred *cred)
 {
 	struct tree *tree;
 

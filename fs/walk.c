@@ -106,12 +106,13 @@ static void peek_parent(struct path *at, const struct path *root)
 	peek_cross_mounts(at);
 }
 
-int walk_peek(const struct path *start, const char *name, unsigned int flags, const struct cred *cred, struct walk_peek *peek)
+int walk_peek(const struct path *start, const char *name, unsigned int flags,
+	      const struct cred *cred, struct walk_peek *peek)
 {
 	struct fs_context *fs = fs_current();
 	const char *stack[SYMLINKS_MAX], *text = name, *end;
 	unsigned int depth = 0, links = 0;
-	bool must_be_directory = flags & WALK_DIRECTORY;
+	bool must_be_directory = flags & WALK_DIRECTORY, follow = flags & WALK_FOLLOW;
 	struct path at, root;
 	struct node *node;
 
@@ -154,7 +155,7 @@ int walk_peek(const struct path *start, const char *name, unsigned int flags, co
 		if (*text == '/') {
 			text = skip_slashes(text);
 			if (!*text) /* a slash at the end asks for a directory, in a link's text as in the name's */
-				must_be_directory = true;
+				must_be_directory = follow = true;
 		}
 		if (unlikely(name_is_dots(element.text, element.length))) {
 			if (element.length == 2)
@@ -185,7 +186,7 @@ int walk_peek(const struct path *start, const char *name, unsigned int flags, co
 			if (unlikely(!next_node))
 				return -ECHILD;
 		}
-		if (S_ISLNK(next_node->attr.mode) && (!last || (flags & WALK_FOLLOW) || must_be_directory)) {
+		if (S_ISLNK(next_node->attr.mode) && (!last || follow)) {
 			const char *target = next_node->link_text;
 
 			if (!target || links++ >= SYMLINKS_MAX || (at.mount->flags & MS_NOSYMFOLLOW))
@@ -223,7 +224,8 @@ bool walk_peek_keep(struct walk_peek *peek)
 		mount_put(mount);
 		return false;
 	}
-	if (likely(READ_ONCE(peek->path.entry->node) == peek->node && !names_sequence_changed(peek->sequence)))
+	if (likely(READ_ONCE(peek->path.entry->node) == peek->node &&
+		   !names_sequence_changed(peek->sequence)))
 		return true;
 	path_put(&peek->path);
 	return false;
@@ -269,7 +271,8 @@ static struct entry *entry_learn(struct entry *dir, const struct name *name, str
 }
 
 /* dir->node->lock held. `rest` (may be NULL) is what follows `name`, for trees that answer many elements at once. */
-static struct entry *lookup_ask(struct entry *dir, const struct name *name, const char *rest, const struct cred *cred)
+static struct entry *lookup_ask(struct entry *dir, const struct name *name, const char *rest,
+				const struct cred *cred)
 {
 	struct name names[WALK_AT_ONCE];
 	struct node *nodes[WALK_AT_ONCE];
@@ -341,7 +344,8 @@ static struct entry *lookup_ask(struct entry *dir, const struct name *name, cons
 	return entry;
 }
 
-static struct entry *lookup_locked_rest(struct entry *dir, const struct name *name, const char *rest, const struct cred *cred)
+static struct entry *lookup_locked_rest(struct entry *dir, const struct name *name,
+					const char *rest, const struct cred *cred)
 {
 	struct entry *entry = entry_find(dir, name);
 
@@ -367,7 +371,8 @@ struct entry *lookup_locked(struct entry *dir, const struct name *name, const st
 	return lookup_locked_rest(dir, name, NULL, cred);
 }
 
-static struct entry *lookup(struct entry *dir, const struct name *name, const char *rest, const struct cred *cred)
+static struct entry *lookup(struct entry *dir, const struct name *name, const char *rest,
+			    const struct cred *cred)
 {
 	struct entry *entry = entry_find(dir, name);
 	int error;
@@ -403,12 +408,14 @@ static int walk_jump_to_root(struct walk *walk)
 	return 0;
 }
 
-int walk_begin(struct walk *walk, const struct path *start, const char *name, unsigned int flags, const struct cred *cred)
+int walk_begin(struct walk *walk, const struct path *start, const char *name, unsigned int flags,
+	       const struct cred *cred)
 {
 	walk->flags = flags;
 	walk->cred = cred;
 	walk->links = walk->depth = 0;
 	walk->must_be_directory = flags & WALK_DIRECTORY;
+	walk->follow = flags & WALK_FOLLOW;
 	walk->jumped = false;
 	if (*name != '/' && start) {
 		path_get(start);
@@ -547,7 +554,10 @@ static int walk_into_link(struct walk *walk, struct entry *entry)
 		if (!text)
 			goto fail;
 		length = node_readlink(node, text, PATH_MAX_BYTES - 1, walk->cred);
-		error = length < 0 ? (int)length : length == 0 ? -ENOENT : length >= PATH_MAX_BYTES - 1 ? -ENAMETOOLONG : 0;
+		error = length < 0		       ? (int)length
+			: length == 0		       ? -ENOENT
+			: length >= PATH_MAX_BYTES - 1 ? -ENAMETOOLONG
+						       : 0;
 		if (error)
 			goto fail;
 		text[length] = 0;
@@ -629,7 +639,7 @@ int walk_to_parent(struct walk *walk)
 			for (unsigned int i = walk->depth; i-- > 0 && last;)
 				last = !*skip_slashes(walk->stack[i].rest);
 			if (*end == '/')
-				walk->must_be_directory = true;
+				walk->must_be_directory = walk->follow = true;
 		}
 		if (last)
 			return 0;
@@ -655,7 +665,7 @@ int walk_to_parent(struct walk *walk)
 	}
 }
 
-int walk_last(struct walk *walk, bool follow)
+int walk_last(struct walk *walk)
 {
 	struct entry *entry;
 
@@ -671,13 +681,13 @@ int walk_last(struct walk *walk, bool follow)
 	entry = lookup(walk->path.entry, &walk->last, NULL, walk->cred);
 	if (IS_ERR(entry))
 		return PTR_ERR(entry);
-	return walk_step_into(walk, entry, follow || walk->must_be_directory);
+	return walk_step_into(walk, entry, walk->follow);
 }
 
 /* ---- What others call ---- */
 
-static int path_walk_slow(const struct path *start, const char *name, unsigned int flags, const struct cred *cred,
-			  struct path *path)
+static int path_walk_slow(const struct path *start, const char *name, unsigned int flags,
+			  const struct cred *cred, struct path *path)
 {
 	struct walk walk;
 	int error = walk_begin(&walk, start, name, flags, cred);
@@ -687,7 +697,7 @@ static int path_walk_slow(const struct path *start, const char *name, unsigned i
 	do {
 		error = walk_to_parent(&walk);
 		if (!error)
-			error = walk_last(&walk, flags & WALK_FOLLOW);
+			error = walk_last(&walk);
 	} while (error == 1);
 	if (!error && walk.must_be_directory && !S_ISDIR(path_node(&walk.path)->attr.mode))
 		error = -ENOTDIR;
@@ -699,7 +709,8 @@ static int path_walk_slow(const struct path *start, const char *name, unsigned i
 	return error;
 }
 
-int path_walk(const struct path *start, const char *name, unsigned int flags, const struct cred *cred, struct path *path)
+int path_walk(const struct path *start, const char *name, unsigned int flags,
+	      const struct cred *cred, struct path *path)
 {
 	struct walk_peek peek;
 	int error;
@@ -716,8 +727,8 @@ int path_walk(const struct path *start, const char *name, unsigned int flags, co
 	return error;
 }
 
-int path_walk_parent(const struct path *start, const char *name, unsigned int flags, const struct cred *cred,
-		     struct path *parent, struct name *last)
+int path_walk_parent(const struct path *start, const char *name, unsigned int flags,
+		     const struct cred *cred, struct path *parent, struct name *last)
 {
 	struct walk walk;
 	int error = walk_begin(&walk, start, name, flags, cred);
@@ -734,8 +745,8 @@ int path_walk_parent(const struct path *start, const char *name, unsigned int fl
 	return error;
 }
 
-int path_attributes(const struct path *start, const char *name, unsigned int flags, const struct cred *cred, struct attr *attr,
-		    u64 *device)
+int path_attributes(const struct path *start, const char *name, unsigned int flags,
+		    const struct cred *cred, struct attr *attr, u64 *device)
 {
 	struct walk_peek peek;
 	struct path path;
@@ -748,7 +759,8 @@ int path_attributes(const struct path *start, const char *name, unsigned int fla
 		*attr = peek.node->attr;
 		attr->blocks = node_blocks(peek.node);
 		*device = peek.path.mount->tree->device;
-		if (attr->believe_until_ns != BELIEVE_FOREVER || READ_ONCE(peek.path.entry->node) != peek.node ||
+		if (attr->believe_until_ns != BELIEVE_FOREVER ||
+		    READ_ONCE(peek.path.entry->node) != peek.node ||
 		    names_sequence_changed(peek.sequence))
 			error = -ECHILD;
 	}

@@ -6,6 +6,7 @@
  * Users are found by number in a hash table and live as long as credentials name them.
  */
 #include <kumo/cred.h>
+#include <kumo/export.h>
 #include <kumo/slab.h>
 #include <kumo/spinlock.h>
 #include <kumo/string.h>
@@ -29,6 +30,7 @@ struct cred root_cred = {
 	.cap_bounding = CAP_FULL_SET,
 	.user = &root_user,
 };
+EXPORT_SYMBOL(root_cred);
 
 static struct user *user_find(u32 uid)
 {

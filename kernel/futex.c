@@ -64,13 +64,18 @@ static int key_of_page(u32 __user *address, struct futex_key *key)
 		page = mm_get_page(current->mm, (unsigned long)address, false); /* mapped read-only, perhaps */
 	if (IS_ERR(page))
 		return PTR_ERR(page) == -EINTR ? -ERESTARTNOINTR : -EFAULT;
-	key->object = current->mm;
-	key->offset = (u64)address;
-	if (!(READ_ONCE(page->flags) & BIT(PG_ANON)) && READ_ONCE(page->flags) & BIT(PG_UPTODATE)) {
+	if (READ_ONCE(page->flags) & BIT(PG_ANON)) {
+		key->object = current->mm;
+		key->offset = (u64)address;
+	} else if (READ_ONCE(page->flags) & BIT(PG_UPTODATE)) {
 		/* The mapping keeps the cache; a page that was just truncated belongs to none. */
 		key->object = READ_ONCE(page->cache);
 		key->offset = page->index * PAGE_SIZE + (u64)address % PAGE_SIZE;
 		error = key->object ? 0 : -EFAULT;
+	} else {
+		/* Shared memory without a file has the same pages as long as it is mapped. */
+		key->object = page;
+		key->offset = (u64)address % PAGE_SIZE;
 	}
 	page_put(page);
 	return error;

@@ -594,6 +594,14 @@ static enum kunit_status run_case_once(struct kunit_suite *suite, struct kunit_c
 	return status;
 }
 
+/* In KTAP a '#' begins a directive: none may stand in a name. */
+static void description_clean(char *description)
+{
+	for (; *description; description++)
+		if (*description == '#' || *description < ' ')
+			*description = '_';
+}
+
 static enum kunit_status run_parameters(struct kunit_suite *suite, struct kunit_case *test_case)
 {
 	char description[KUNIT_PARAM_DESC_SIZE], comment[KUNIT_STATUS_COMMENT_SIZE];
@@ -615,6 +623,7 @@ static enum kunit_status run_parameters(struct kunit_suite *suite, struct kunit_
 			break;
 		if (!description[0])
 			snprintf(description, sizeof(description), "param-%u", counts.total);
+		description_clean(description);
 		status = run_case_once(suite, test_case, param, counts.total, comment, sizeof(comment));
 		count(&counts, status);
 		emit_result(suite, 2, status, counts.total, description, comment);
@@ -684,6 +693,7 @@ static int results_show(struct text *text, void *object)
 {
 	struct kunit_suite_result *result = object;
 
+	text_puts(text, "KTAP version 1\n1..1\n");
 	mutex_lock(&result->lock);
 	text_write(text, result->text.data, result->text.length);
 	mutex_unlock(&result->lock);

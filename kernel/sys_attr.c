@@ -88,7 +88,8 @@ long sys_fchownat(int fd, const char __user *name, u32 uid, u32 gid, int flags)
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
 	return change_name(fd, name,
-			   (flags & AT_SYMLINK_NOFOLLOW ? 0U : WALK_FOLLOW) | (flags & AT_EMPTY_PATH ? WALK_EMPTY_PATH : 0U),
+			   (flags & AT_SYMLINK_NOFOLLOW ? 0U : WALK_FOLLOW) |
+				   (flags & AT_EMPTY_PATH ? WALK_EMPTY_PATH : 0U),
 			   &change);
 }
 
@@ -131,11 +132,15 @@ static int set_times(const struct path *path, const struct __kernel_timespec *ti
 	}
 	if (!times || times[0].tv_nsec != UTIME_OMIT) {
 		change.valid |= SETATTR_ATIME;
-		change.atime_ns = now || times[0].tv_nsec == UTIME_NOW ? change.ctime_ns : (s64)timespec_to_ns(&times[0]);
+		change.atime_ns = now || times[0].tv_nsec == UTIME_NOW
+					  ? change.ctime_ns
+					  : (s64)timespec_to_ns(&times[0]);
 	}
 	if (!times || times[1].tv_nsec != UTIME_OMIT) {
 		change.valid |= SETATTR_MTIME;
-		change.mtime_ns = now || times[1].tv_nsec == UTIME_NOW ? change.ctime_ns : (s64)timespec_to_ns(&times[1]);
+		change.mtime_ns = now || times[1].tv_nsec == UTIME_NOW
+					  ? change.ctime_ns
+					  : (s64)timespec_to_ns(&times[1]);
 	}
 	return node_setattr(node, &change, current->cred);
 }
@@ -154,7 +159,7 @@ static int set_times_at(int fd, const char __user *name, const struct __kernel_t
 	if (times && (!nsec_valid(times[0].tv_nsec) || !nsec_valid(times[1].tv_nsec)))
 		return -EINVAL;
 	if (times && times[0].tv_nsec == UTIME_OMIT && times[1].tv_nsec == UTIME_OMIT)
-		return 0; /* Linux does not even look whether the file is there */
+		return 0;	       /* Linux does not even look whether the file is there */
 	if (!name && fd != AT_FDCWD) { /* futimens(3) */
 		if (flags)
 			return -EINVAL;
@@ -178,7 +183,8 @@ static int set_times_at(int fd, const char __user *name, const struct __kernel_t
 	return error;
 }
 
-long sys_utimensat(int fd, const char __user *name, const struct __kernel_timespec __user *user_times, int flags)
+long sys_utimensat(int fd, const char __user *name,
+		   const struct __kernel_timespec __user *user_times, int flags)
 {
 	struct __kernel_timespec times[2];
 

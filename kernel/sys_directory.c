@@ -30,7 +30,8 @@ struct listing {
 	bool old, full;
 };
 
-static bool add_entry(struct dir_context *context, const char *name, u32 length, u64 next_offset, u64 id, u32 type)
+static bool add_entry(struct dir_context *context, const char *name, u32 length, u64 next_offset,
+		      u64 id, u32 type)
 {
 	struct listing *listing = container_of(context, struct listing, context);
 	struct dirent64 *entry = (struct dirent64 *)(listing->buffer + listing->used);
@@ -50,7 +51,8 @@ static bool add_entry(struct dir_context *context, const char *name, u32 length,
 	return true;
 }
 
-static bool add_entry_old(struct dir_context *context, const char *name, u32 length, u64 next_offset, u64 id, u32 type)
+static bool add_entry_old(struct dir_context *context, const char *name, u32 length,
+			  u64 next_offset, u64 id, u32 type)
 {
 	struct listing *listing = container_of(context, struct listing, context);
 	struct dirent_old *entry = (struct dirent_old *)(listing->buffer + listing->used);

@@ -63,7 +63,8 @@ long sys_dup2(unsigned int old, unsigned int new)
 static int set_flags(struct file *file, unsigned long flags)
 {
 	/* A file that is only appended to by agreement stays so; no tree has such files. */
-	if ((flags & O_NOATIME) && !(file->flags & O_NOATIME) && !node_owner_or_capable(file->node, current->cred))
+	if ((flags & O_NOATIME) && !(file->flags & O_NOATIME) &&
+	    !node_owner_or_capable(file->node, current->cred))
 		return -EPERM;
 	spin_lock(&file->lock);
 	WRITE_ONCE(file->flags, (file->flags & ~(u32)SETTABLE) | ((u32)flags & SETTABLE));
@@ -79,7 +80,8 @@ static long lock_command(struct file *file, unsigned int command, struct flock _
 	if (copy_from_user(&lock, user, sizeof(lock)))
 		return -EFAULT;
 	result = file_lock_fcntl(file, command, &lock);
-	if (!result && (command == F_GETLK || command == F_OFD_GETLK) && copy_to_user(user, &lock, sizeof(lock)))
+	if (!result && (command == F_GETLK || command == F_OFD_GETLK) &&
+	    copy_to_user(user, &lock, sizeof(lock)))
 		return -EFAULT;
 	return result;
 }

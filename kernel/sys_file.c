@@ -25,7 +25,8 @@ static long open_at(int fd, const char __user *name, int flags, u32 mode)
 	long result;
 
 	/* O_TMPFILE without its O_DIRECTORY is ignored, as old kernels did; a file is not created as a directory. */
-	if ((flags & __O_TMPFILE) && ((flags & O_TMPFILE) != O_TMPFILE || !(flags & (O_WRONLY | O_RDWR))))
+	if ((flags & __O_TMPFILE) &&
+	    ((flags & O_TMPFILE) != O_TMPFILE || !(flags & (O_WRONLY | O_RDWR))))
 		return -EINVAL;
 	if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))
 		return -EINVAL;
@@ -76,8 +77,8 @@ long sys_close(unsigned int fd)
 	int error = fd_close(fd);
 
 	/* The descriptor is gone whatever happened: starting again would close another. */
-	if (unlikely(error == -ERESTARTSYS || error == -ERESTARTNOINTR || error == -ERESTARTNOHAND ||
-		     error == -ERESTART_RESTARTBLOCK))
+	if (unlikely(error == -ERESTARTSYS || error == -ERESTARTNOINTR ||
+		     error == -ERESTARTNOHAND || error == -ERESTART_RESTARTBLOCK))
 		return -EINTR;
 	return error;
 }
@@ -157,7 +158,8 @@ struct segments {
 	struct iovec inline_list[SEGMENTS_INLINE];
 };
 
-static int segments_get(struct segments *segments, struct iter *iter, const struct iovec __user *user, unsigned long count)
+static int segments_get(struct segments *segments, struct iter *iter,
+			const struct iovec __user *user, unsigned long count)
 {
 	size_t total = 0;
 
@@ -199,8 +201,8 @@ static void segments_put(struct segments *segments)
 }
 
 /* at NULL: the file's own position. */
-static long transfer_segments(unsigned int fd, const struct iovec __user *user, unsigned long count, const loff_t *at,
-			      bool write)
+static long transfer_segments(unsigned int fd, const struct iovec __user *user, unsigned long count,
+			      const loff_t *at, bool write)
 {
 	struct segments segments;
 	struct fd_ref ref;
@@ -211,7 +213,8 @@ static long transfer_segments(unsigned int fd, const struct iovec __user *user, 
 	ref = fd_borrow(fd);
 	if (!ref.file)
 		return -EBADF;
-	result = at && !(ref.file->mode & FILE_SEEK) ? -ESPIPE : segments_get(&segments, &iter, user, count);
+	result = at && !(ref.file->mode & FILE_SEEK) ? -ESPIPE
+						     : segments_get(&segments, &iter, user, count);
 	if (!result) {
 		if (write)
 			result = file_write(ref.file, &iter, at ? &pos : NULL);
@@ -234,19 +237,20 @@ long sys_writev(unsigned int fd, const struct iovec __user *segments, unsigned l
 }
 
 /* On a 64-bit machine the position comes in one argument; the second is left over from smaller ones. */
-long sys_preadv(unsigned int fd, const struct iovec __user *segments, unsigned long count, loff_t pos, unsigned long unused)
+long sys_preadv(unsigned int fd, const struct iovec __user *segments, unsigned long count,
+		loff_t pos, unsigned long unused)
 {
 	return pos < 0 ? -EINVAL : transfer_segments(fd, segments, count, &pos, false);
 }
 
-long sys_pwritev(unsigned int fd, const struct iovec __user *segments, unsigned long count, loff_t pos,
-		 unsigned long unused)
+long sys_pwritev(unsigned int fd, const struct iovec __user *segments, unsigned long count,
+		 loff_t pos, unsigned long unused)
 {
 	return pos < 0 ? -EINVAL : transfer_segments(fd, segments, count, &pos, true);
 }
 
-long sys_preadv2(unsigned int fd, const struct iovec __user *segments, unsigned long count, loff_t pos,
-		 unsigned long unused, int flags)
+long sys_preadv2(unsigned int fd, const struct iovec __user *segments, unsigned long count,
+		 loff_t pos, unsigned long unused, int flags)
 {
 	if (flags & ~RWF_HIPRI)
 		return -EOPNOTSUPP;
@@ -267,8 +271,8 @@ static int sync_fd(unsigned int fd, bool data_only)
 	return error;
 }
 
-long sys_pwritev2(unsigned int fd, const struct iovec __user *segments, unsigned long count, loff_t pos,
-		  unsigned long unused, int flags)
+long sys_pwritev2(unsigned int fd, const struct iovec __user *segments, unsigned long count,
+		  loff_t pos, unsigned long unused, int flags)
 {
 	long result;
 	int error;
@@ -337,10 +341,11 @@ static int allocate(struct file *file, int mode, loff_t offset, loff_t length)
 
 	if (offset < 0 || length <= 0)
 		return -EINVAL;
-	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_ZERO_RANGE |
-		     FALLOC_FL_INSERT_RANGE | FALLOC_FL_UNSHARE_RANGE))
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_COLLAPSE_RANGE |
+		     FALLOC_FL_ZERO_RANGE | FALLOC_FL_INSERT_RANGE | FALLOC_FL_UNSHARE_RANGE))
 		return -EOPNOTSUPP;
-	if ((mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+	if ((mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) ==
+	    (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
 		return -EOPNOTSUPP;
 	if ((mode & FALLOC_FL_PUNCH_HOLE) && !(mode & FALLOC_FL_KEEP_SIZE))
 		return -EOPNOTSUPP;
@@ -384,7 +389,8 @@ long sys_fallocate(unsigned int fd, int mode, loff_t offset, loff_t length)
 
 /* Copies up to `size` bytes; positions NULL: the files' own. What was read and could not be written is not lost: the
  * position of the input is where the output ends. */
-static ssize_t copy_between(struct file *in, loff_t *in_pos, struct file *out, loff_t *out_pos, size_t size)
+static ssize_t copy_between(struct file *in, loff_t *in_pos, struct file *out, loff_t *out_pos,
+			    size_t size)
 {
 	char *buffer = kmalloc(COPY_PIECE, GFP_KERNEL);
 	ssize_t result = 0, done = 0;
@@ -450,9 +456,11 @@ long sys_sendfile(int out_fd, int in_fd, loff_t __user *user_offset, size_t size
 	if (user_offset && !(in.file->mode & FILE_SEEK))
 		goto out;
 	result = -EINVAL;
-	if ((user_offset && offset < 0) || (out.file->flags & O_APPEND) || S_ISDIR(in.file->node->attr.mode))
+	if ((user_offset && offset < 0) || (out.file->flags & O_APPEND) ||
+	    S_ISDIR(in.file->node->attr.mode))
 		goto out;
-	result = copy_between(in.file, user_offset ? &offset : NULL, out.file, NULL, min(size, TRANSFER_MAX));
+	result = copy_between(in.file, user_offset ? &offset : NULL, out.file, NULL,
+			      min(size, TRANSFER_MAX));
 	if (user_offset && copy_to_user(user_offset, &offset, sizeof(offset)))
 		result = -EFAULT;
 out:
@@ -461,8 +469,8 @@ out:
 	return result;
 }
 
-long sys_copy_file_range(int in_fd, loff_t __user *user_in, int out_fd, loff_t __user *user_out, size_t size,
-			 unsigned int flags)
+long sys_copy_file_range(int in_fd, loff_t __user *user_in, int out_fd, loff_t __user *user_out,
+			 size_t size, unsigned int flags)
 {
 	struct fd_ref in = fd_borrow((unsigned int)in_fd), out = fd_borrow((unsigned int)out_fd);
 	loff_t in_pos, out_pos;
@@ -486,7 +494,8 @@ long sys_copy_file_range(int in_fd, loff_t __user *user_in, int out_fd, loff_t _
 	if (!S_ISREG(in.file->node->attr.mode) || !S_ISREG(out.file->node->attr.mode))
 		goto out;
 	result = -EBADF;
-	if (!(in.file->mode & FILE_READ) || !(out.file->mode & FILE_WRITE) || (out.file->flags & O_APPEND))
+	if (!(in.file->mode & FILE_READ) || !(out.file->mode & FILE_WRITE) ||
+	    (out.file->flags & O_APPEND))
 		goto out;
 	result = -EINVAL;
 	if (in_pos < 0 || out_pos < 0)
@@ -499,7 +508,8 @@ long sys_copy_file_range(int in_fd, loff_t __user *user_in, int out_fd, loff_t _
 		size = 0;
 	size = min((u64)size, node_size(in.file->node) - min((u64)in_pos, node_size(in.file->node)));
 	result = -EINVAL;
-	if (in.file->node == out.file->node && out_pos + (loff_t)size > in_pos && out_pos < in_pos + (loff_t)size)
+	if (in.file->node == out.file->node && out_pos + (loff_t)size > in_pos &&
+	    out_pos < in_pos + (loff_t)size)
 		goto out;
 	result = size ? copy_between(in.file, &in_pos, out.file, &out_pos, size) : 0;
 	if (result <= 0)

@@ -31,8 +31,8 @@ static char *text_get(const char __user *from, size_t limit)
 	return text;
 }
 
-static int mount_new(const char __user *source_name, const struct path *over, const char __user *type_name,
-		     unsigned long flags, const char *options)
+static int mount_new(const char __user *source_name, const struct path *over,
+		     const char __user *type_name, unsigned long flags, const char *options)
 {
 	char *type_text = text_get(type_name, PAGE_SIZE), *source = NULL;
 	struct tree_type *type;
@@ -82,8 +82,8 @@ static int mount_from(const char __user *source, const struct path *over, unsign
 	return error;
 }
 
-long sys_mount(const char __user *source, const char __user *target, const char __user *type, unsigned long flags,
-	       const void __user *data)
+long sys_mount(const char __user *source, const char __user *target, const char __user *type,
+	       unsigned long flags, const void __user *data)
 {
 	const unsigned long propagation = MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
 	char *options;

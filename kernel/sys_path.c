@@ -80,7 +80,8 @@ static int user_parent_get(struct user_parent *parent, int fd, const char __user
 		return error;
 	error = user_start_get(&start, fd, parent->text.text);
 	if (!error) {
-		error = path_walk_parent(start.start, parent->text.text, 0, current->cred, &parent->path, &parent->last);
+		error = path_walk_parent(start.start, parent->text.text, 0, current->cred,
+					 &parent->path, &parent->last);
 		user_start_put(&start);
 	}
 	if (error)
@@ -168,7 +169,8 @@ long sys_symlink(const char __user *target, const char __user *name)
 	return sys_symlinkat(target, AT_FDCWD, name);
 }
 
-long sys_linkat(int old_fd, const char __user *old_name, int new_fd, const char __user *new_name, int flags)
+long sys_linkat(int old_fd, const char __user *old_name, int new_fd, const char __user *new_name,
+		int flags)
 {
 	unsigned int walk = flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0;
 	struct user_parent parent;
@@ -226,7 +228,8 @@ long sys_rmdir(const char __user *name)
 	return sys_unlinkat(AT_FDCWD, name, AT_REMOVEDIR);
 }
 
-long sys_renameat2(int old_fd, const char __user *old_name, int new_fd, const char __user *new_name, unsigned int flags)
+long sys_renameat2(int old_fd, const char __user *old_name, int new_fd, const char __user *new_name,
+		   unsigned int flags)
 {
 	struct user_parent old, new;
 	int error;
@@ -326,7 +329,9 @@ long sys_getcwd(char __user *to, unsigned long size)
 		result = PTR_ERR(name);
 	} else {
 		length = strlen(name) + 1;
-		result = length > size ? -ERANGE : copy_to_user(to, name, length) ? -EFAULT : (long)length;
+		result = length > size			  ? -ERANGE
+			 : copy_to_user(to, name, length) ? -EFAULT
+							  : (long)length;
 	}
 	kfree(buffer);
 	return result;

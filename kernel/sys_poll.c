@@ -10,7 +10,7 @@
 #include <kumo/time.h>
 #include <kumo/uaccess.h>
 
-#define POLL_INLINE 32		/* descriptors polled without allocating */
+#define POLL_INLINE 32	      /* descriptors polled without allocating */
 #define SELECT_INLINE_WORDS 4 /* 256 descriptors */
 
 /* A relative time; absolute monotonic nanoseconds, WAIT_FOREVER when it lies too far. */
@@ -65,7 +65,8 @@ static long look_at_all(struct pollfd *fds, unsigned int count, struct poll_tabl
 		if (fds[i].fd < 0)
 			continue;
 		/* With one that is ready the thread will not sleep: the others need no waiter. */
-		fds[i].revents = (short)look((unsigned int)fds[i].fd, (u16)fds[i].events, ready ? NULL : table);
+		fds[i].revents = (short)look((unsigned int)fds[i].fd, (u16)fds[i].events,
+					     ready ? NULL : table);
 		if (fds[i].revents)
 			ready++;
 	}
@@ -126,14 +127,17 @@ static long poll_user(struct pollfd __user *user, unsigned int count, u64 deadli
 
 static long poll_restart(struct restart_block *block)
 {
-	long ready = poll_user((struct pollfd __user *)block->args[0], (unsigned int)block->args[1], block->args[2]);
+	long ready = poll_user((struct pollfd __user *)block->args[0], (unsigned int)block->args[1],
+			       block->args[2]);
 
 	return ready == -ERESTARTSYS ? -ERESTART_RESTARTBLOCK : ready;
 }
 
 long sys_poll(struct pollfd __user *fds, unsigned int count, int timeout_ms)
 {
-	u64 deadline_ns = timeout_ms < 0 ? WAIT_FOREVER : timeout_ms ? deadline_after((u64)timeout_ms * NSEC_PER_MSEC) : 0;
+	u64 deadline_ns = timeout_ms < 0 ? WAIT_FOREVER
+			  : timeout_ms	 ? deadline_after((u64)timeout_ms * NSEC_PER_MSEC)
+					 : 0;
 	long ready = poll_user(fds, count, deadline_ns);
 
 	if (ready != -ERESTARTSYS)
@@ -146,8 +150,9 @@ long sys_poll(struct pollfd __user *fds, unsigned int count, int timeout_ms)
 	return -ERESTART_RESTARTBLOCK;
 }
 
-long sys_ppoll(struct pollfd __user *fds, unsigned int count, struct __kernel_timespec __user *user_timeout,
-	       const sigset_t __user *mask, size_t mask_size)
+long sys_ppoll(struct pollfd __user *fds, unsigned int count,
+	       struct __kernel_timespec __user *user_timeout, const sigset_t __user *mask,
+	       size_t mask_size)
 {
 	struct __kernel_timespec timeout;
 	u64 deadline_ns = WAIT_FOREVER;
@@ -284,8 +289,8 @@ out:
 	return ready;
 }
 
-long sys_select(int count, unsigned long __user *reading, unsigned long __user *writing, unsigned long __user *except,
-		struct __kernel_old_timeval __user *user_timeout)
+long sys_select(int count, unsigned long __user *reading, unsigned long __user *writing,
+		unsigned long __user *except, struct __kernel_old_timeval __user *user_timeout)
 {
 	unsigned long __user *user[3] = { reading, writing, except };
 	struct __kernel_old_timeval value;
@@ -319,8 +324,9 @@ struct pselect_mask {
 	size_t size;
 };
 
-long sys_pselect6(int count, unsigned long __user *reading, unsigned long __user *writing, unsigned long __user *except,
-		  struct __kernel_timespec __user *user_timeout, const struct pselect_mask __user *user_mask)
+long sys_pselect6(int count, unsigned long __user *reading, unsigned long __user *writing,
+		  unsigned long __user *except, struct __kernel_timespec __user *user_timeout,
+		  const struct pselect_mask __user *user_mask)
 {
 	unsigned long __user *user[3] = { reading, writing, except };
 	struct pselect_mask mask = {};

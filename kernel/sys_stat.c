@@ -11,7 +11,8 @@
 #include <linux/capability.h>
 #include <linux/mount.h>
 
-#define ACCESS_MODES (MAY_READ | MAY_WRITE | MAY_EXEC) /* R_OK, W_OK and X_OK have the same values */
+#define ACCESS_MODES                                                                               \
+	(MAY_READ | MAY_WRITE | MAY_EXEC) /* R_OK, W_OK and X_OK have the same values */
 
 static int put_stat(struct stat __user *to, const struct attr *attr, u64 device)
 {
@@ -113,10 +114,12 @@ long sys_fstat(unsigned int fd, struct stat __user *to)
 
 static struct statx_timestamp statx_time(s64 ns)
 {
-	return (struct statx_timestamp){ .tv_sec = (s64)((u64)ns / NSEC_PER_SEC), .tv_nsec = (u32)((u64)ns % NSEC_PER_SEC) };
+	return (struct statx_timestamp){ .tv_sec = (s64)((u64)ns / NSEC_PER_SEC),
+					 .tv_nsec = (u32)((u64)ns % NSEC_PER_SEC) };
 }
 
-long sys_statx(int fd, const char __user *name, unsigned int flags, unsigned int mask, struct statx __user *to)
+long sys_statx(int fd, const char __user *name, unsigned int flags, unsigned int mask,
+	       struct statx __user *to)
 {
 	struct statx statx = {};
 	struct attr attr;
@@ -127,7 +130,8 @@ long sys_statx(int fd, const char __user *name, unsigned int flags, unsigned int
 		return -EINVAL;
 	if ((flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
 		return -EINVAL;
-	if (flags & ~(unsigned int)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE))
+	if (flags & ~(unsigned int)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH |
+				    AT_STATX_SYNC_TYPE))
 		return -EINVAL;
 	error = attributes_at(fd, name, (int)flags, &attr, &device);
 	if (error)
@@ -160,10 +164,13 @@ static int put_statfs(struct statfs __user *to, const struct mount *mount, struc
 	static const struct {
 		unsigned long mount_flag, flag; /* MS_*, ST_* of statvfs(3) */
 	} flags[] = {
-		{ MS_RDONLY, 1 }, { MS_NOSUID, 2 },	 { MS_NODEV, 4 },	 { MS_NOEXEC, 8 },
-		{ MS_NOATIME, 1024 }, { MS_NODIRATIME, 2048 }, { MS_RELATIME, 4096 }, { MS_NOSYMFOLLOW, 8192 },
+		{ MS_RDONLY, 1 },      { MS_NOSUID, 2 },	 { MS_NODEV, 4 },
+		{ MS_NOEXEC, 8 },      { MS_NOATIME, 1024 },	 { MS_NODIRATIME, 2048 },
+		{ MS_RELATIME, 4096 }, { MS_NOSYMFOLLOW, 8192 },
 	};
-	struct statfs_info info = { .type = tree->magic, .block_size = PAGE_SIZE, .name_max = NAME_MAX_LENGTH };
+	struct statfs_info info = { .type = tree->magic,
+				    .block_size = PAGE_SIZE,
+				    .name_max = NAME_MAX_LENGTH };
 	struct statfs statfs = {};
 	int error = tree->ops->statfs ? tree->ops->statfs(tree, &info) : 0;
 
@@ -323,12 +330,15 @@ long sys_readlinkat(int fd, const char __user *name, char __user *to, int size)
 		u8 first = 0;
 
 		/* Linux says ENOENT for "" that names no link. */
-		length = get_user(first, (const u8 __user *)name) ? -EFAULT : first ? -EINVAL : -ENOENT;
+		length = get_user(first, (const u8 __user *)name) ? -EFAULT
+			 : first				  ? -EINVAL
+								  : -ENOENT;
 	} else {
 		buffer = kmalloc(PAGE_SIZE, GFP_KERNEL);
 		length = -ENOMEM;
 		if (buffer)
-			length = node_readlink(node, buffer, min((size_t)size, PAGE_SIZE), current->cred);
+			length = node_readlink(node, buffer, min((size_t)size, PAGE_SIZE),
+					       current->cred);
 		if (length > 0 && copy_to_user(to, buffer, (size_t)length))
 			length = -EFAULT;
 		kfree(buffer);

@@ -81,6 +81,7 @@ struct process *process_alloc(void)
 	process->dumpable = true;
 	process->start_time_ns = time_monotonic_ns();
 	list_init(&process->posix_timers);
+	process_timers_init(process);
 	return process;
 }
 

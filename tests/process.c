@@ -122,6 +122,7 @@ static void wait_variants(void)
 	pid = fork();
 	if (pid == 0) {
 		raise(SIGSTOP);
+		usleep(100000);
 		_exit(5);
 	}
 	tap_ok(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP, "a stop is told");
@@ -156,14 +157,11 @@ static void orphan_is_adopted(void)
 		return;
 	pid = fork();
 	if (pid == 0) {
+		pid_t middle = getpid();
+
 		if (fork() == 0) {
-			while (getppid() == pid || getppid() == 0)
+			while (getppid() == middle)
 				usleep(1000);
-			/* The middle one may be there for a moment still. */
-			for (int i = 0; i < 1000 && getppid() != *seen; i++) {
-				*seen = getppid();
-				usleep(2000);
-			}
 			seen[0] = getpid();
 			seen[1] = getppid();
 			_exit(write(pipes[1], seen, sizeof(seen)) == sizeof(seen) ? 6 : 7);

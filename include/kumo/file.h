@@ -21,15 +21,15 @@ struct file {
 	refcount_t refs;
 	spinlock_t lock;
 	struct node *node; /* what is open; pinned by path.entry, or an own reference when that is NULL */
-	void *private;	   /* of ops */
+	void *private; /* of ops */
 	loff_t pos;
-	struct path path;  /* referenced; entry NULL for anonymous files (pipes, sockets) */
+	struct path path;	 /* referenced; entry NULL for anonymous files (pipes, sockets) */
 	const struct cred *cred; /* of who opened it */
 	struct module *owner;	 /* of ops when these lie in a module; pinned while open */
 	struct mutex pos_lock; /* serialises users of pos, as POSIX asks, when the file is shared */
 	struct file_owner {
 		int signal, pid;
-	} owner_signal; /* F_SETOWN, F_SETSIG */
+	} owner_signal;	  /* F_SETOWN, F_SETSIG */
 	const char *name; /* of an anonymous file: "pipe", "socket", "[eventfd]" */
 };
 enum {
@@ -38,8 +38,8 @@ enum {
 	FILE_SEEK = 4, /* has a position */
 	FILE_PATH = 8, /* O_PATH */
 	FILE_EXEC = 16, /* a program being run: nobody may write to it until the last file_put() (node_deny_write) */
-	FILE_STREAM = 32, /* no position lock needed: pipes, ttys, sockets */
-	FILE_WRITER = 64, /* counted in node->writers */
+	FILE_STREAM = 32,  /* no position lock needed: pipes, ttys, sockets */
+	FILE_WRITER = 64,  /* counted in node->writers */
 	FILE_OPENED = 128, /* ops->open succeeded: clunk is due */
 };
 
@@ -63,14 +63,15 @@ struct file *file_open(const struct path *path, u32 flags, const struct cred *cr
 /* By name from the kernel, relative to the current thread's context. */
 struct file *file_open_name(const char *name, u32 flags, u32 mode, const struct cred *cred) __must_check;
 /* A file without a name: pipes, sockets, eventfds. `name` shows in /proc/PID/fd as "name:[ino]". */
-struct file *file_anonymous(const char *name, const struct tree_ops *ops, void *private, u32 flags, u32 mode) __must_check;
+struct file *file_anonymous(const char *name, const struct tree_ops *ops, void *private, u32 flags,
+			    u32 mode) __must_check;
 
 /* Reads and writes with the checks of read(2): mode, ranges, position. pos NULL: the file's own. */
 ssize_t file_read(struct file *file, struct iter *to, loff_t *pos);
 ssize_t file_write(struct file *file, struct iter *from, loff_t *pos);
 ssize_t kernel_read(struct file *file, void *buffer, size_t size, loff_t *pos) __must_check;
 ssize_t kernel_write(struct file *file, const void *buffer, size_t size, loff_t *pos) __must_check;
-loff_t file_seek(struct file *file, loff_t offset, int whence); /* lseek(2) */
+loff_t file_seek(struct file *file, loff_t offset, int whence);		       /* lseek(2) */
 loff_t file_seek_size(struct file *file, loff_t offset, int whence, u64 size); /* default for regular files */
 /* Emits "." and ".." of an open directory at offsets 0 and 1; false: the receiver is full. */
 bool dir_emit_dots(struct file *file, struct dir_context *context);
@@ -101,7 +102,7 @@ void file_locks_release(struct file *file);			       /* the open file goes */
 /* Descriptor tables. */
 struct files {
 	refcount_t refs;
-	spinlock_t lock; /* changes; lookups run under RCU */
+	spinlock_t lock;	/* changes; lookups run under RCU */
 	struct fd_table *table; /* read under RCU; replaced when it grows */
 	unsigned int next_fd;	/* no free one below */
 };
@@ -135,12 +136,15 @@ int fd_reserve(unsigned int from, u32 flags /* O_CLOEXEC */) __must_check;
 void fd_install(int fd, struct file *file); /* takes over the caller's reference */
 void fd_unreserve(int fd);
 int fd_close(unsigned int fd);
-int fd_duplicate(struct file *file, unsigned int from, u32 flags) __must_check; /* F_DUPFD: takes its own reference */
-int fd_replace(struct file *file, unsigned int fd, u32 flags) __must_check;     /* dup2, dup3: takes its own reference */
+int fd_duplicate(struct file *file, unsigned int from,
+		 u32 flags) __must_check; /* F_DUPFD: takes its own reference */
+int fd_replace(struct file *file, unsigned int fd,
+	       u32 flags) __must_check; /* dup2, dup3: takes its own reference */
 int fd_get_close_on_exec(unsigned int fd);
 int fd_set_close_on_exec(unsigned int fd, bool on);
-int fd_close_range(unsigned int first, unsigned int last, bool only_mark); /* close_range(2), on the current table */
-unsigned int files_limit(void);						   /* RLIMIT_NOFILE */
+int fd_close_range(unsigned int first, unsigned int last,
+		   bool only_mark); /* close_range(2), on the current table */
+unsigned int files_limit(void);	    /* RLIMIT_NOFILE */
 /* For /proc/PID/fd: the first open descriptor >= *fd of another thread's table, referenced; NULL at the end. */
 struct file *files_next(struct files *files, unsigned int *fd);
 

@@ -2,7 +2,7 @@
  * Futexes (kernel/futex.c): threads sleep on an address in user memory until another thread wakes it.
  *
  * What names a futex is its key. Memory of one process alone: the address space and the address. Shared memory: the page cache
- * that holds it and the place in it, which is the same for all who map it.
+ * that holds it and the place in it, or its page, which are the same for all who map it.
  */
 #ifndef KUMO_FUTEX_H
 #define KUMO_FUTEX_H
@@ -10,8 +10,8 @@
 #include <kumo/types.h>
 
 struct futex_key {
-	const void *object; /* struct mm or struct page_cache; compared, never followed */
-	u64 offset;	    /* address, or byte in the file */
+	const void *object; /* struct mm, struct page_cache or struct page; compared, never followed */
+	u64 offset;	    /* address, or byte in the file or page */
 };
 
 static inline bool futex_key_equal(const struct futex_key *a, const struct futex_key *b)

@@ -9,8 +9,8 @@
 #include <linux/uio.h>
 
 struct iter {
-	bool user;    /* segments lie in user space */
-	size_t count; /* bytes left in all */
+	bool user;     /* segments lie in user space */
+	size_t count;  /* bytes left in all */
 	size_t offset; /* into the first segment */
 	const struct iovec *segments;
 	unsigned long segment_count;
@@ -35,7 +35,8 @@ static inline void iter_init_kernel(struct iter *iter, const void *buffer, size_
 }
 
 /* Over segments that the caller keeps alive (readv, writev); count is their sum. */
-void iter_init_segments(struct iter *iter, const struct iovec *segments, unsigned long segment_count, size_t count);
+void iter_init_segments(struct iter *iter, const struct iovec *segments,
+			unsigned long segment_count, size_t count);
 
 /* Copy at most `size` bytes, advance, and return how many were copied: less than asked only at the iterator's end or at a
  * fault (then iter->count stays above zero; nothing copied at all: return -EFAULT to the caller). May sleep. */

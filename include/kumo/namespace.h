@@ -20,7 +20,7 @@ struct entry {
 	atomic_t refs; /* held by paths, children and mounts; zero: only cached; negative: going */
 	u32 flags;     /* ENTRY_*, under names_lock */
 	struct entry *parent; /* self at the root of a tree; referenced */
-	struct node *node;    /* owned reference; NULL: negative. Never changes from one node to another */
+	struct node *node; /* owned reference; NULL: negative. Never changes from one node to another */
 	struct name name;
 	struct hlist_node hash_link;
 	u64 believe_until_ns;
@@ -34,10 +34,10 @@ struct entry {
 };
 enum {
 	ENTRY_HASHED = 1,
-	ENTRY_DROPPED = 2,   /* not to be found any more; goes with its last reference */
-	ENTRY_MOUNTED = 4,   /* some mount covers it */
+	ENTRY_DROPPED = 2, /* not to be found any more; goes with its last reference */
+	ENTRY_MOUNTED = 4, /* some mount covers it */
 	ENTRY_TRANSIENT = 8, /* of a tree that does not let names be cached: goes with its last reference */
-	ENTRY_DELETED = 16,  /* its name was removed */
+	ENTRY_DELETED = 16, /* its name was removed */
 };
 
 struct path {
@@ -47,20 +47,20 @@ struct path {
 
 /* A tree (or a part of one) that stands at a place in a namespace. */
 struct mount {
-	struct tree *tree;   /* owned reference */
-	struct entry *root;  /* what of the tree is seen; owned reference */
-	struct path over;    /* what it covers; referenced while attached; mount NULL: the root of a namespace */
-	struct namespace *namespace;  /* NULL: detached; lives on for who still uses it */
-	unsigned long flags;	      /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME, MS_RELATIME ... */
-	long *refs;		      /* per CPU; the sum counts once detached */
+	struct tree *tree;  /* owned reference */
+	struct entry *root; /* what of the tree is seen; owned reference */
+	struct path over; /* what it covers; referenced while attached; mount NULL: the root of a namespace */
+	struct namespace *namespace; /* NULL: detached; lives on for who still uses it */
+	unsigned long flags; /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME, MS_RELATIME ... */
+	long *refs;	     /* per CPU; the sum counts once detached */
 	int id;
-	bool doomed;		      /* counted to zero, under names_lock: being freed */
-	struct hlist_node hash_link;  /* by what it covers */
-	struct list namespace_link;   /* in the order of mounting */
+	bool doomed;		       /* counted to zero, under names_lock: being freed */
+	struct hlist_node hash_link;   /* by what it covers */
+	struct list namespace_link;    /* in the order of mounting */
 	struct list children, sibling; /* mounts that stand on it */
-	struct mount *copy;	       /* while a tree of mounts is copied, under namespace->lock: its copy, ... */
-	struct list work_link;	       /* ... and the list of those to be copied or detached */
-	struct path detached_from;     /* what it covered, while it is being detached */
+	struct mount *copy; /* while a tree of mounts is copied, under namespace->lock: its copy, ... */
+	struct list work_link;	   /* ... and the list of those to be copied or detached */
+	struct path detached_from; /* what it covered, while it is being detached */
 	struct rcu_head rcu;
 };
 
@@ -81,7 +81,8 @@ static inline bool path_equal(const struct path *a, const struct path *b)
 }
 
 /* The mounts that a set of processes sees. */
-struct namespace {
+struct namespace
+{
 	refcount_t refs;
 	struct rwsem lock; /* changes of mounts; held for writing from the look at the place to the mount on it */
 	struct list mounts;
@@ -132,17 +133,17 @@ enum {
  * Walks kernel text `name` from `start` (NULL: the current thread's working directory; absolute names start at its
  * root). A referenced path, or a negative errno: those of Linux, -EINTR when killed. May sleep.
  */
-int path_walk(const struct path *start, const char *name, unsigned int flags, const struct cred *cred, struct path *path)
-	__must_check;
+int path_walk(const struct path *start, const char *name, unsigned int flags,
+	      const struct cred *cred, struct path *path) __must_check;
 /* The directory of the last element, and that element (which points into `name`; text[length] is '/' when slashes follow).
  * -EISDIR, -EBUSY etc. are the caller's to give for an element that is "", "." or "..": see name_kind(). */
-int path_walk_parent(const struct path *start, const char *name, unsigned int flags, const struct cred *cred,
-		     struct path *parent, struct name *last) __must_check;
+int path_walk_parent(const struct path *start, const char *name, unsigned int flags,
+		     const struct cred *cred, struct path *parent, struct name *last) __must_check;
 enum name_kind { NAME_NORMAL, NAME_DOT, NAME_DOT_DOT, NAME_ROOT /* no element at all: "/" */ };
 enum name_kind name_kind(const struct name *name);
 /* The attributes of what a name names, without a reference where that is possible: stat(2). */
-int path_attributes(const struct path *start, const char *name, unsigned int flags, const struct cred *cred,
-		    struct attr *attr, u64 *device) __must_check;
+int path_attributes(const struct path *start, const char *name, unsigned int flags,
+		    const struct cred *cred, struct attr *attr, u64 *device) __must_check;
 /* Kernel text of a symbolic link into buffer; its length. */
 ssize_t node_readlink(struct node *node, char *buffer, size_t size, const struct cred *cred) __must_check;
 
@@ -151,21 +152,26 @@ ssize_t node_readlink(struct node *node, char *buffer, size_t size, const struct
  * What lies outside root begins with "(unreachable)". Adds " (deleted)" like Linux when asked; without it a deleted
  * name is ERR_PTR(-ENOENT).
  */
-char *path_name(const struct path *path, const struct path *root, char *buffer, size_t size, bool mark_deleted);
+char *path_name(const struct path *path, const struct path *root, char *buffer, size_t size,
+		bool mark_deleted);
 
 /*
  * Changes of names. `parent` and `last` as path_walk_parent() gave them. Permission, mount flags and Linux's errnos are
  * checked here. *made, if not NULL, is the new path, referenced.
  */
-int path_create(const struct path *parent, const struct name *last, const struct node_new *what, const struct cred *cred,
-		struct path *made) __must_check; /* what->uid, gid are set here; what->mode has the umask applied already */
-int path_unlink(const struct path *parent, const struct name *last, bool directory, const struct cred *cred) __must_check;
-int path_link(const struct path *parent, const struct name *last, const struct path *old, const struct cred *cred)
-	__must_check;
-int path_rename(const struct path *old_parent, const struct name *old_last, const struct path *new_parent,
-		const struct name *new_last, unsigned int flags, const struct cred *cred) __must_check;
+int path_create(const struct path *parent, const struct name *last, const struct node_new *what,
+		const struct cred *cred, struct path *made)
+	__must_check; /* what->uid, gid are set here; what->mode has the umask applied already */
+int path_unlink(const struct path *parent, const struct name *last, bool directory,
+		const struct cred *cred) __must_check;
+int path_link(const struct path *parent, const struct name *last, const struct path *old,
+	      const struct cred *cred) __must_check;
+int path_rename(const struct path *old_parent, const struct name *old_last,
+		const struct path *new_parent, const struct name *new_last, unsigned int flags,
+		const struct cred *cred) __must_check;
 /* chmod, chown, utimes, truncate of what path names: -EROFS of the mount included. */
-int path_setattr(const struct path *path, struct attr_change *change, const struct cred *cred) __must_check;
+int path_setattr(const struct path *path, struct attr_change *change,
+		 const struct cred *cred) __must_check;
 /* -EROFS where the mount or its tree is read-only. */
 int mount_want_write(const struct mount *mount) __must_check;
 
@@ -176,17 +182,18 @@ int mount_move(const struct path *from, const struct path *over) __must_check;
 int mount_remount(const struct path *path, unsigned long flags, bool bind) __must_check;
 int mount_detach(const struct path *path, int flags /* MNT_DETACH, MNT_FORCE, MNT_EXPIRE */) __must_check;
 /* Kernel-side mount of a type at a path by name; for init and tests. */
-int kernel_mount(const char *type, const char *source, const char *target, unsigned long flags, const char *options)
-	__must_check;
+int kernel_mount(const char *type, const char *source, const char *target, unsigned long flags,
+		 const char *options) __must_check;
 struct text;
 void mounts_show(struct text *text, bool mountinfo); /* /proc/PID/mounts, mountinfo of the current namespace */
 
 /* Gives back memory of names that nobody uses: about so many pages, most of it after the next grace period. */
 void names_shrink(unsigned long pages_wanted);
 
-void names_init(void);	/* caches and hashes */
+void names_init(void); /* caches and hashes */
 void ram_tree_init(void); /* registers ramfs, tmpfs and rootfs; mounts the root; fs of the first thread */
-int initramfs_unpack(const void *archive, size_t size) __must_check; /* cpio newc, plain or gzip, several in a row */
+int initramfs_unpack(const void *archive,
+		     size_t size) __must_check; /* cpio newc, plain or gzip, several in a row */
 /* The same for reserved boot memory, which is handed over: page-aligned contents of files become their pages, the rest is
  * released. Whole pages around [start, start + size) must be the loader's. */
 int initramfs_load(phys_addr_t start, u64 size) __must_check;

@@ -30,8 +30,8 @@ struct poll_entry {
 /* A thread that waits for files. */
 struct poll_waiter {
 	struct poll_table table;
-	bool triggered; /* something woke it since it last looked */
-	int error;	/* -ENOMEM: a queue could not be waited on */
+	bool triggered;	    /* something woke it since it last looked */
+	int error;	    /* -ENOMEM: a queue could not be waited on */
 	unsigned int count; /* of entries used inline */
 	struct poll_page *pages;
 	struct poll_entry entries[POLL_ENTRIES_INLINE];

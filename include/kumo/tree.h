@@ -48,7 +48,8 @@ struct name {
 #define NAME_MAX_LENGTH 255
 
 /* How long the core may believe what a tree told it. */
-#define BELIEVE_FOREVER (~0ULL) /* the tree tells the core of every change itself (all in-kernel trees) */
+#define BELIEVE_FOREVER                                                                            \
+	(~0ULL) /* the tree tells the core of every change itself (all in-kernel trees) */
 
 #define BLOCKS_IN_CACHE (~0ULL) /* attr.blocks of a file whose bytes are the page cache's alone */
 
@@ -60,9 +61,9 @@ struct attr {
 	u32 mode;	/* S_IF* and permissions */
 	u32 uid, gid;
 	u32 nlink;
-	u64 rdev;	/* makedev form of Linux's user space: (major << 8 | minor) for small ones, see dev.h */
+	u64 rdev; /* makedev form of Linux's user space: (major << 8 | minor) for small ones, see dev.h */
 	u64 size;
-	u64 blocks;	/* of 512 bytes */
+	u64 blocks; /* of 512 bytes */
 	u32 block_size;
 	s64 atime_ns, mtime_ns, ctime_ns, btime_ns;
 	u64 believe_until_ns; /* monotonic; BELIEVE_FOREVER */
@@ -103,14 +104,14 @@ struct node {
 	void *private;		  /* the serving instance's; released by tree_ops.forget */
 	const struct tree_ops *ops; /* the tree's, or another table for this node (a device in /dev) */
 	struct hlist_node hash_link;
-	struct pipe *pipe;    /* a fifo's, while open */
-	struct list locks;    /* file locks (fs/lock.c) */
-	atomic_t writers;     /* opened for writing, or (negative) being executed: node_write_begin() and friends */
+	struct pipe *pipe; /* a fifo's, while open */
+	struct list locks; /* file locks (fs/lock.c) */
+	atomic_t writers; /* opened for writing, or (negative) being executed: node_write_begin() and friends */
 	/* A symbolic link whose target never changes: its text, kmalloc'ed, freed with the node. The walk then follows it
 	 * without locks. NULL: ask readlink. */
 	const char *link_text;
 	struct rcu_head rcu;
-	unsigned int flags;   /* NODE_* */
+	unsigned int flags; /* NODE_* */
 };
 enum { NODE_DEAD = 1 /* unlinked, no more names */, NODE_HASHED = 2 };
 
@@ -120,11 +121,21 @@ enum { NODE_DEAD = 1 /* unlinked, no more names */, NODE_HASHED = 2 };
  * sets context->offset to where the next call goes on.
  */
 struct dir_context {
-	bool (*add)(struct dir_context *context, const char *name, u32 length, u64 next_offset, u64 id, u32 type /* DT_* */);
+	bool (*add)(struct dir_context *context, const char *name, u32 length, u64 next_offset,
+		    u64 id, u32 type /* DT_* */);
 	loff_t offset; /* where to go on: 0 first; opaque to the core */
 };
 /* Kinds of directory entries, as getdents64(2) gives them: the S_IF bits of the mode, shifted. */
-enum { DT_UNKNOWN = 0, DT_FIFO = 1, DT_CHR = 2, DT_DIR = 4, DT_BLK = 6, DT_REG = 8, DT_LNK = 10, DT_SOCK = 12 };
+enum {
+	DT_UNKNOWN = 0,
+	DT_FIFO = 1,
+	DT_CHR = 2,
+	DT_DIR = 4,
+	DT_BLK = 6,
+	DT_REG = 8,
+	DT_LNK = 10,
+	DT_SOCK = 12
+};
 
 struct statfs_info {
 	u64 type, block_size, blocks, free_blocks, available_blocks, files, free_files, name_max, flags;
@@ -141,23 +152,26 @@ struct tree_ops {
 	void (*unmounted)(struct tree *tree);
 	void (*detach)(struct tree *tree);
 	int (*statfs)(struct tree *tree, struct statfs_info *info);
-	int (*sync)(struct tree *tree);	       /* makes everything stable: sync(2) */
+	int (*sync)(struct tree *tree); /* makes everything stable: sync(2) */
 	int (*remount)(struct tree *tree, const char *options); /* takes new options */
 
 	/* Names. walk: descends from `dir` along names[0..count), as far as it can, storing a referenced node for each element
 	 * reached (attributes fresh, with believe_until_ns). Returns how many (>0), or a negative errno for the first
 	 * element (-ENOENT: no such name; the core may cache that as long as *negative_until_ns says, 0 by default).
 	 * No element is "." or "..". It stops after a symbolic link. */
-	int (*walk)(struct node *dir, const struct name *names, unsigned int count, struct node **nodes,
-		    u64 *negative_until_ns, const struct cred *cred);
+	int (*walk)(struct node *dir, const struct name *names, unsigned int count,
+		    struct node **nodes, u64 *negative_until_ns, const struct cred *cred);
 	/* Makes what->mode says; stores a referenced node. -EEXIST. */
-	int (*create)(struct node *dir, const struct name *name, const struct node_new *what, struct node **node,
+	int (*create)(struct node *dir, const struct name *name, const struct node_new *what,
+		      struct node **node, const struct cred *cred);
+	int (*link)(struct node *dir, const struct name *name, struct node *node,
+		    const struct cred *cred);
+	int (*unlink)(struct node *dir, const struct name *name, struct node *node, bool directory,
 		      const struct cred *cred);
-	int (*link)(struct node *dir, const struct name *name, struct node *node, const struct cred *cred);
-	int (*unlink)(struct node *dir, const struct name *name, struct node *node, bool directory, const struct cred *cred);
 	/* flags: RENAME_NOREPLACE, RENAME_EXCHANGE; `replaced` is what stands at the new name, or NULL. */
-	int (*rename)(struct node *old_dir, const struct name *old_name, struct node *node, struct node *new_dir,
-		      const struct name *new_name, struct node *replaced, unsigned int flags, const struct cred *cred);
+	int (*rename)(struct node *old_dir, const struct name *old_name, struct node *node,
+		      struct node *new_dir, const struct name *new_name, struct node *replaced,
+		      unsigned int flags, const struct cred *cred);
 	/* The target's text into buffer (not NUL-terminated): its length, or negative. */
 	ssize_t (*readlink)(struct node *node, char *buffer, size_t size, const struct cred *cred);
 	/* A link whose target is an object, not a name (/proc/PID/exe, fd/N): fills *path (referenced). Optional. */
@@ -197,7 +211,7 @@ struct tree {
 	const struct tree_type *type;
 	const struct tree_ops *ops;
 	refcount_t refs; /* of its mounts, which paths and open files hold; nodes live no longer than the tree */
-	u64 device;	 /* st_dev */
+	u64 device; /* st_dev */
 	char *source, *options;
 	struct node *root;
 	struct entry *root_entry; /* the name cache's, made after attach */
@@ -212,10 +226,10 @@ struct tree {
 	struct xarray *node_index; /* reserved: by identity, for trees whose nodes come from outside */
 };
 enum {
-	TREE_NO_CACHE_NAMES = 1,    /* names may change behind the core (proc): walk each time */
+	TREE_NO_CACHE_NAMES = 1, /* names may change behind the core (proc): walk each time */
 	TREE_READ_ONLY = 2,
 	TREE_NEGATIVE_FOREVER = 4, /* absence may be cached until the core itself creates the name */
-	TREE_WALK_MANY = 8,	   /* walks cost a round trip: the core asks for as many elements at once as it can */
+	TREE_WALK_MANY = 8, /* walks cost a round trip: the core asks for as many elements at once as it can */
 };
 
 /* A kind of tree that mount(2) knows by name. */
@@ -227,7 +241,10 @@ struct tree_type {
 	struct list link;
 	struct tree *single; /* the core's: the one tree of TREE_TYPE_SINGLE */
 };
-enum { TREE_TYPE_NEEDS_DEVICE = 1, TREE_TYPE_SINGLE = 2 /* one tree, however often it is mounted */ };
+enum {
+	TREE_TYPE_NEEDS_DEVICE = 1,
+	TREE_TYPE_SINGLE = 2 /* one tree, however often it is mounted */
+};
 
 int tree_type_register(struct tree_type *type) __must_check; /* -EEXIST */
 /* No new mounts when it returns; the type is pinned by its mounts, which hold its module. */
@@ -237,7 +254,8 @@ struct tree_type *tree_type_get(const char *name);
 void tree_type_put(struct tree_type *type);
 
 /* Makes a tree of the type and attaches it; ERR_PTR. One reference. */
-struct tree *tree_attach(struct tree_type *type, const char *source, const char *options, const struct cred *cred);
+struct tree *tree_attach(struct tree_type *type, const char *source, const char *options,
+			 const struct cred *cred);
 static inline void tree_get(struct tree *tree)
 {
 	refcount_inc(&tree->refs);
@@ -269,7 +287,7 @@ static inline void node_set_size(struct node *node, u64 size)
 	WRITE_ONCE(node->attr.size, size);
 }
 void node_touch(struct node *node, bool access, bool modify, bool change); /* times := now */
-int node_permission(struct node *node, int mask, const struct cred *cred);  /* 0, -EACCES */
+int node_permission(struct node *node, int mask, const struct cred *cred); /* 0, -EACCES */
 /* setattr on behalf of chmod, chown, truncate, utimes: checks permission, applies Linux's rules on set-id bits, calls
  * the tree. Takes node->lock. -EPERM, -EACCES, -EROFS is the caller's business (it knows the mount). */
 int node_setattr(struct node *node, struct attr_change *change, const struct cred *cred) __must_check;

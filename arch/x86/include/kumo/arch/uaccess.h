@@ -61,7 +61,7 @@ static __always_inline bool user_address_ok(const void __user *address)
                                                                                                          \
 		if (unlikely(!user_address_ok(address)))                                                 \
 			return -EFAULT;                                                                  \
-		__asm__ goto(SMAP_OPEN "1: mov" suffix                                                   \
+		__asm__ volatile goto(SMAP_OPEN "1: mov" suffix                                                   \
 				       " %1, %0\n\t" SMAP_CLOSE EXCEPTION_ENTRY("1b", "%l[fault]")       \
 			     : "=" constraint(result)                                                    \
 			     : "m"(*(const type *)address)                                               \
@@ -78,7 +78,7 @@ fault:                                                                          
 	{                                                                                                \
 		if (unlikely(!user_address_ok(address)))                                                 \
 			return -EFAULT;                                                                  \
-		__asm__ goto(SMAP_OPEN "1: mov" suffix                                                   \
+		__asm__ volatile goto(SMAP_OPEN "1: mov" suffix                                                   \
 				       " %0, %1\n\t" SMAP_CLOSE EXCEPTION_ENTRY("1b", "%l[fault]")       \
 			     :                                                                           \
 			     : constraint(value), "m"(*(type *)address)                                  \
