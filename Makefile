@@ -122,7 +122,7 @@ kernel: $(B)/kumo
 modules: $(module_files)
 
 # The goals of people: the machine is made ready first. In a second make, so that what setup brings is seen.
-ready := @scripts/setup && $(MAKE) --no-print-directory BUILD=$(BUILD)
+ready := +@scripts/setup && $(MAKE) --no-print-directory BUILD=$(BUILD)
 run:
 	$(ready) all && exec scripts/kumo run --build $(BUILD)
 test:
