@@ -20,7 +20,7 @@ static const struct platform_device {
 } platform_devices[] = {
 	{ "pci" },
 	{ "framebuffer", framebuffer_present },
-	{ "i8042" },
+	{ "i8042", framebuffer_present }, /* the keyboard of that screen */
 };
 
 static int modalias_show(struct text *text, void *object)

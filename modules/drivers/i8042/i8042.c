@@ -196,6 +196,6 @@ static void __exit i8042_exit(void)
 
 module_init(i8042_init);
 module_exit(i8042_exit);
-MODULE_LICENSE("ISC");
+MODULE_LICENSE("MIT");
 MODULE_DESCRIPTION("PC keyboard");
 MODULE_ALIAS("platform:i8042");

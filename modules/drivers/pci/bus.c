@@ -321,5 +321,5 @@ static void __exit pci_exit(void)
 
 module_init(pci_init);
 module_exit(pci_exit);
-MODULE_LICENSE("ISC");
+MODULE_LICENSE("MIT");
 MODULE_DESCRIPTION("PCI buses");

@@ -192,5 +192,5 @@ static void __exit virtio_exit(void)
 
 module_init(virtio_init);
 module_exit(virtio_exit);
-MODULE_LICENSE("ISC");
+MODULE_LICENSE("MIT");
 MODULE_DESCRIPTION("virtio devices and queues");

@@ -293,6 +293,6 @@ static void __exit console_exit(void)
 
 module_init(console_init);
 module_exit(console_exit);
-MODULE_LICENSE("ISC");
+MODULE_LICENSE("MIT");
 MODULE_DESCRIPTION("serial ports and consoles of the hypervisor");
 MODULE_ALIAS("virtio:d00000003v*");

@@ -104,6 +104,6 @@ static void __exit rng_exit(void)
 
 module_init(rng_init);
 module_exit(rng_exit);
-MODULE_LICENSE("ISC");
+MODULE_LICENSE("MIT");
 MODULE_DESCRIPTION("entropy from the hypervisor");
 MODULE_ALIAS("virtio:d00000004v*");

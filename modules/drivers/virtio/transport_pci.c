@@ -384,6 +384,6 @@ static void __exit virtio_pci_exit(void)
 
 module_init(virtio_pci_init);
 module_exit(virtio_pci_exit);
-MODULE_LICENSE("ISC");
+MODULE_LICENSE("MIT");
 MODULE_DESCRIPTION("virtio devices on PCI");
 MODULE_ALIAS("pci:v00001AF4d*sv*sd*bc*sc*i*");

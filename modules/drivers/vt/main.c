@@ -181,6 +181,6 @@ static void __exit vt_exit(void)
 
 module_init(vt_init);
 module_exit(vt_exit);
-MODULE_LICENSE("ISC");
+MODULE_LICENSE("MIT");
 MODULE_DESCRIPTION("terminal on the boot loader's framebuffer");
 MODULE_ALIAS("platform:framebuffer");

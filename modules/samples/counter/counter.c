@@ -83,6 +83,6 @@ static void __exit counter_exit(void)
 
 module_init(counter_init);
 module_exit(counter_exit);
-MODULE_LICENSE("ISC");
+MODULE_LICENSE("MIT");
 MODULE_DESCRIPTION("sample: a tree with a counter and a control file");
 MODULE_ALIAS("fs-counter");

@@ -117,5 +117,5 @@ static void __exit removal_exit(void)
 
 module_init(removal_init);
 module_exit(removal_exit);
-MODULE_LICENSE("ISC");
+MODULE_LICENSE("MIT");
 MODULE_DESCRIPTION("a module that is busy while it is removed");
