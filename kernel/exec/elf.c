@@ -91,7 +91,7 @@ static int map_segment(struct mm *mm, const struct elf *elf, const struct elf_se
 			return (int)mapped;
 		/* Read-only segments have nothing to be zeroed: what they show of the page is the file's. */
 		if (end > file_end && file_end % PAGE_SIZE && segment->protection & PROT_WRITE) {
-			int error = clear_tail(mm, file_end, min(end, zero_start));
+			int error = clear_tail(mm, file_end, zero_start);
 
 			if (error)
 				return error;
