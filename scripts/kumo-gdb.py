@@ -1,11 +1,13 @@
 """gdb commands for a Kumo kernel: gdb -x scripts/kumo-gdb.py build/release/kumo
 
-On start it connects to QEMU (scripts/kumo run --gdb, port 1234) and adds these commands:
+On start it connects to QEMU (scripts/kumo run --gdb, port 1234; or what KUMO_GDB names) and adds these commands:
 
     kumo-modules   loaded modules and where their text lies
     kumo-symbols   load the symbols of all loaded modules (again after a module came or went)
-    kumo-ps        processes and threads, their state and kernel stack
+    kumo-ps        processes and their threads, and what each CPU runs
     kumo-log       the kernel's log
+
+They read the memory of a kernel that has set up its page table: not before kernel_main().
 """
 import glob
 import os
@@ -14,20 +16,39 @@ import gdb
 
 POINTER = gdb.lookup_type('char').pointer()
 STATES = {0: 'R', 1: 'S', 2: 'D', 4: 'D', 8: 'T', 16: 'Z'}
+RECORD_SKIP = 0xffff  # kernel/printk.c: LOG_RECORD_SKIP
 
 
-def entries(head, type_name, member):
-    """The objects on a struct list, by their link member."""
+def address(value):
+    return int(value.cast(gdb.lookup_type('unsigned long')))
+
+
+def member(link, type_name, field):
+    """The object whose member `field` is *link."""
     kind = gdb.lookup_type(type_name)
-    offset = next(f.bitpos // 8 for f in kind.fields() if f.name == member)
+    offset = next(f.bitpos // 8 for f in kind.fields() if f.name == field)
+    return (link.cast(POINTER) - offset).cast(kind.pointer()).dereference()
+
+
+def entries(head, type_name, field):
+    """The objects on a struct list."""
     at = head['next']
-    while int(at) != int(head.address):
-        yield (at.cast(POINTER) - offset).cast(kind.pointer()).dereference()
+    while at != head.address:
+        yield member(at, type_name, field)
         at = at['next']
 
 
 def modules():
-    return entries(gdb.parse_and_eval('module_list'), 'struct module', 'link')
+    at = gdb.lookup_global_symbol('modules').value()['first']
+    while at:
+        yield member(at, 'struct module', 'link')
+        at = at['next']
+
+
+def processes(parent):
+    for process in entries(parent['children'], 'struct process', 'sibling'):
+        yield process
+        yield from processes(process)
 
 
 class Modules(gdb.Command):
@@ -38,7 +59,7 @@ class Modules(gdb.Command):
 
     def invoke(self, argument, from_tty):
         for module in modules():
-            print(f"{module['name'].string():24} {int(module['text'].cast(gdb.lookup_type('long'))) & (1 << 64) - 1:#x}")
+            print(f"{address(module['core']):#x} {module['name'].string()}")
 
 
 class Symbols(gdb.Command):
@@ -46,31 +67,51 @@ class Symbols(gdb.Command):
 
     def __init__(self):
         super().__init__('kumo-symbols', gdb.COMMAND_FILES)
+        self.loaded = []
 
     def invoke(self, argument, from_tty):
         build = os.path.dirname(gdb.objfiles()[0].filename)
         files = {os.path.basename(f)[:-3].replace('-', '_'): f
                  for f in glob.glob(build + '/**/*.ko', recursive=True) if '/stage/' not in f}
+        for file in self.loaded:
+            gdb.execute(f'remove-symbol-file {file}', to_string=True)
+        self.loaded = []
         for module in modules():
             name = module['name'].string()
-            if name in files:
-                gdb.execute(f"add-symbol-file {files[name]} {int(module['text']):#x}", to_string=True)
-                print(f'{name}: {files[name]}')
-            else:
+            if name not in files:
                 print(f'{name}: no file in {build}')
+                continue
+            places = []
+            for i in range(int(module['section_count'])):
+                section = module['sections'][i]
+                places.append(f"-s {section['name'].string()} {address(section['address']):#x}")
+            gdb.execute(f"add-symbol-file {files[name]} {' '.join(places)}", to_string=True)
+            self.loaded.append(f"-a {address(module['core']):#x}")
+            print(f'{name}: {files[name]}')
 
 
 class Processes(gdb.Command):
-    """Processes and threads."""
+    """Processes and their threads, and what each CPU runs."""
 
     def __init__(self):
         super().__init__('kumo-ps', gdb.COMMAND_DATA)
 
+    def show(self, thread):
+        process = thread['process']
+        number = int(process['pid']) if process else 0
+        print(f"{number:7} {int(thread['pid']):7} {STATES.get(int(thread['state']), '?')} {int(thread['cpu']):3} "
+              f"{address(thread['stack']):#018x} {thread['name'].string()}")
+
     def invoke(self, argument, from_tty):
-        print(f"{'TID':>7} S {'CPU':>3} {'STACK':18} NAME")
-        for thread in entries(gdb.parse_and_eval('all_threads'), 'struct thread', 'all_link'):
-            print(f"{int(thread['pid']):7} {STATES.get(int(thread['state']), '?')} {int(thread['cpu']):3} "
-                  f"{int(thread['stack']):#018x} {thread['name'].string()}")
+        print(f"{'PID':>7} {'TID':>7} S {'CPU':>3} {'STACK':18} NAME")
+        for process in processes(gdb.parse_and_eval('kernel_process')):
+            for thread in entries(process['threads'], 'struct thread', 'process_link'):
+                self.show(thread)
+        print('On the CPUs:')
+        here = gdb.parse_and_eval('&current_thread')
+        for cpu in range(int(gdb.parse_and_eval('cpu_count'))):
+            offset = gdb.parse_and_eval(f'per_cpu_offset[{cpu}]')
+            self.show((here.cast(POINTER) + offset).cast(here.type).dereference().dereference())
 
 
 class Log(gdb.Command):
@@ -80,10 +121,24 @@ class Log(gdb.Command):
         super().__init__('kumo-log', gdb.COMMAND_DATA)
 
     def invoke(self, argument, from_tty):
-        log_print()
+        ring = next(s.value() for s in gdb.lookup_static_symbols('ring') if 'first' in s.type)
+        size = int(ring['size'])
+        header = gdb.lookup_type('struct stored_record')
+        at = int(ring['first']['position'])
+        while at < int(ring['next']['position']):
+            left = size - at % size
+            record = (ring['data'] + at % size).cast(header.pointer()).dereference() if left >= header.sizeof else None
+            if record is None or int(record['length']) == RECORD_SKIP:
+                at += left
+                continue
+            length = int(record['length'])
+            text = gdb.selected_inferior().read_memory(address(record['text'].address), length).tobytes()
+            seconds, rest_ns = divmod(int(record['time_ns']), 10**9)
+            print(f"[{seconds:5}.{rest_ns // 1000:06}] {text.decode(errors='replace').rstrip()}")
+            at += (header.sizeof + length + 7) & ~7
 
 
 for command in Modules, Symbols, Processes, Log:
     command()
 gdb.execute('set pagination off')
-gdb.execute('target remote :1234')
+gdb.execute('target remote ' + os.environ.get('KUMO_GDB', ':1234'))
