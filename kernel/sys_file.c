@@ -437,6 +437,13 @@ static ssize_t copy_between(struct file *in, loff_t *in_pos, struct file *out, l
 	return done ? done : result;
 }
 
+/* The input is a file or a disk: of a terminal or a pipe it is not known how much to wait for, and programs then read it
+ * themselves. */
+static bool can_be_sent(const struct file *in)
+{
+	return S_ISREG(in->node->attr.mode) || S_ISBLK(in->node->attr.mode);
+}
+
 long sys_sendfile(int out_fd, int in_fd, loff_t __user *user_offset, size_t size)
 {
 	struct fd_ref in, out;
@@ -456,8 +463,7 @@ long sys_sendfile(int out_fd, int in_fd, loff_t __user *user_offset, size_t size
 	if (user_offset && !(in.file->mode & FILE_SEEK))
 		goto out;
 	result = -EINVAL;
-	if ((user_offset && offset < 0) || (out.file->flags & O_APPEND) ||
-	    S_ISDIR(in.file->node->attr.mode))
+	if ((user_offset && offset < 0) || (out.file->flags & O_APPEND) || !can_be_sent(in.file))
 		goto out;
 	result = copy_between(in.file, user_offset ? &offset : NULL, out.file, NULL,
 			      min(size, TRANSFER_MAX));

@@ -134,6 +134,7 @@ static void test_read_write(void)
 {
 	struct iovec parts[3] = { { text, 2 }, { NULL, 0 }, { text + 100, 3 } };
 	struct rlimit limit, old;
+	int ends[2];
 	struct stat st;
 	off_t offset;
 	int fd = open("file", O_CREAT | O_RDWR, 0644), fd2;
@@ -234,6 +235,12 @@ static void test_read_write(void)
 	offset = 2;
 	GIVES(10, sendfile(fd2, fd, &offset, 10));
 	TRUE(offset == 12);
+	WORKS(pipe(ends));
+	GIVES(2, write(ends[1], "ab", 2));
+	FAILS(EINVAL, sendfile(fd2, ends[0], NULL, 10));
+	GIVES(2, read(ends[0], text, 10));
+	close(ends[0]);
+	close(ends[1]);
 	offset = 0;
 	GIVES(4, copy_file_range(fd, &offset, fd2, NULL, 4, 0));
 	TRUE(offset == 4);
