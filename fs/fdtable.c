@@ -50,7 +50,7 @@ static void table_copy(struct fd_table *to, const struct fd_table *from, unsigne
 
 static struct files *files_alloc(unsigned int size)
 {
-	struct files *files = kmalloc(sizeof(*files), GFP_KERNEL);
+	struct files *files = kmalloc(sizeof(*files), GFP_USER);
 
 	if (!files)
 		return NULL;

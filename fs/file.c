@@ -23,7 +23,7 @@ static struct tree anonymous_tree = { .ops = &anonymous_ops,
 struct file *file_alloc(u32 flags, const struct cred *cred)
 {
 	static const struct mutex unlocked = {};
-	struct file *file = slab_alloc(file_cache, GFP_KERNEL);
+	struct file *file = slab_alloc(file_cache, GFP_USER);
 
 	if (unlikely(!file))
 		return NULL;

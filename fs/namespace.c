@@ -13,7 +13,7 @@ struct fs_context *initial_fs;
 
 static struct fs_context *fs_context_alloc(void)
 {
-	struct fs_context *fs = kmalloc(sizeof(*fs), GFP_KERNEL);
+	struct fs_context *fs = kmalloc(sizeof(*fs), GFP_USER);
 
 	if (!fs)
 		return NULL;

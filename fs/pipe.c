@@ -357,11 +357,11 @@ static const struct tree_ops pipe_ops = {
 
 static struct pipe *pipe_alloc(void)
 {
-	struct pipe *pipe = kzalloc(sizeof(*pipe), GFP_KERNEL);
+	struct pipe *pipe = kzalloc(sizeof(*pipe), GFP_USER);
 
 	if (!pipe)
 		return NULL;
-	pipe->slots = kcalloc(DEFAULT_SLOTS, sizeof(*pipe->slots), GFP_KERNEL);
+	pipe->slots = kcalloc(DEFAULT_SLOTS, sizeof(*pipe->slots), GFP_USER);
 	if (!pipe->slots) {
 		kfree(pipe);
 		return NULL;
@@ -502,7 +502,7 @@ long pipe_set_size(struct file *file, unsigned long bytes)
 	if (count * PAGE_SIZE > pipe_max_size && count > READ_ONCE(pipe->slot_count) &&
 	    !capable(CAP_SYS_RESOURCE))
 		return -EPERM;
-	slots = kcalloc(count, sizeof(*slots), GFP_KERNEL);
+	slots = kcalloc(count, sizeof(*slots), GFP_USER);
 	if (!slots)
 		return -ENOMEM;
 	mutex_lock(&pipe->lock);

@@ -127,7 +127,7 @@ static struct node *ram_node(struct tree *tree, u32 mode, u32 uid, u32 gid, u64 
 		return ERR_PTR(-ENOSPC);
 	}
 	if (S_ISDIR(mode)) {
-		directory = kmalloc(sizeof(*directory), GFP_KERNEL);
+		directory = kmalloc(sizeof(*directory), GFP_USER);
 		if (!directory)
 			goto no_memory;
 		*directory = (struct ram_directory){ .next_cookie = 2 };
@@ -196,7 +196,7 @@ static struct ram_entry *find(const struct ram_directory *directory, const struc
 
 static struct ram_entry *ram_entry_alloc(const struct name *name)
 {
-	struct ram_entry *entry = kmalloc(sizeof(*entry) + name->length, GFP_KERNEL);
+	struct ram_entry *entry = kmalloc(sizeof(*entry) + name->length, GFP_USER);
 
 	if (!entry)
 		return NULL;

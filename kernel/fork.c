@@ -30,6 +30,7 @@
 spinlock_t process_tree_lock = SPINLOCK_INIT("process_tree");
 struct process *init_process;
 atomic64_t fork_count;
+int threads_max;
 
 /* It has no threads and no number: a root for the tree of processes. */
 struct process kernel_process = {
@@ -71,8 +72,11 @@ static int check_flags(const struct clone_request *request)
 	return 0;
 }
 
+/* The limit of the machine holds for everybody; that of a user not for who administers it. */
 static bool too_many_threads(const struct cred *cred)
 {
+	if (atomic_read(&thread_total) >= READ_ONCE(threads_max))
+		return true;
 	return (u64)atomic_read(&cred->user->process_count) >= process_limit(RLIMIT_NPROC) && cred->uid != 0 &&
 	       !cred_capable(cred, CAP_SYS_RESOURCE) && !cred_capable(cred, CAP_SYS_ADMIN);
 }
@@ -370,7 +374,9 @@ static void limits_default(struct process *process)
 	u64 threads;
 
 	memory_info(&memory);
-	threads = memory.total_pages / 32; /* stacks of all of them in an eighth of memory */
+	/* The stacks of all of them in an eighth of memory. */
+	threads = clamp(memory.total_pages / 8 / (THREAD_STACK_SIZE / PAGE_SIZE), 20, PID_LIMIT);
+	threads_max = (int)threads;
 	for (int i = 0; i < RLIM_NLIMITS; i++)
 		process->limits[i] = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
 	process->limits[RLIMIT_STACK].rlim_cur = STACK_LIMIT_DEFAULT;

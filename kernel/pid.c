@@ -23,7 +23,7 @@ static int last_number = 1; /* 1 is the first process's */
 
 struct pid *pid_alloc(void)
 {
-	struct pid *pid = kzalloc(sizeof(*pid), GFP_KERNEL);
+	struct pid *pid = kzalloc(sizeof(*pid), GFP_USER);
 	unsigned long flags;
 	s64 number;
 
@@ -46,7 +46,7 @@ struct pid *pid_alloc(void)
 
 struct pid *pid_alloc_first(void)
 {
-	struct pid *pid = kzalloc(sizeof(*pid), GFP_KERNEL);
+	struct pid *pid = kzalloc(sizeof(*pid), GFP_USER);
 	unsigned long flags;
 	int error;
 

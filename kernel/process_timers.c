@@ -412,7 +412,7 @@ long sys_timer_create(int clock, sigevent_t __user *event_from, int __user *id_t
 		return capable(CAP_WAKE_ALARM) ? -EOPNOTSUPP : -EPERM;
 	if (!timer_clock_valid(clock))
 		return -EINVAL;
-	timer = kzalloc(sizeof(*timer), GFP_KERNEL);
+	timer = kzalloc(sizeof(*timer), GFP_USER);
 	if (!timer)
 		return -EAGAIN;
 	timer->clock = clock;

@@ -22,7 +22,7 @@ atomic_t thread_total;
 
 struct thread *thread_alloc(void)
 {
-	struct thread *thread = slab_alloc(threads, GFP_KERNEL | GFP_ZERO);
+	struct thread *thread = slab_alloc(threads, GFP_USER | GFP_ZERO);
 
 	if (!thread)
 		return NULL;
@@ -66,7 +66,7 @@ EXPORT_SYMBOL(thread_put);
 
 struct process *process_alloc(void)
 {
-	struct process *process = slab_alloc(processes, GFP_KERNEL | GFP_ZERO);
+	struct process *process = slab_alloc(processes, GFP_USER | GFP_ZERO);
 
 	if (!process)
 		return NULL;

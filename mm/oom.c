@@ -1,5 +1,5 @@
 /*
- * Out of memory: the process that holds the most goes. It is killed with SIGKILL, and from then on may take the reserve
+ * Out of memory: the process that holds the most goes (its oom_score_adj adds to that, or takes off). It is killed with SIGKILL, and from then on may take the reserve
  * (page.c), so that it gets to its end. One victim at a time: nobody else is killed while one that can still give
  * memory back is on its way out, unless it takes too long.
  */
@@ -15,6 +15,7 @@
 
 #define VICTIM_PATIENCE_NS (2 * NSEC_PER_SEC)
 #define WAIT_NS (5 * NSEC_PER_MSEC)
+#define OOM_ADJUST_NEVER (-1000)
 
 static spinlock_t oom_lock = SPINLOCK_INIT("oom"); /* both below */
 static int victim_pid;
@@ -25,15 +26,16 @@ static struct mm *process_mm(struct process *process)
 {
 	struct thread *thread;
 	struct mm *found = NULL;
+	unsigned long flags;
 
-	spin_lock(&process->lock);
+	flags = spin_lock_irqsave(&process->lock);
 	list_for_each(thread, &process->threads, process_link) {
 		if (mm_get_unless_dead(thread->mm)) {
 			found = thread->mm;
 			break;
 		}
 	}
-	spin_unlock(&process->lock);
+	spin_unlock_irqrestore(&process->lock, flags);
 	return found;
 }
 
@@ -48,9 +50,19 @@ static u64 process_pages(struct process *process)
 	mm = process_mm(process);
 	if (!mm)
 		return 0;
-	pages = mm_resident_pages(mm);
+	pages = mm_resident_pages(mm) + READ_ONCE(mm->table_pages);
 	mm_put(mm);
 	return pages;
+}
+
+/* How good a victim it is: its pages, and oom_score_adj in thousandths of all memory. Up to 0: none. */
+static s64 process_badness(struct process *process, u64 total_pages)
+{
+	s64 pages = (s64)process_pages(process), adjust = READ_ONCE(process->oom_score_adj);
+
+	if (!pages || adjust == OOM_ADJUST_NEVER)
+		return 0;
+	return max(pages + adjust * (s64)total_pages / 1000, 1);
 }
 
 /* Whether the last victim still holds memory and has not had time enough. */
@@ -77,21 +89,23 @@ static bool victim_pending(void)
 bool oom_kill(void)
 {
 	struct process *process, *worst = NULL;
-	u64 pages, most = 0;
+	struct memory_info memory;
+	s64 badness, most = 0;
 	bool ours;
 
 	if (victim_pending())
 		return true;
+	memory_info(&memory);
 	for (int pid = 1; (process = process_next(&pid)); pid++) {
-		pages = process_pages(process);
-		if (pages <= most) {
+		badness = process_badness(process, memory.total_pages);
+		if (badness <= most) {
 			process_put(process);
 			continue;
 		}
 		if (worst)
 			process_put(worst);
 		worst = process;
-		most = pages;
+		most = badness;
 	}
 	if (!worst)
 		return false;
@@ -104,7 +118,7 @@ bool oom_kill(void)
 	spin_unlock(&oom_lock);
 	if (ours) {
 		pr_err("out of memory: killing process %d (%s), which holds %llu KiB\n", worst->pid,
-		       worst->leader->name, (unsigned long long)most * PAGE_SIZE / KIB);
+		       worst->leader->name, (unsigned long long)process_pages(worst) * PAGE_SIZE / KIB);
 		signal_send_process(worst, SIGKILL, NULL);
 	}
 	process_put(worst);

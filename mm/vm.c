@@ -28,6 +28,7 @@
 
 static struct slab_cache *mm_slab, *vma_slab;
 struct page *zero_page;
+int vm_max_map_count = 65530; /* as on Linux */
 
 /* ---- The tree ---- */
 
@@ -164,7 +165,7 @@ void vma_set_range(struct vma *vma, unsigned long start, unsigned long end, u64 
 
 struct vma *vma_alloc(struct mm *mm, unsigned long start, unsigned long end, unsigned int flags)
 {
-	struct vma *vma = slab_alloc(vma_slab, GFP_KERNEL);
+	struct vma *vma = slab_alloc(vma_slab, GFP_USER);
 
 	if (!vma)
 		return NULL;
@@ -192,7 +193,7 @@ void vma_free(struct vma *vma)
 
 struct vma *vma_copy(struct vma *vma, struct mm *mm)
 {
-	struct vma *copy = slab_alloc(vma_slab, GFP_KERNEL);
+	struct vma *copy = slab_alloc(vma_slab, GFP_USER);
 
 	if (!copy)
 		return NULL;
@@ -205,9 +206,14 @@ struct vma *vma_copy(struct vma *vma, struct mm *mm)
 	return copy;
 }
 
+static bool may_map_more(const struct mm *mm)
+{
+	return mm->vma_count < (unsigned long)READ_ONCE(vm_max_map_count);
+}
+
 int vma_split(struct vma *vma, unsigned long address)
 {
-	struct vma *upper = vma_copy(vma, vma->mm);
+	struct vma *upper = may_map_more(vma->mm) ? vma_copy(vma, vma->mm) : NULL;
 
 	if (!upper)
 		return -ENOMEM;
@@ -496,7 +502,7 @@ static long map_locked(struct mm *mm, unsigned long address, unsigned long lengt
 	if (!file && !(vm_flags & (VM_SHARED | VM_GROWSDOWN)) &&
 	    extend_below(mm, start, start + length, vm_flags))
 		return start;
-	vma = vma_alloc(mm, start, start + length, vm_flags);
+	vma = may_map_more(mm) ? vma_alloc(mm, start, start + length, vm_flags) : NULL;
 	if (!vma)
 		return -ENOMEM;
 	if (file) {
@@ -640,7 +646,7 @@ EXPORT_SYMBOL(vm_brk);
 
 struct mm *mm_create(void)
 {
-	struct mm *mm = slab_alloc(mm_slab, GFP_KERNEL | GFP_ZERO);
+	struct mm *mm = slab_alloc(mm_slab, GFP_USER | GFP_ZERO);
 
 	if (!mm)
 		return NULL;

@@ -301,7 +301,7 @@ static int status_memory(struct text *text, struct mm *mm)
 	kib_line(text, "VmStk:", use.stack);
 	kib_line(text, "VmExe:", use.code);
 	kib_line(text, "VmLib:", use.libraries);
-	kib_line(text, "VmPTE:", 0);
+	kib_line(text, "VmPTE:", READ_ONCE(mm->table_pages));
 	kib_line(text, "VmSwap:", 0);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <kumo/random.h>
 #include <kumo/string.h>
 #include <kumo/uts.h>
+#include <kumo/vm.h>
 
 #include "../../kernel/process.h"
 #include "internal.h"
@@ -25,6 +26,7 @@ CONSTANT(ostype_show, "Linux\n")
 CONSTANT(osrelease_show, "%s\n", KUMO_RELEASE)
 CONSTANT(version_text_show, "%s\n", KUMO_VERSION)
 CONSTANT(pid_max_show, "%d\n", pid_max)
+CONSTANT(threads_max_show, "%d\n", READ_ONCE(threads_max))
 CONSTANT(groups_max_show, "%d\n", GROUPS_MAX)
 CONSTANT(last_capability_show, "%d\n", CAP_LAST_CAP)
 CONSTANT(overflow_id_show, "65534\n")
@@ -89,15 +91,9 @@ static int console_levels_store(const char *words, size_t length, void *unused, 
 	return 0;
 }
 
-static int threads_max_show(struct text *text, void *unused)
+static int threads_max_store(const char *words, size_t length, void *unused, const struct cred *cred)
 {
-	struct memory_info info;
-
-	/* As many as would fill an eighth of memory with their stacks. */
-	memory_info(&info);
-	text_printf(text, "%llu\n",
-		    (unsigned long long)(info.total_pages / 8 / (THREAD_STACK_SIZE / PAGE_SIZE)));
-	return 0;
+	return integer_store(words, 20, PID_LIMIT, &threads_max);
 }
 
 static int modprobe_show(struct text *text, void *unused)
@@ -177,7 +173,7 @@ static const struct pseudo_file kernel_files[] = {
 	PSEUDO_CONTROL("printk", 0644, console_levels_show, console_levels_store),
 	PSEUDO_DIRECTORY("random", 0555, random_files),
 	PSEUDO_TEXT("randomize_va_space", 0444, randomize_show),
-	PSEUDO_TEXT("threads-max", 0444, threads_max_show),
+	PSEUDO_CONTROL("threads-max", 0644, threads_max_show, threads_max_store),
 	PSEUDO_TEXT("version", 0444, version_text_show),
 	{},
 };
@@ -186,12 +182,17 @@ static const struct pseudo_file kernel_files[] = {
 
 CONSTANT(overcommit_show, "1\n") /* memory is promised freely */
 CONSTANT(overcommit_ratio_show, "50\n")
-CONSTANT(map_count_show, "65530\n")
+CONSTANT(map_count_show, "%d\n", READ_ONCE(vm_max_map_count))
 CONSTANT(mmap_min_show, "%d\n", USER_MMAP_MIN)
 CONSTANT(swappiness_show, "0\n")
 
+static int map_count_store(const char *words, size_t length, void *unused, const struct cred *cred)
+{
+	return integer_store(words, 0, 1 << 30, &vm_max_map_count);
+}
+
 static const struct pseudo_file vm_files[] = {
-	PSEUDO_TEXT("max_map_count", 0444, map_count_show),
+	PSEUDO_CONTROL("max_map_count", 0644, map_count_show, map_count_store),
 	PSEUDO_TEXT("mmap_min_addr", 0444, mmap_min_show),
 	PSEUDO_TEXT("overcommit_memory", 0444, overcommit_show),
 	PSEUDO_TEXT("overcommit_ratio", 0444, overcommit_ratio_show),

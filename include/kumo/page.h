@@ -67,7 +67,9 @@ enum {
 	GFP_ZERO = 2,	/* cleared */
 	GFP_DMA32 = 4,	/* below 4 GiB */
 	GFP_NOWARN = 8, /* a failure is not logged */
-	GFP_USER = 16,	/* on behalf of a process: the first to fail when memory is short */
+	/* On behalf of a process: the first to fail when memory is short. Also for what of the kernel's own a process can have
+	 * without end (processes, files, names, mappings): it is told ENOMEM, and nobody else has to go for it. */
+	GFP_USER = 16,
 };
 
 /*

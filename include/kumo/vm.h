@@ -67,7 +67,8 @@ struct mm {
 	struct vma *recent; /* the last one found; a hint */
 	unsigned long vma_count;
 	void *page_table;	   /* top level, direct-map address */
-	spinlock_t table_lock;	   /* upper page-table levels, counters below */
+	spinlock_t table_lock;	   /* upper page-table levels, table_pages */
+	unsigned long table_pages; /* page tables below the top */
 	unsigned long cpu_mask[1]; /* CPUs that may hold its translations in their TLB */
 	unsigned long mmap_base;   /* mmap searches downwards from here */
 	unsigned long search_from; /* where the next search starts: above it the largest hole is search_hole */
@@ -83,6 +84,8 @@ struct mm {
 	struct file *exe;	/* owned */
 	u64 saved_auxv[48];
 };
+
+extern int vm_max_map_count; /* mappings that an address space may have: /proc/sys/vm/max_map_count */
 
 struct mm *mm_create(void) __must_check;	/* empty, one user; NULL: no memory */
 struct mm *mm_fork(struct mm *mm) __must_check; /* copy on write; ERR_PTR */

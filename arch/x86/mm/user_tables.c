@@ -100,6 +100,7 @@ struct page *user_table_get(struct mm *mm, unsigned long address)
 				/* Released: whoever finds it without the lock finds it empty. */
 				__atomic_store_n(&entry->value, page_to_phys(below) | TABLE_BITS,
 						 __ATOMIC_RELEASE);
+				mm->table_pages++;
 				below = NULL;
 			}
 			spin_unlock(&mm->table_lock);
@@ -137,6 +138,7 @@ struct table_sweep {
 	unsigned long start, end;     /* what was unmapped */
 	unsigned long floor, ceiling; /* nothing is mapped from floor up to ceiling */
 	struct list empty;
+	unsigned long empty_count;
 };
 
 /* Unlinks the tables below `table`, which starts to map at `base`, that lie within the sweep's bounds. */
@@ -156,6 +158,7 @@ static void sweep_level(struct table_sweep *sweep, pte_t *table, unsigned int le
 			sweep_level(sweep, table_below(*entry), level - 1, start, next);
 		if (base >= sweep->floor && base + span <= sweep->ceiling) {
 			list_add(&sweep->empty, &pte_page(*entry)->link);
+			sweep->empty_count++;
 			pte_clear(entry);
 		}
 	}
@@ -164,7 +167,7 @@ static void sweep_level(struct table_sweep *sweep, pte_t *table, unsigned int le
 void user_tables_free(struct mm *mm, unsigned long start, unsigned long end, unsigned long floor,
 		      unsigned long ceiling, bool unused)
 {
-	struct table_sweep sweep = { start, end, floor, ceiling, LIST_INIT(sweep.empty) };
+	struct table_sweep sweep = { start, end, floor, ceiling, LIST_INIT(sweep.empty), 0 };
 	struct page *table, *after;
 
 	if (ALIGN_UP(floor, TABLE_SPAN) + TABLE_SPAN > ceiling)
@@ -172,6 +175,9 @@ void user_tables_free(struct mm *mm, unsigned long start, unsigned long end, uns
 	sweep_level(&sweep, mm->page_table, TOP_LEVEL, start, end);
 	if (list_empty(&sweep.empty))
 		return;
+	spin_lock(&mm->table_lock);
+	mm->table_pages -= sweep.empty_count;
+	spin_unlock(&mm->table_lock);
 	if (!unused)
 		tlb_flush_range(mm, 0, USER_END); /* CPUs cache upper levels, too */
 	list_for_each_safe(table, after, &sweep.empty, link)
