@@ -212,6 +212,19 @@ struct entry *entry_make_root(struct tree *tree)
 	return entry;
 }
 
+struct entry *entry_make_loose(struct node *node, const char *text)
+{
+	struct name name = name_make(text, (u32)strlen(text));
+	struct entry *entry = entry_alloc(node->tree, &name, node_get(node), BELIEVE_FOREVER);
+
+	if (!entry) {
+		node_put(node);
+		return NULL;
+	}
+	entry->flags |= ENTRY_TRANSIENT;
+	return entry;
+}
+
 /* names_lock held. */
 static void entry_hash(struct entry *entry)
 {

@@ -9,6 +9,7 @@
 #include <kumo/slab.h>
 #include <kumo/string.h>
 #include <kumo/time.h>
+#include <linux/mount.h>
 
 #include "internal.h"
 
@@ -19,6 +20,8 @@ static const struct tree_ops anonymous_ops;
 static struct tree anonymous_tree = { .ops = &anonymous_ops,
 				      .device = 0xd /* device_make(0, 13) */,
 				      .magic = 0x09041934 };
+
+static struct mount *anonymous_mount; /* where such a file seems to be, when it is opened again through /proc */
 
 struct file *file_alloc(u32 flags, const struct cred *cred)
 {
@@ -118,6 +121,10 @@ char *file_name(struct file *file, char *buffer, size_t size)
 {
 	int length;
 
+	if (unlikely(file->path.mount == anonymous_mount)) {
+		return strscpy(buffer, file->path.entry->name.text, size) < 0 ? ERR_PTR(-ENAMETOOLONG)
+									      : buffer;
+	}
 	if (file->path.entry)
 		return path_name(&file->path, NULL, buffer, size, true);
 	if (file->name && file->name[0] == '[')
@@ -128,11 +135,41 @@ char *file_name(struct file *file, char *buffer, size_t size)
 	return (size_t)length + 1 < size ? buffer : ERR_PTR(-ENAMETOOLONG);
 }
 
+int file_path(struct file *file, struct path *path)
+{
+	char buffer[64], *name;
+
+	*path = file->path;
+	if (path->entry) {
+		path_get(path);
+		return 0;
+	}
+	name = file_name(file, buffer, sizeof(buffer));
+	if (IS_ERR(name))
+		return (int)PTR_ERR(name);
+	path->entry = entry_make_loose(file->node, name);
+	if (!path->entry)
+		return -ENOMEM;
+	path->mount = anonymous_mount;
+	mount_get(path->mount);
+	return 0;
+}
+
 void files_init(void)
 {
+	struct attr attr = { .mode = S_IFDIR | 0500, .believe_until_ns = BELIEVE_FOREVER };
+
 	file_cache = slab_cache_create("file", sizeof(struct file), 0, SLAB_RCU);
 	if (!file_cache)
 		panic("no memory for the cache of open files");
+	refcount_set(&anonymous_tree.refs, 1); /* for good */
+	anonymous_tree.root = node_alloc(&anonymous_tree, &attr, NULL);
+	if (anonymous_tree.root)
+		anonymous_tree.root_entry = entry_make_root(&anonymous_tree);
+	if (anonymous_tree.root_entry)
+		anonymous_mount = mount_alloc(&anonymous_tree, anonymous_tree.root_entry, MS_NOEXEC);
+	if (!anonymous_mount)
+		panic("no memory for the tree of files without a name");
 }
 EXPORT_SYMBOL(file_put);
 EXPORT_SYMBOL(file_anonymous);

@@ -69,6 +69,8 @@ static inline void entry_get(struct entry *entry)
 }
 void entry_put(struct entry *entry);			       /* may sleep */
 struct entry *entry_make_root(struct tree *tree) __must_check; /* NULL: no memory */
+/* One that stands nowhere and cannot be found, for a file without a name; its text is for people. NULL: no memory. */
+struct entry *entry_make_loose(struct node *node, const char *text) __must_check;
 /*
  * Under parent->node->lock: `name` in parent names node (whose reference is taken over, also on failure), or nothing
  * (NULL). A referenced entry: a cached negative one that changed, or a new one; ERR_PTR(-ENOMEM).

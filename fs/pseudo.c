@@ -607,9 +607,12 @@ int pseudo_open(struct file *file, const struct cred *cred)
 			error = file->ops->open(file, cred);
 		goto out;
 	}
+	/* Nobody may do what the file is not made for, not even who may override permissions. */
 	error = -EACCES;
-	if (((file->mode & FILE_READ) && !description->show && !description->next) ||
-	    ((file->mode & FILE_WRITE) && !description->store))
+	if ((file->mode & FILE_READ) &&
+	    (!(description->mode & 0444) || (!description->show && !description->next)))
+		goto out;
+	if ((file->mode & FILE_WRITE) && (!(description->mode & 0222) || !description->store))
 		goto out;
 	error = -ENOMEM;
 	open = kzalloc(sizeof(*open), GFP_KERNEL);

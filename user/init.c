@@ -104,6 +104,22 @@ static void mount_trees(void)
 	}
 }
 
+/* What programs expect in /dev beside devices. */
+static void link_descriptors(void)
+{
+	static const char *const links[][2] = { { "/proc/self/fd", "/dev/fd" },
+						{ "/proc/self/fd/0", "/dev/stdin" },
+						{ "/proc/self/fd/1", "/dev/stdout" },
+						{ "/proc/self/fd/2", "/dev/stderr" } };
+
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+		int error = sys_symlink(links[i][0], links[i][1]);
+
+		if (error && error != -EEXIST)
+			say("link", links[i][1], error);
+	}
+}
+
 static int open_terminal(const char *path)
 {
 	int fd = sys_open(path, O_RDWR | O_NOCTTY, 0);
@@ -355,29 +371,22 @@ static void __attribute__((noreturn)) serve_terminals(void)
 	}
 }
 
+/* The driver finds the ports one by one, a little after it was loaded. */
 static int open_port(const char *name, int flags)
 {
 	char path[64];
 	int fd = -ENAMETOOLONG;
 
 	if (STRING_JOIN(path, "/dev/virtio-ports/kumo.", name))
-		fd = sys_open(path, flags | O_CLOEXEC, 0);
+		for (int waited_ms = 0; waited_ms < PORT_WAIT_MS; waited_ms++) {
+			fd = sys_open(path, flags | O_CLOEXEC, 0);
+			if (fd != -ENOENT && fd != -ENXIO)
+				break;
+			sys_sleep_ms(1);
+		}
 	if (fd < 0)
 		say("open", path, fd);
 	return fd;
-}
-
-/* The driver finds its ports a little after it was loaded. */
-static int open_status_port(void)
-{
-	for (int waited_ms = 0; waited_ms < PORT_WAIT_MS; waited_ms++) {
-		int fd = sys_open("/dev/virtio-ports/kumo.status", O_WRONLY | O_CLOEXEC, 0);
-
-		if (fd >= 0)
-			return fd;
-		sys_sleep_ms(1);
-	}
-	return open_port("status", O_WRONLY);
 }
 
 static int run_on_ports(void)
@@ -421,6 +430,7 @@ void init_main(void)
 	int port;
 
 	mount_trees();
+	link_descriptors();
 	open_terminal("/dev/console");
 	read_task();
 	load_modules();
@@ -429,7 +439,7 @@ void init_main(void)
 	if (task.mode == MODE_MACHINE)
 		serve_terminals();
 	/* Before the command, so that nothing that it does can keep its result back. */
-	port = open_status_port();
+	port = open_port("status", O_WRONLY);
 	if (port >= 0)
 		report_status(port, task.mode == MODE_PORTS
 					    ? run_on_ports()

@@ -66,6 +66,11 @@ static inline int sys_mount(const char *source, const char *target, const char *
 	return SYSCALL(mount, source, target, type, 0, 0);
 }
 
+static inline int sys_symlink(const char *target, const char *path)
+{
+	return SYSCALL(symlink, target, path, 0, 0, 0);
+}
+
 static inline int sys_chdir(const char *path)
 {
 	return SYSCALL(chdir, path, 0, 0, 0, 0);

@@ -146,15 +146,11 @@ static int descriptor_follow(struct path *path, void *object)
 {
 	struct descriptor *descriptor = object;
 	struct file *file = descriptor_file(descriptor->thread, descriptor->number);
-	int error = -ENXIO;
+	int error;
 
 	if (!file)
 		return -ENOENT;
-	if (file->path.entry) {
-		*path = file->path;
-		path_get(path);
-		error = 0;
-	}
+	error = file_path(file, path);
 	file_put(file);
 	return error;
 }

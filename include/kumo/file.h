@@ -82,6 +82,8 @@ int file_truncate(struct file *file, u64 size) __must_check; /* ftruncate(2) */
 int path_truncate(const struct path *path, u64 size, const struct cred *cred) __must_check; /* truncate(2) */
 /* The name for /proc/PID/fd and maps: a path, or "pipe:[5]"; as path_name(). */
 char *file_name(struct file *file, char *buffer, size_t size);
+/* A path that leads to what is open, also where it has no name: for links in /proc. The caller owns the references. */
+int file_path(struct file *file, struct path *path) __must_check;
 /* The lock of pos, when others could use it, too. */
 static inline bool file_pos_lock(struct file *file)
 {
