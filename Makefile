@@ -110,7 +110,7 @@ endif
 
 # ---- Default and other goals ----------------------------------------------------------------------------------------
 
-.PHONY: all run test iso help lint format format-check soak clean kernel modules setup
+.PHONY: all run test bench iso help lint format format-check soak clean kernel modules setup
 .DEFAULT_GOAL := all
 
 ifneq ($(M),)
@@ -127,6 +127,8 @@ run:
 	$(ready) all && exec scripts/kumo run --build $(BUILD)
 test:
 	$(ready) all tests && exec scripts/kumo test --build $(BUILD) $(FILTER)
+bench:
+	$(ready) all bench-programs && exec scripts/kumo bench --build $(BUILD) $(FILTER)
 soak:
 	$(ready) all tests && exec scripts/kumo test --build $(BUILD) --soak $(FILTER)
 iso:
@@ -139,6 +141,7 @@ help:
 	'make            the kernel, its modules and an initramfs, in build/$(BUILD)/' \
 	'make run        boot into a shell in QEMU (scripts/kumo run --help has the options)' \
 	'make test       run every suite and test; FILTER="page* boot" runs some' \
+	'make bench      Kumo and Linux compared; FILTER="fork boot" measures some (docs/bench.md)' \
 	'make soak       the long tests' \
 	'make iso        build/$(BUILD)/kumo.iso: boots through GRUB on BIOS and UEFI' \
 	'make M=DIR      a module outside the tree; DIR/Makefile says obj-m := hello.o' \
@@ -311,6 +314,16 @@ $(B)/tests/%: tests/%.c Makefile
 		-Wl,--build-id=none -MMD -MP -MF $@.d -MT $@ $< -o $@
 -include $(guest_tests:%=%.d)
 
+# What is measured, in a guest: static programs, the same for Kumo and for Linux.
+bench_programs := $(patsubst %.c,$(B)/%,$(sort $(wildcard bench/*.c)))
+.PHONY: bench-programs
+bench-programs: $(bench_programs)
+$(B)/bench/first: bench_flags := -Wl,-e,first
+$(B)/bench/%: bench/%.c Makefile
+	$(call say,CC,$<)mkdir -p $(@D) && $(CC) -std=gnu11 -O2 $(prefix_map) $(warnings) -static -pthread $(bench_flags) \
+		-Wl,--build-id=none -MMD -MP -MF $@.d -MT $@ $< -o $@
+-include $(bench_programs:%=%.d)
+
 $(B)/kumo.iso: $(B)/kumo $(B)/initramfs.cpio scripts/mkiso
 	$(call say,ISO,$@)scripts/mkiso --output $@ $(B)/kumo $(B)/initramfs.cpio
 
@@ -324,7 +337,7 @@ $(B)/compile_commands.json: $(B)/objects $(B)/modules.list $(B)/flags
 	@ln -sf $@ compile_commands.json
 
 # asm.h holds the assembler's macros, which are not C.
-c_files := $(filter-out %/asm.h,$(shell find $(core_folders) modules include user tests -name '*.[ch]' 2>/dev/null | sort))
+c_files := $(filter-out %/asm.h,$(shell find $(core_folders) modules include user tests bench -name '*.[ch]' 2>/dev/null | sort))
 shell_files := scripts/kumo scripts/setup scripts/link-kernel scripts/mkiso .ci/run $(wildcard tests/*.sh tests/host/*.sh tests/soak/*.sh tests/soak/host/*.sh)
 format:
 	clang-format -i $(c_files)
