@@ -2,7 +2,7 @@
  * Fork, exec, signals, pipes and mmap on four CPUs at once, for five minutes (argument 1: other seconds); afterwards memory is
  * what it was and nothing is left running.
  * run: --smp 4
- * seconds: 500
+ * seconds: 700
  */
 #define _GNU_SOURCE
 #include "../memory.h"

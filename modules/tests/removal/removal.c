@@ -13,7 +13,7 @@
 #include <kumo/time.h>
 #include <kumo/work.h>
 
-enum { TIMER_PERIOD_NS = 20000, SERIAL_IRQ = 4 };
+enum { TIMER_PERIOD_NS = 200000, SERIAL_IRQ = 4 };
 
 static atomic_t events;
 static struct timer timer;
