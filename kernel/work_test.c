@@ -51,15 +51,18 @@ static void queued_work_runs_once(struct kunit *test)
 
 static void work_queued_while_it_runs_runs_again_but_not_at_once(struct kunit *test)
 {
+	struct completion gate;
 	struct job job;
 
+	completion_init(&gate);
 	job_init(&job);
-	job.sleep_ns = 5 * NSEC_PER_MSEC;
+	job.wait_for = &gate;
 	work_queue(&job.work);
 	while (!atomic_read(&job.inside))
 		sleep_ns(NSEC_PER_MSEC / 2);
 	KUNIT_EXPECT_TRUE(test, work_queue(&job.work));
 	KUNIT_EXPECT_FALSE(test, work_queue(&job.work));
+	complete_all(&gate);
 	work_flush(&job.work);
 	KUNIT_EXPECT_EQ(test, atomic_read(&job.runs), 2);
 	KUNIT_EXPECT_FALSE(test, job.overlapped);

@@ -4,6 +4,7 @@ On start it connects to QEMU (scripts/kumo run --gdb, port 1234; or what KUMO_GD
 
     kumo-modules   loaded modules and where their text lies
     kumo-symbols   load the symbols of all loaded modules (again after a module came or went)
+    kumo-bt TID    where a thread that does not run sleeps
     kumo-ps        processes and their threads, and what each CPU runs
     kumo-log       the kernel's log
 
@@ -114,6 +115,34 @@ class Processes(gdb.Command):
             self.show((here.cast(POINTER) + offset).cast(here.type).dereference().dereference())
 
 
+class Backtrace(gdb.Command):
+    """Where a thread that does not run sleeps: kumo-bt TID. Follows the frame pointers from where it was switched away."""
+
+    SAVED_BP, SAVED_IP = 40, 48  # above the saved stack pointer (arch/x86/switch.S)
+
+    def __init__(self):
+        super().__init__('kumo-bt', gdb.COMMAND_STACK)
+
+    def word(self, at):
+        return int.from_bytes(gdb.selected_inferior().read_memory(at, 8), 'little')
+
+    def invoke(self, argument, from_tty):
+        for process in processes(gdb.parse_and_eval('kernel_process')):
+            for thread in entries(process['threads'], 'struct thread', 'process_link'):
+                if int(thread['pid']) == int(argument):
+                    self.show(thread)
+
+    def show(self, thread):
+        stack = address(thread['arch']['stack_pointer'])
+        frame, ip = self.word(stack + self.SAVED_BP), self.word(stack + self.SAVED_IP)
+        low = address(thread['stack'])
+        while ip:
+            print(f"{ip:#x} {gdb.execute(f'info symbol {ip:#x}', to_string=True).strip()}")
+            if not low < frame < low + (1 << 14):
+                break
+            frame, ip = self.word(frame), self.word(frame + 8)
+
+
 class Log(gdb.Command):
     """The kernel's log."""
 
@@ -138,7 +167,7 @@ class Log(gdb.Command):
             at += (header.sizeof + length + 7) & ~7
 
 
-for command in Modules, Symbols, Processes, Log:
+for command in Modules, Symbols, Processes, Backtrace, Log:
     command()
 gdb.execute('set pagination off')
 gdb.execute('target remote ' + os.environ.get('KUMO_GDB', ':1234'))
