@@ -10,7 +10,8 @@
 #include <kumo/printk.h>
 #include <kumo/string.h>
 
-static char words[sizeof(boot_info.command_line)]; /* each ended by NUL, quotes taken out; then an empty one */
+/* Each word, ended by NUL, its quotes taken out; then an empty one, which takes a byte more than the line. */
+static char words[sizeof(boot_info.command_line) + 1];
 
 static void loglevel_set(const char *value)
 {
@@ -41,27 +42,35 @@ static const struct {
 	{ "debug", debug_set },
 };
 
-/* Copies the next word from *text without its quotes, NUL-ended; false at the end. */
-static bool next_word(const char **text, char **to)
+static bool is_blank(char c)
 {
-	const char *at = *text;
-	char *out = *to;
-	bool quoted = false;
+	return c == ' ' || c == '\t' || c == '\n';
+}
 
-	while (*at == ' ' || *at == '\t' || *at == '\n')
-		at++;
-	if (!*at)
-		return false;
-	for (; *at && (quoted || (*at != ' ' && *at != '\t' && *at != '\n')); at++) {
-		if (*at == '"')
-			quoted = !quoted;
-		else
-			*out++ = *at;
+/*
+ * Takes `text`, shorter than boot_info.command_line, apart. A word needs no more room than it and the blank or NUL behind it
+ * had. One that is empty, a pair of quotes, is left out: the empty word is the end.
+ */
+static void words_split(const char *text)
+{
+	char *to = words;
+
+	while (*text) {
+		const char *start = to;
+		bool quoted = false;
+
+		while (is_blank(*text))
+			text++;
+		for (; *text && (quoted || !is_blank(*text)); text++) {
+			if (*text == '"')
+				quoted = !quoted;
+			else
+				*to++ = *text;
+		}
+		if (to > start)
+			*to++ = '\0';
 	}
-	*out++ = '\0';
-	*text = at;
-	*to = out;
-	return true;
+	*to = '\0';
 }
 
 size_t param_name_match(const char *word, const char *name)
@@ -105,11 +114,7 @@ const char *boot_param(const char *name)
 
 void params_init(const char *command_line)
 {
-	char *to = words;
-
-	/* A word takes no more room than it and the blank behind it did; the last byte stays the end mark. */
-	while (to < words + sizeof(words) - 1 && next_word(&command_line, &to))
-		;
+	words_split(command_line);
 	for (const char *word = boot_word_next(NULL); word; word = boot_word_next(word)) {
 		for (size_t i = 0; i < ARRAY_SIZE(early_params); i++) {
 			size_t length = param_name_match(word, early_params[i].name);

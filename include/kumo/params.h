@@ -4,7 +4,7 @@
 
 #include <kumo/types.h>
 
-/* Takes the command line apart and applies the parameters that take effect at once. */
+/* Takes the command line, shorter than boot_info's room for it, apart and applies the parameters that take effect at once. */
 void params_init(const char *command_line);
 /* The words in order: NULL gives the first; NULL at the end or at "--". */
 const char *boot_word_next(const char *word);
