@@ -1,8 +1,10 @@
 /* System calls on modules: init_module, finit_module, delete_module. The errnos are those of their man pages. */
+#define LOG_PREFIX "module: "
 #include <kumo/cred.h>
 #include <kumo/err.h>
 #include <kumo/file.h>
 #include <kumo/kva.h>
+#include <kumo/printk.h>
 #include <kumo/slab.h>
 #include <kumo/syscalls.h>
 #include <kumo/uaccess.h>
@@ -54,8 +56,10 @@ long sys_init_module(const void __user *image, unsigned long size, const char __
 
 	if (!capable(CAP_SYS_MODULE))
 		return -EPERM;
-	if (size < sizeof(Elf64_Ehdr))
+	if (size < sizeof(Elf64_Ehdr)) {
+		pr_err("file: shorter than an ELF header\n");
 		return -ENOEXEC;
+	}
 	if (size > MODULE_FILE_MAX)
 		return -ENOMEM;
 	file = kvmalloc(size, GFP_KERNEL);
