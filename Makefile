@@ -110,7 +110,7 @@ endif
 
 # ---- Default and other goals ----------------------------------------------------------------------------------------
 
-.PHONY: all run test bench iso help lint format format-check soak clean kernel modules setup
+.PHONY: all run test bench iso help lint format format-check fuzz soak clean kernel modules setup
 .DEFAULT_GOAL := all
 
 ifneq ($(M),)
@@ -122,15 +122,17 @@ kernel: $(B)/kumo
 modules: $(module_files)
 
 # The goals of people: the machine is made ready first. In a second make, so that what setup brings is seen.
-ready := +@scripts/setup && $(MAKE) --no-print-directory BUILD=$(BUILD)
+ready = +@scripts/setup $(1) && $(MAKE) --no-print-directory BUILD=$(BUILD)
 run:
 	$(ready) all && exec scripts/kumo run --build $(BUILD)
 test:
-	$(ready) all tests && exec scripts/kumo test --build $(BUILD) $(FILTER)
+	$(call ready,fuzz) all tests && exec scripts/kumo test --build $(BUILD) $(FILTER)
 bench:
 	$(ready) all bench-programs && exec scripts/kumo bench --build $(BUILD) $(FILTER)
 soak:
-	$(ready) all tests && exec scripts/kumo test --build $(BUILD) --soak $(FILTER)
+	$(call ready,fuzz) all tests && exec scripts/kumo test --build $(BUILD) --soak $(FILTER)
+fuzz:
+	+@exec tests/fuzz/run --seconds $(or $(SECONDS),10) $(TARGETS)
 iso:
 	$(ready) $(B)/kumo.iso
 setup:
@@ -143,6 +145,7 @@ help:
 	'make test       run every suite and test; FILTER="page* boot" runs some' \
 	'make bench      Kumo and Linux compared; FILTER="fork boot" measures some (docs/bench.md)' \
 	'make soak       the long tests' \
+	'make fuzz       fuzz what parses; SECONDS=60 for each, TARGETS="cpio glob" only these' \
 	'make iso        build/$(BUILD)/kumo.iso: boots through GRUB on BIOS and UEFI' \
 	'make M=DIR      a module outside the tree; DIR/Makefile says obj-m := hello.o' \
 	'make lint       layout, and what shellcheck and cppcheck find' \
@@ -338,7 +341,7 @@ $(B)/compile_commands.json: $(B)/objects $(B)/modules.list $(B)/flags
 
 # asm.h holds the assembler's macros, which are not C.
 c_files := $(filter-out %/asm.h,$(shell find $(core_folders) modules include user tests bench -name '*.[ch]' 2>/dev/null | sort))
-shell_files := scripts/kumo scripts/setup scripts/link-kernel scripts/mkiso .ci/run $(wildcard tests/*.sh tests/host/*.sh tests/soak/*.sh tests/soak/host/*.sh)
+shell_files := scripts/kumo scripts/setup scripts/link-kernel scripts/mkiso .ci/run tests/fuzz/run $(wildcard tests/*.sh tests/host/*.sh tests/soak/*.sh tests/soak/host/*.sh)
 format:
 	clang-format -i $(c_files)
 format-check:

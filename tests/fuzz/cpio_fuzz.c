@@ -1,10 +1,6 @@
 /*
  * Fuzzes the reader of initramfs archives on the host: every entry that it hands out is read to its last byte, in a buffer of
  * exactly the input's size, so that the address sanitizer sees each byte too far.
- *
- *	clang -g -O1 -fsanitize=fuzzer,address,undefined -D_POSIX_C_SOURCE=200809L -Iinclude \
- *		-o build/fuzz/cpio_fuzz tests/fuzz/cpio_fuzz.c fs/cpio.c
- *	build/fuzz/cpio_fuzz -max_total_time=60 -seed_inputs=build/release/initramfs.cpio
  */
 #include <stdlib.h>
 #include <string.h>
