@@ -15,6 +15,18 @@
 
 static u32 panic_cpu; /* number of the panicking CPU + 1 */
 
+static unsigned long taint_bits;
+
+void taint_add(enum taint taint)
+{
+	__atomic_fetch_or(&taint_bits, 1UL << taint, __ATOMIC_RELAXED);
+}
+
+unsigned long taints(void)
+{
+	return READ_ONCE(taint_bits);
+}
+
 static s64 panic_timeout_s(void)
 {
 	const char *value = boot_param("panic");
@@ -62,6 +74,7 @@ EXPORT_SYMBOL(panic);
 
 void warn_at(const char *file, int line, const char *what)
 {
+	taint_add(TAINT_WARN);
 	pr_warn("------------[ cut here ]------------\n");
 	pr_warn("WARNING: %s:%d: %s\n", file, line, what);
 	arch_backtrace(NULL);

@@ -66,6 +66,9 @@ check "hostname is that of uname" same "$(cat /proc/sys/kernel/hostname)" "$(una
 check "osrelease is that of uname" same "$(cat /proc/sys/kernel/osrelease)" "$(uname -r)"
 check "uuids differ" test "$(cat /proc/sys/kernel/random/uuid)" != "$(cat /proc/sys/kernel/random/uuid)"
 check "the boot's id stays" same "$(cat /proc/sys/kernel/random/boot_id)" "$(cat /proc/sys/kernel/random/boot_id)"
+check "nothing has tainted the kernel" same "$(cat /proc/sys/kernel/tainted)" 0
+check "/dev/fd is this process's" same "$(echo word | cat /dev/fd/0)" word
+check "standard streams have names" same "$(echo word 2>/dev/null >/dev/stdout)" word
 check "what cannot be written is not" sh -c '! echo x 2>/dev/null >/proc/version'
 check "/proc lists this shell" same "$(for folder in /proc/[0-9]*; do [ "$folder" != "/proc/$$" ] || echo yes; done)" yes
 check "/dev/null swallows" sh -c 'echo x >/dev/null'

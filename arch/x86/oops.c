@@ -163,6 +163,7 @@ void die(const char *what, struct pt_regs *regs, unsigned long error_code)
 		arch_halt();
 	}
 
+	taint_add(TAINT_DIE);
 	pr_emerg("Oops: %s, error code %04lx [#%d]\n", what, error_code, atomic_inc_return(&count));
 	pr_emerg("CPU: %d PID: %d Comm: %s%s\n", self, thread->pid, thread->name,
 		 in_interrupt() ? " (in an interrupt)" : "");

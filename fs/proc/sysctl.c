@@ -1,6 +1,7 @@
 /* /proc/sys: what can be asked and set about the system, a value a file. */
 #include <generated/version.h>
 #include <kumo/autoload.h>
+#include <kumo/oops.h>
 #include <kumo/page.h>
 #include <kumo/pipe.h>
 #include <kumo/printk.h>
@@ -32,6 +33,7 @@ CONSTANT(last_capability_show, "%d\n", CAP_LAST_CAP)
 CONSTANT(overflow_id_show, "65534\n")
 CONSTANT(core_pattern_show, "core\n")
 CONSTANT(randomize_show, "0\n")
+CONSTANT(tainted_show, "%lu\n", taints())
 CONSTANT(console_levels_show, "%d\t%d\t%d\t%d\n", console_level, LOG_WARNING, LOG_EMERG + 1, LOG_DEBUG)
 
 static int names_show(struct text *text, enum uts_name which)
@@ -173,6 +175,7 @@ static const struct pseudo_file kernel_files[] = {
 	PSEUDO_CONTROL("printk", 0644, console_levels_show, console_levels_store),
 	PSEUDO_DIRECTORY("random", 0555, random_files),
 	PSEUDO_TEXT("randomize_va_space", 0444, randomize_show),
+	PSEUDO_TEXT("tainted", 0444, tainted_show),
 	PSEUDO_CONTROL("threads-max", 0644, threads_max_show, threads_max_store),
 	PSEUDO_TEXT("version", 0444, version_text_show),
 	{},

@@ -19,6 +19,16 @@ void arch_backtrace(const struct pt_regs *regs);
 unsigned int arch_backtrace_save(const struct pt_regs *regs, unsigned long *addresses,
 				 unsigned int limit);
 
+/* What has happened since the start that makes later reports doubtful: a set of bits with Linux's numbers, in
+ * /proc/sys/kernel/tainted. Any context. */
+enum taint {
+	TAINT_FORCED_MODULE = 1, /* a module was loaded by force */
+	TAINT_DIE = 7,		 /* an oops */
+	TAINT_WARN = 9,		 /* a broken invariant was reported */
+};
+void taint_add(enum taint taint);
+unsigned long taints(void);
+
 /* How many oopses there were since the start. */
 unsigned int oops_count(void);
 

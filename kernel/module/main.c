@@ -20,6 +20,7 @@
 #include <kumo/kunit.h>
 #include <kumo/kva.h>
 #include <kumo/main.h>
+#include <kumo/oops.h>
 #include <kumo/printk.h>
 #include <kumo/rcu.h>
 #include <kumo/slab.h>
@@ -440,8 +441,10 @@ static int admit(struct module_load *load, char *args)
 	error = link(load);
 	if (error)
 		goto out_forget;
-	if (module->taints)
+	if (module->taints) {
+		taint_add(TAINT_FORCED_MODULE);
 		pr_warn("%s: versions were not checked; the kernel is tainted\n", module->name);
+	}
 	error = module_params_apply(module, args);
 	if (error)
 		goto out_going;
