@@ -119,7 +119,12 @@ long sys_finit_module(int fd, const char __user *args, int flags)
 	error = -EINVAL;
 	if (!ref.file->node || (ref.file->node->attr.mode & S_IFMT) != S_IFREG)
 		goto out;
+	/* What is read must be one state of the file. */
+	error = node_deny_write(ref.file->node);
+	if (error)
+		goto out;
 	data = file_contents(ref.file, &size);
+	node_allow_write(ref.file->node);
 	error = PTR_ERR(data);
 	if (IS_ERR(data))
 		goto out;
