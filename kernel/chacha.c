@@ -20,13 +20,19 @@ static inline void quarter_round(u32 *a, u32 *b, u32 *c, u32 *d)
 	*b = rotate(*b ^ *c, 7);
 }
 
-void chacha20_block(const u32 key[CHACHA_KEY_WORDS], u64 counter, u64 nonce, u32 block[CHACHA_BLOCK_WORDS])
+void chacha20_block(const u32 key[CHACHA_KEY_WORDS], u64 counter, u64 nonce,
+		    u32 block[CHACHA_BLOCK_WORDS])
 {
 	/* "expand 32-byte k" */
 	const u32 start[CHACHA_BLOCK_WORDS] = {
-		0x61707865, 0x3320646e,	   0x79622d32,		  0x6b206574,	key[0],		    key[1],
-		key[2],	    key[3],	   key[4],		  key[5],	key[6],		    key[7],
-		(u32)counter, (u32)(counter >> 32), (u32)nonce, (u32)(nonce >> 32),
+		0x61707865,   0x3320646e,
+		0x79622d32,   0x6b206574,
+		key[0],	      key[1],
+		key[2],	      key[3],
+		key[4],	      key[5],
+		key[6],	      key[7],
+		(u32)counter, (u32)(counter >> 32),
+		(u32)nonce,   (u32)(nonce >> 32),
 	};
 	u32 x[CHACHA_BLOCK_WORDS];
 

@@ -7,6 +7,7 @@
 #define CHACHA_KEY_WORDS 8
 #define CHACHA_BLOCK_WORDS 16
 
-void chacha20_block(const u32 key[CHACHA_KEY_WORDS], u64 counter, u64 nonce, u32 block[CHACHA_BLOCK_WORDS]);
+void chacha20_block(const u32 key[CHACHA_KEY_WORDS], u64 counter, u64 nonce,
+		    u32 block[CHACHA_BLOCK_WORDS]);
 
 #endif

@@ -104,6 +104,7 @@ void cred_put(const struct cred *cred)
 	user_put(mine->user);
 	kfree_rcu(mine);
 }
+EXPORT_SYMBOL(cred_put);
 
 struct cred *cred_copy(const struct cred *cred, u32 group_count)
 {
@@ -119,6 +120,7 @@ struct cred *cred_copy(const struct cred *cred, u32 group_count)
 	refcount_inc(&copy->user->refs);
 	return copy;
 }
+EXPORT_SYMBOL(cred_copy);
 
 int cred_set_uid(struct cred *cred, u32 uid)
 {
@@ -134,6 +136,7 @@ int cred_set_uid(struct cred *cred, u32 uid)
 	cred->uid = uid;
 	return 0;
 }
+EXPORT_SYMBOL(cred_set_uid);
 
 void cred_commit(struct cred *cred)
 {
@@ -145,8 +148,9 @@ void cred_commit(struct cred *cred)
 	}
 	/* Who may not trace or dump the process with its new identity must not read its memory with the old one's
 	 * right either (prctl(2), PR_SET_DUMPABLE). */
-	if (current->process && (old->euid != cred->euid || old->egid != cred->egid || old->fsuid != cred->fsuid ||
-				 old->fsgid != cred->fsgid || (cred->cap_permitted & ~old->cap_permitted))) {
+	if (current->process &&
+	    (old->euid != cred->euid || old->egid != cred->egid || old->fsuid != cred->fsuid ||
+	     old->fsgid != cred->fsgid || (cred->cap_permitted & ~old->cap_permitted))) {
 		current->process->dumpable = false;
 		current->process->parent_death_signal = 0;
 	}
@@ -172,11 +176,13 @@ bool cred_in_group(const struct cred *cred, u32 gid)
 	}
 	return false;
 }
+EXPORT_SYMBOL(cred_in_group);
 
 bool capable(int capability)
 {
 	return cred_capable(current->cred, capability);
 }
+EXPORT_SYMBOL(capable);
 
 const struct cred *process_cred_get(struct process *process)
 {

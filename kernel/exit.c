@@ -117,7 +117,8 @@ bool parent_notify(struct process *process, int why, int status)
 	siginfo_t info;
 
 	if (parent == &kernel_process) {
-		struct completion *done = ended ? __atomic_exchange_n(&process->ended, NULL, __ATOMIC_ACQ_REL) : NULL;
+		struct completion *done =
+			ended ? __atomic_exchange_n(&process->ended, NULL, __ATOMIC_ACQ_REL) : NULL;
 
 		if (done)
 			complete(done);
@@ -258,7 +259,8 @@ void thread_exit(int code)
 	last = signal_exit_thread(code);
 	if (last) {
 		if (process == init_process)
-			panic("the first process has ended, status 0x%04x", process->exiting ? process->exit_code : code);
+			panic("the first process has ended, status 0x%04x",
+			      process->exiting ? process->exit_code : code);
 		process_timers_exit(process);
 		process_note_resident(process, thread->mm);
 	}
@@ -292,3 +294,4 @@ void process_exit_group(int wait_status)
 	sighand_unlock(sighand, flags);
 	thread_exit(wait_status);
 }
+EXPORT_SYMBOL(process_exit_group);

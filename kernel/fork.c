@@ -29,6 +29,7 @@
 
 spinlock_t process_tree_lock = SPINLOCK_INIT("process_tree");
 struct process *init_process;
+EXPORT_SYMBOL(init_process);
 atomic64_t fork_count;
 int threads_max;
 
@@ -57,7 +58,8 @@ static int check_flags(const struct clone_request *request)
 {
 	u64 flags = request->flags;
 
-	if ((flags & CLONE_THREAD && !(flags & CLONE_SIGHAND)) || (flags & CLONE_SIGHAND && !(flags & CLONE_VM)))
+	if ((flags & CLONE_THREAD && !(flags & CLONE_SIGHAND)) ||
+	    (flags & CLONE_SIGHAND && !(flags & CLONE_VM)))
 		return -EINVAL;
 	if (flags & CLONE_NEWNS && flags & CLONE_FS)
 		return -EINVAL;
@@ -77,8 +79,9 @@ static bool too_many_threads(const struct cred *cred)
 {
 	if (atomic_read(&thread_total) >= READ_ONCE(threads_max))
 		return true;
-	return (u64)atomic_read(&cred->user->process_count) >= process_limit(RLIMIT_NPROC) && cred->uid != 0 &&
-	       !cred_capable(cred, CAP_SYS_RESOURCE) && !cred_capable(cred, CAP_SYS_ADMIN);
+	return (u64)atomic_read(&cred->user->process_count) >= process_limit(RLIMIT_NPROC) &&
+	       cred->uid != 0 && !cred_capable(cred, CAP_SYS_RESOURCE) &&
+	       !cred_capable(cred, CAP_SYS_ADMIN);
 }
 
 /* The parts that the child shares with its maker or has copied; released by thread_undo(). */
@@ -234,7 +237,7 @@ static int process_publish(struct thread *child, struct pid *pid, const struct c
 	process->number = pid;
 	process->leader = child;
 	process_get(process); /* of its first thread; the other is the table's and the parent's, until it is reaped */
-	thread_get(child);    /* as leader */
+	thread_get(child); /* as leader */
 	child->sighand = process->sighand;
 	list_add_tail(&process->threads, &child->process_link);
 	process->thread_count = process->live_threads = 1;
@@ -284,7 +287,8 @@ long process_clone(const struct clone_request *request)
 	result = copy_parts(child, request->flags);
 	if (result)
 		goto undo;
-	result = arch_thread_fork(child, current_regs(), request->stack, request->flags & CLONE_SETTLS, request->tls);
+	result = arch_thread_fork(child, current_regs(), request->stack,
+				  request->flags & CLONE_SETTLS, request->tls);
 	if (result)
 		goto undo;
 	pid = pid_alloc();
@@ -383,7 +387,8 @@ static void limits_default(struct process *process)
 	process->limits[RLIMIT_CORE].rlim_cur = 0;
 	process->limits[RLIMIT_NPROC] = (struct rlimit){ threads / 2, threads / 2 };
 	process->limits[RLIMIT_NOFILE] = (struct rlimit){ 1024, 4096 };
-	process->limits[RLIMIT_MEMLOCK] = (struct rlimit){ MEMLOCK_LIMIT_DEFAULT, MEMLOCK_LIMIT_DEFAULT };
+	process->limits[RLIMIT_MEMLOCK] =
+		(struct rlimit){ MEMLOCK_LIMIT_DEFAULT, MEMLOCK_LIMIT_DEFAULT };
 	process->limits[RLIMIT_SIGPENDING] = (struct rlimit){ threads / 2, threads / 2 };
 	process->limits[RLIMIT_MSGQUEUE] =
 		(struct rlimit){ MESSAGE_QUEUE_LIMIT_DEFAULT, MESSAGE_QUEUE_LIMIT_DEFAULT };
@@ -406,8 +411,8 @@ static struct process *process_create_kernel(void)
 	return process;
 }
 
-struct process *process_start_kernel(int (*function)(void *argument), void *argument, struct fs_context *fs,
-				     struct completion *ended)
+struct process *process_start_kernel(int (*function)(void *argument), void *argument,
+				     struct fs_context *fs, struct completion *ended)
 {
 	struct thread *thread = thread_alloc();
 	struct process *process;

@@ -14,6 +14,7 @@
  * Locks: buckets' locks, two at a time in the order of their addresses. Not taken in interrupts.
  */
 #include <kumo/err.h>
+#include <kumo/export.h>
 #include <kumo/futex.h>
 #include <kumo/main.h>
 #include <kumo/pagecache.h>
@@ -24,7 +25,7 @@
 
 #include "process.h"
 
-#define BUCKETS 256 /* a power of two */
+#define BUCKETS 256	  /* a power of two */
 #define ROBUST_LIMIT 2048 /* entries that a robust list may have (Linux's ROBUST_LIST_LIMIT) */
 
 struct bucket {
@@ -47,6 +48,7 @@ u32 futex_key_hash(const struct futex_key *key)
 {
 	return hash_u64((u64)key->object ^ (key->offset >> 2) * 0x9e3779b97f4a7c15ULL);
 }
+EXPORT_SYMBOL(futex_key_hash);
 
 static struct bucket *key_bucket(const struct futex_key *key)
 {
@@ -168,13 +170,14 @@ static int futex_wait(u32 __user *address, bool private, u32 expected, u32 bitse
 /* A relative wait that a signal without a handler interrupted goes on until its first deadline. */
 static long wait_restart(struct restart_block *block)
 {
-	int error = futex_wait((u32 __user *)block->args[0], block->args[1], (u32)block->args[2], (u32)block->args[3],
-			       block->args[4]);
+	int error = futex_wait((u32 __user *)block->args[0], block->args[1], (u32)block->args[2],
+			       (u32)block->args[3], block->args[4]);
 
 	return error == -ERESTARTSYS ? -ERESTART_RESTARTBLOCK : error;
 }
 
-static long futex_wait_until(u32 __user *address, bool private, u32 expected, u32 bitset, u64 deadline, bool relative)
+static long futex_wait_until(u32 __user *address, bool private, u32 expected, u32 bitset,
+			     u64 deadline, bool relative)
 {
 	int error = futex_wait(address, private, expected, bitset, deadline);
 
@@ -262,7 +265,8 @@ static void unlock_two(struct bucket *a, struct bucket *b)
 
 /* Wakes `count` waiters of the first futex and moves up to `move` others to the second; if `expected` is given, only when
  * the first's word still is that. */
-static int futex_requeue(u32 __user *from, u32 __user *to, bool private, int count, int move, const u32 *expected)
+static int futex_requeue(u32 __user *from, u32 __user *to, bool private, int count, int move,
+			 const u32 *expected)
 {
 	struct futex_key source, target;
 	struct bucket *source_bucket, *target_bucket;
@@ -347,6 +351,7 @@ int futex_operation_apply(u32 encoded, u32 old, u32 *new)
 		return -ENOSYS;
 	}
 }
+EXPORT_SYMBOL(futex_operation_apply);
 
 int futex_operation_compare(u32 encoded, u32 old)
 {
@@ -369,6 +374,7 @@ int futex_operation_compare(u32 encoded, u32 old)
 		return -ENOSYS;
 	}
 }
+EXPORT_SYMBOL(futex_operation_compare);
 
 /* Changes the word atomically, with what it was in *old. The buckets are locked; -EFAULT: the page must be faulted in. */
 static int change_word(u32 __user *address, u32 encoded, u32 *old)
@@ -392,7 +398,8 @@ static int change_word(u32 __user *address, u32 encoded, u32 *old)
 	}
 }
 
-static int futex_wake_operation(u32 __user *first, u32 __user *second, bool private, int count, int count2, u32 encoded)
+static int futex_wake_operation(u32 __user *first, u32 __user *second, bool private, int count,
+				int count2, u32 encoded)
 {
 	struct futex_key key, key2;
 	struct bucket *bucket, *bucket2;
@@ -490,14 +497,16 @@ void futex_exit(struct thread *thread)
 	long offset;
 
 	thread->robust_list = NULL;
-	if (!head || read_entry((void __user *__user *)&head->list.next, &entry) || get_user(offset, &head->futex_offset) ||
+	if (!head || read_entry((void __user *__user *)&head->list.next, &entry) ||
+	    get_user(offset, &head->futex_offset) ||
 	    read_entry((void __user *__user *)&head->list_op_pending, &pending))
 		return;
 	for (int limit = ROBUST_LIMIT; entry != &head->list && limit; limit--) {
 		/* Read before the lock is given up: its new owner may take it off the list. */
 		bool broken = read_entry((void __user *__user *)&entry->next, &next);
 
-		if (entry != pending && owner_died((u32 __user *)((char __user *)entry + offset), thread->pid, false))
+		if (entry != pending &&
+		    owner_died((u32 __user *)((char __user *)entry + offset), thread->pid, false))
 			return;
 		if (broken)
 			return;
@@ -511,7 +520,8 @@ void futex_exit(struct thread *thread)
 /* The system call -------------------------------------------------------------------------------------------------- */
 
 /* The deadline on the monotonic clock; *relative tells that it was given as a duration. */
-static int deadline_get(unsigned int operation, const struct __kernel_timespec __user *timeout, u64 *deadline, bool *relative)
+static int deadline_get(unsigned int operation, const struct __kernel_timespec __user *timeout,
+			u64 *deadline, bool *relative)
 {
 	struct __kernel_timespec time;
 	u64 now, then;
@@ -540,8 +550,8 @@ static int deadline_get(unsigned int operation, const struct __kernel_timespec _
 	return 0;
 }
 
-long sys_futex(u32 __user *address, unsigned int operation, u32 value, const struct __kernel_timespec __user *timeout,
-	       u32 __user *address2, u32 value3)
+long sys_futex(u32 __user *address, unsigned int operation, u32 value,
+	       const struct __kernel_timespec __user *timeout, u32 __user *address2, u32 value3)
 {
 	bool private = operation & FUTEX_PRIVATE_FLAG, relative;
 	unsigned int command = operation & FUTEX_CMD_MASK;
@@ -557,7 +567,8 @@ long sys_futex(u32 __user *address, unsigned int operation, u32 value, const str
 		__attribute__((fallthrough));
 	case FUTEX_WAIT_BITSET:
 		error = deadline_get(operation, timeout, &deadline, &relative);
-		return error ? error : futex_wait_until(address, private, value, value3, deadline, relative);
+		return error ? error
+			     : futex_wait_until(address, private, value, value3, deadline, relative);
 	case FUTEX_WAKE:
 		value3 = FUTEX_BITSET_MATCH_ANY;
 		__attribute__((fallthrough));

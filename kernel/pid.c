@@ -6,6 +6,7 @@
  * has one.
  */
 #include <kumo/err.h>
+#include <kumo/export.h>
 #include <kumo/slab.h>
 #include <kumo/xarray.h>
 
@@ -32,7 +33,8 @@ struct pid *pid_alloc(void)
 	flags = spin_lock_irqsave(&pid_lock);
 	number = -ENOSPC;
 	if (last_number + 1 < pid_max)
-		number = xarray_alloc(&pid_table, pid, (u64)last_number + 1, (u64)pid_max - 1, GFP_ATOMIC);
+		number = xarray_alloc(&pid_table, pid, (u64)last_number + 1, (u64)pid_max - 1,
+				      GFP_ATOMIC);
 	if (number == -ENOSPC)
 		number = xarray_alloc(&pid_table, pid, PID_WRAP, (u64)pid_max - 1, GFP_ATOMIC);
 	if (number > 0)
@@ -43,6 +45,7 @@ struct pid *pid_alloc(void)
 	kfree(pid);
 	return ERR_PTR(number == -ENOSPC ? -EAGAIN : number);
 }
+EXPORT_SYMBOL(pid_alloc);
 
 struct pid *pid_alloc_first(void)
 {
@@ -87,6 +90,7 @@ void pid_attach(struct pid *pid, enum pid_role role, void *holder)
 	pid_set(pid, role, holder);
 	spin_unlock_irqrestore(&pid_lock, flags);
 }
+EXPORT_SYMBOL(pid_attach);
 
 void pid_detach(struct pid *pid, enum pid_role role)
 {
@@ -101,6 +105,7 @@ void pid_detach(struct pid *pid, enum pid_role role)
 	if (unused)
 		kfree_rcu(pid);
 }
+EXPORT_SYMBOL(pid_detach);
 
 void pid_free_unused(struct pid *pid)
 {
@@ -110,11 +115,13 @@ void pid_free_unused(struct pid *pid)
 	spin_unlock_irqrestore(&pid_lock, flags);
 	kfree_rcu(pid);
 }
+EXPORT_SYMBOL(pid_free_unused);
 
 struct pid *pid_find(int number)
 {
 	return number > 0 ? xarray_load(&pid_table, (u64)number) : NULL;
 }
+EXPORT_SYMBOL(pid_find);
 
 struct thread *thread_find(int tid)
 {
@@ -130,6 +137,7 @@ struct thread *thread_find(int tid)
 	rcu_read_unlock();
 	return thread;
 }
+EXPORT_SYMBOL(thread_find);
 
 struct process *process_find(int number)
 {
@@ -145,6 +153,7 @@ struct process *process_find(int number)
 	rcu_read_unlock();
 	return process;
 }
+EXPORT_SYMBOL(process_find);
 
 struct process_group *process_group_find(int id)
 {
@@ -160,6 +169,7 @@ struct process_group *process_group_find(int id)
 	rcu_read_unlock();
 	return group;
 }
+EXPORT_SYMBOL(process_group_find);
 
 struct session *session_find(int id)
 {
@@ -194,3 +204,4 @@ struct process *process_next(int *number)
 	rcu_read_unlock();
 	return process;
 }
+EXPORT_SYMBOL(process_next);

@@ -65,29 +65,41 @@ static inline struct session *process_session(const struct process *process) /* 
 	return rcu_dereference(((struct process *)process)->group)->session;
 }
 
+static inline int process_group_id(struct process *process)
+{
+	int id;
+
+	rcu_read_lock();
+	id = rcu_dereference(process->group)->id;
+	rcu_read_unlock();
+	return id;
+}
+
 /* Users (cred.c) -------------------------------------------------------------------------------------------------- */
 
 void user_put(struct user *user);
+void cred_sort_groups(u32 *values, u32 count); /* ascending, as cred_in_group() needs them (sys_cred.c) */
 struct user *user_of_process(struct process *process); /* referenced; under rcu_read_lock() */
 
 /* Making (fork.c, thread.c) --------------------------------------------------------------------------------------- */
 
 struct clone_request {
-	u64 flags;		     /* CLONE_*, without the exit signal */
-	int exit_signal;	     /* to the parent at the end; 0: none */
-	unsigned long stack;	     /* user stack pointer; 0: the parent's */
+	u64 flags;	     /* CLONE_*, without the exit signal */
+	int exit_signal;     /* to the parent at the end; 0: none */
+	unsigned long stack; /* user stack pointer; 0: the parent's */
 	unsigned long tls;
 	int __user *parent_tid, *child_tid;
 };
 /* The new thread's number as its parent sees it, or a negative errno. */
 long process_clone(const struct clone_request *request);
+extern int threads_max; /* that there may be: from the size of memory, or as /proc/sys/kernel/threads-max is told */
 /*
  * A process of the kernel's own making, child of kernel_process, in a session of its own: runs function(argument), which
  * ends in kernel_execve() and enter_user_mode(), or in process_exit_group(). `ended` (may be NULL) is completed when it has
  * ended. Referenced; ERR_PTR.
  */
-struct process *process_start_kernel(int (*function)(void *argument), void *argument, struct fs_context *fs,
-				     struct completion *ended);
+struct process *process_start_kernel(int (*function)(void *argument), void *argument,
+				     struct fs_context *fs, struct completion *ended);
 void process_become_first(void); /* the current kernel thread becomes process 1 */
 
 struct process *process_alloc(void) __must_check; /* no threads, no number; one reference; NULL */
@@ -95,9 +107,8 @@ void process_free_unused(struct process *process); /* that nobody else has seen;
 void threads_init(void);
 /* thread_set_mm() for a thread whose address space others may look up. */
 void process_set_mm(struct mm *mm);
-extern atomic_t thread_total;	/* threads of all processes */
-extern int threads_max;		/* that there may be: from the size of memory, or as /proc/sys/kernel/threads-max is told */
-extern atomic64_t fork_count;	/* processes and threads made since the start */
+extern atomic_t thread_total; /* threads of all processes */
+extern atomic64_t fork_count; /* processes and threads made since the start */
 
 /* Ending (exit.c, wait_child.c) ----------------------------------------------------------------------------------- */
 
@@ -114,13 +125,15 @@ struct rusage;
 void usage_add_thread(struct usage_sum *sum, const struct thread *thread);
 /* Of a process and all that it has waited for; process_tree_lock held. */
 void process_usage_all(struct process *process, struct rusage *usage);
-void process_usage_inherit(struct process *parent, struct process *child); /* the child is waited for; process_tree_lock held */
-void process_note_resident(struct process *process, struct mm *mm);	   /* for the high-water mark, before mm goes */
+void process_usage_inherit(struct process *parent,
+			   struct process *child); /* the child is waited for; process_tree_lock held */
+void process_note_resident(struct process *process, struct mm *mm); /* for the high-water mark, before mm goes */
 
 /* Signals (signal.c) ---------------------------------------------------------------------------------------------- */
 
 #define SIGNAL_MASK_KERNEL (signal_bit(SIGKILL) | signal_bit(SIGSTOP))
-#define SIGNAL_MASK_STOP (signal_bit(SIGSTOP) | signal_bit(SIGTSTP) | signal_bit(SIGTTIN) | signal_bit(SIGTTOU))
+#define SIGNAL_MASK_STOP                                                                           \
+	(signal_bit(SIGSTOP) | signal_bit(SIGTSTP) | signal_bit(SIGTTIN) | signal_bit(SIGTTOU))
 #define SIGNAL_MASK_DUMP                                                                           \
 	(signal_bit(SIGQUIT) | signal_bit(SIGILL) | signal_bit(SIGTRAP) | signal_bit(SIGABRT) |    \
 	 signal_bit(SIGFPE) | signal_bit(SIGSEGV) | signal_bit(SIGBUS) | signal_bit(SIGSYS) |      \
@@ -137,23 +150,27 @@ static inline void sighand_unlock(struct sighand *sighand, unsigned long flags)
 struct sighand *sighand_create(void) __must_check; /* all actions default; NULL */
 struct sighand *sighand_copy(struct sighand *from) __must_check;
 void sighand_put(struct sighand *sighand);
-void sighand_keep_ignored(struct sighand *fresh, struct process *from); /* what `from` ignores is ignored in `fresh`, too */
+void sighand_keep_ignored(struct sighand *fresh,
+			  struct process *from); /* what `from` ignores is ignored in `fresh`, too */
 void signals_init(void);
 void sigpending_init(struct sigpending *pending);
-void sigpending_flush(struct sigpending *pending);	      /* nobody else sees it */
-void signal_recalculate(void);				      /* sighand->lock held: sets or clears the current thread's WORK_SIGNAL */
-void signal_force_info(const siginfo_t *info, bool to_default); /* as signal_force; to_default: any handler is dropped first */
-void signal_action_set(int signal, const struct sigaction *action, struct sigaction *old); /* either may be NULL */
+void sigpending_flush(struct sigpending *pending); /* nobody else sees it */
+void signal_recalculate(void); /* sighand->lock held: sets or clears the current thread's WORK_SIGNAL */
+void signal_force_info(const siginfo_t *info,
+		       bool to_default); /* as signal_force; to_default: any handler is dropped first */
+void signal_action_set(int signal, const struct sigaction *action,
+		       struct sigaction *old); /* either may be NULL */
 /* The current thread takes no more signals. True: it is the last, and `code` the process's unless that is decided. */
 bool signal_exit_thread(int code);
-void signal_reset_for_exec(void);			      /* handlers become default, ignored stays ignored */
+void signal_reset_for_exec(void); /* handlers become default, ignored stays ignored */
 void thread_signal_wake(struct thread *thread, bool fatal); /* sighand->lock held: it shall look at its signals */
 /* sighand->lock held: the process ends; all threads but `except` are killed. */
 void process_kill_threads(struct process *process, struct thread *except);
 /* Takes a pending signal of `wanted` (not blocked ones) from the current thread or its process. 0: none. */
 int signal_dequeue(signal_mask wanted, siginfo_t *info);
-void signal_info_user(siginfo_t *info, int signal, int code); /* "from the current thread": kill(2) and the like */
-bool signal_permitted(struct process *target, int signal);    /* may the current thread send it? */
+void signal_info_user(siginfo_t *info, int signal,
+		      int code); /* "from the current thread": kill(2) and the like */
+bool signal_permitted(struct process *target, int signal); /* may the current thread send it? */
 
 /* Futexes (futex.c) ----------------------------------------------------------------------------------------------- */
 

@@ -79,7 +79,8 @@ void random_add_entropy(const void *bytes, size_t size, unsigned int bits)
 
 	pool_mix(bytes, size);
 	if (pool_bits < READY_BITS) {
-		pool_bits = min(pool_bits + min(bits, (unsigned int)READY_BITS), (unsigned int)READY_BITS);
+		pool_bits = min(pool_bits + min(bits, (unsigned int)READY_BITS),
+				(unsigned int)READY_BITS);
 		filled = pool_bits == READY_BITS;
 	}
 	if (bits)
@@ -100,8 +101,9 @@ void random_add_event(u64 number)
 		return;
 	flags = local_irq_save();
 	events = this_cpu_ptr(&event_pool);
-	events->words[events->count % 4] = (events->words[events->count % 4] << 13 | events->words[events->count % 4] >> 51) ^
-					   rdtsc() ^ number << 48;
+	events->words[events->count % 4] =
+		(events->words[events->count % 4] << 13 | events->words[events->count % 4] >> 51) ^
+		rdtsc() ^ number << 48;
 	if (++events->count < EVENTS_PER_BIT * 8) {
 		local_irq_restore(flags);
 		return;

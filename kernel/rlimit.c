@@ -8,7 +8,8 @@
 #define FILES_MOST 1048576 /* descriptors that a limit may allow (Linux's nr_open) */
 
 /* Sets the limit if `new` is not NULL; what it was goes to *old. */
-static int limit_change(struct process *process, unsigned int resource, const struct rlimit *new, struct rlimit *old)
+static int limit_change(struct process *process, unsigned int resource, const struct rlimit *new,
+			struct rlimit *old)
 {
 	unsigned long flags;
 	int error = 0;
@@ -21,7 +22,7 @@ static int limit_change(struct process *process, unsigned int resource, const st
 	}
 	flags = spin_lock_irqsave(&process->lock);
 	*old = process->limits[resource];
-	if (new && new->rlim_max > old->rlim_max && !capable(CAP_SYS_RESOURCE))
+	if (new &&new->rlim_max > old->rlim_max && !capable(CAP_SYS_RESOURCE))
 		error = -EPERM;
 	else if (new)
 		process->limits[resource] = *new;
@@ -69,7 +70,8 @@ long sys_setrlimit(unsigned int resource, const struct rlimit __user *from)
 /* struct rlimit64 is struct rlimit on 64-bit machines. */
 _Static_assert(sizeof(struct rlimit) == sizeof(struct rlimit64), "the same layout");
 
-long sys_prlimit64(int pid, unsigned int resource, const struct rlimit __user *from, struct rlimit __user *to)
+long sys_prlimit64(int pid, unsigned int resource, const struct rlimit __user *from,
+		   struct rlimit __user *to)
 {
 	struct process *process = current->process;
 	struct rlimit new, old;

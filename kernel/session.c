@@ -126,7 +126,8 @@ bool process_group_orphaned(struct process_group *group, struct process *ignored
 	list_for_each(process, &group->processes, group_link) {
 		struct process *parent = process->parent;
 
-		if (process == ignored || process->zombie || parent == init_process || parent == &kernel_process)
+		if (process == ignored || process->zombie || parent == init_process ||
+		    parent == &kernel_process)
 			continue;
 		if (parent->group != group && parent->group->session == group->session)
 			return false; /* a shell of its own session looks after it */
@@ -180,17 +181,18 @@ void process_groups_orphan(struct process *process)
 
 void session_leader_exit(struct process *process)
 {
-	struct session *session = process->group->session;
-	struct tty *tty;
-	unsigned long flags;
+	unsigned long flags = spin_lock_irqsave(&process_tree_lock);
+	struct session *session = process->group->session; /* stays: a leader cannot leave it */
+	struct tty *tty = NULL;
+	bool leads = session->leader == process;
 
-	if (session->leader != process)
-		return;
-	flags = spin_lock_irqsave(&process_tree_lock);
-	tty = session->tty;
+	if (leads)
+		tty = session->tty;
 	if (tty)
 		tty_get(tty);
 	spin_unlock_irqrestore(&process_tree_lock, flags);
+	if (!leads)
+		return;
 	if (tty) {
 		tty_session_ended(tty, session);
 		tty_put(tty);
@@ -282,21 +284,14 @@ long sys_getpgid(int pid)
 
 	if (!process)
 		return -ESRCH;
-	rcu_read_lock();
-	result = rcu_dereference(process->group)->id;
-	rcu_read_unlock();
+	result = process_group_id(process);
 	process_put(process);
 	return result;
 }
 
 long sys_getpgrp(void)
 {
-	long result;
-
-	rcu_read_lock();
-	result = rcu_dereference(current->process->group)->id;
-	rcu_read_unlock();
-	return result;
+	return process_group_id(current->process);
 }
 
 long sys_getsid(int pid)

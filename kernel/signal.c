@@ -14,6 +14,7 @@
  */
 #include <kumo/cred.h>
 #include <kumo/err.h>
+#include <kumo/export.h>
 #include <kumo/irq.h>
 #include <kumo/printk.h>
 #include <kumo/slab.h>
@@ -201,11 +202,14 @@ bool signal_pending(void)
 {
 	return READ_ONCE(current->work) & WORK_SIGNAL || READ_ONCE(current->cancelled);
 }
+EXPORT_SYMBOL(signal_pending);
 
 bool fatal_signal_pending(void)
 {
-	return READ_ONCE(current->work) & WORK_SIGNAL && READ_ONCE(current->pending.mask) & signal_bit(SIGKILL);
+	return READ_ONCE(current->work) & WORK_SIGNAL &&
+	       READ_ONCE(current->pending.mask) & signal_bit(SIGKILL);
 }
+EXPORT_SYMBOL(fatal_signal_pending);
 
 /* Sending --------------------------------------------------------------------------------------------------------- */
 
@@ -296,7 +300,8 @@ static void signal_complete(struct process *process, struct thread *target, int 
 	if (!thread)
 		return; /* whoever unblocks it will find it */
 	if (process->sighand->actions[signal - 1].sa_handler == SIG_DFL && !process->unkillable &&
-	    !(signal_bit(signal) & (SIGNAL_MASK_IGNORE | SIGNAL_MASK_STOP)) && !(thread->waited & signal_bit(signal))) {
+	    !(signal_bit(signal) & (SIGNAL_MASK_IGNORE | SIGNAL_MASK_STOP)) &&
+	    !(thread->waited & signal_bit(signal))) {
 		process->exiting = true;
 		process->exit_code = signal;
 		process_kill_threads(process, NULL);
@@ -306,8 +311,8 @@ static void signal_complete(struct process *process, struct thread *target, int 
 }
 
 /* sighand->lock held. */
-static int signal_send_locked(struct process *process, struct thread *target, int signal, const siginfo_t *info,
-			      bool forced)
+static int signal_send_locked(struct process *process, struct thread *target, int signal,
+			      const siginfo_t *info, bool forced)
 {
 	struct sigpending *pending = target ? &target->pending : &process->pending;
 	signal_mask bit = signal_bit(signal);
@@ -323,7 +328,8 @@ static int signal_send_locked(struct process *process, struct thread *target, in
 	if (signal < SIGRTMIN && pending->mask & bit)
 		return 0; /* a standard signal is pending once */
 	if (signal != SIGKILL) {
-		struct sigqueue *entry = sigqueue_alloc(process, forced || (signal < SIGRTMIN && (!info || info->si_code >= 0)));
+		struct sigqueue *entry = sigqueue_alloc(
+			process, forced || (signal < SIGRTMIN && (!info || info->si_code >= 0)));
 
 		if (entry) {
 			if (info) {
@@ -354,6 +360,7 @@ int signal_send_process(struct process *process, int signal, const siginfo_t *in
 	sighand_unlock(sighand, flags);
 	return error;
 }
+EXPORT_SYMBOL(signal_send_process);
 
 int signal_send_thread(struct thread *thread, int signal, const siginfo_t *info)
 {
@@ -372,6 +379,7 @@ int signal_send_thread(struct thread *thread, int signal, const siginfo_t *info)
 	sighand_unlock(sighand, flags);
 	return error;
 }
+EXPORT_SYMBOL(signal_send_thread);
 
 int signal_send_group(struct process_group *group, int signal, const siginfo_t *info)
 {
@@ -388,6 +396,7 @@ int signal_send_group(struct process_group *group, int signal, const siginfo_t *
 	spin_unlock_irqrestore(&process_tree_lock, flags);
 	return result;
 }
+EXPORT_SYMBOL(signal_send_group);
 
 void signal_force_info(const siginfo_t *info, bool to_default)
 {
@@ -422,6 +431,7 @@ void signal_force(int signal, int code, unsigned long address)
 	info.si_addr = (void *)address;
 	signal_force_info(&info, false);
 }
+EXPORT_SYMBOL(signal_force);
 
 void signal_info_user(siginfo_t *info, int signal, int code)
 {
@@ -582,6 +592,7 @@ struct sighand *sighand_create(void)
 		memset(sighand->actions, 0, sizeof(sighand->actions));
 	return sighand;
 }
+EXPORT_SYMBOL(sighand_create);
 
 struct sighand *sighand_copy(struct sighand *from)
 {
@@ -667,17 +678,21 @@ void signal_action_set(int signal, const struct sigaction *action, struct sigact
 const char *signal_name(int signal)
 {
 	static const char *const names[] = {
-		[SIGHUP] = "SIGHUP",	 [SIGINT] = "SIGINT",	  [SIGQUIT] = "SIGQUIT", [SIGILL] = "SIGILL",
-		[SIGTRAP] = "SIGTRAP",	 [SIGABRT] = "SIGABRT",	  [SIGBUS] = "SIGBUS",	 [SIGFPE] = "SIGFPE",
-		[SIGKILL] = "SIGKILL",	 [SIGUSR1] = "SIGUSR1",	  [SIGSEGV] = "SIGSEGV", [SIGUSR2] = "SIGUSR2",
-		[SIGPIPE] = "SIGPIPE",	 [SIGALRM] = "SIGALRM",	  [SIGTERM] = "SIGTERM", [SIGSTKFLT] = "SIGSTKFLT",
-		[SIGCHLD] = "SIGCHLD",	 [SIGCONT] = "SIGCONT",	  [SIGSTOP] = "SIGSTOP", [SIGTSTP] = "SIGTSTP",
-		[SIGTTIN] = "SIGTTIN",	 [SIGTTOU] = "SIGTTOU",	  [SIGURG] = "SIGURG",	 [SIGXCPU] = "SIGXCPU",
-		[SIGXFSZ] = "SIGXFSZ",	 [SIGVTALRM] = "SIGVTALRM", [SIGPROF] = "SIGPROF", [SIGWINCH] = "SIGWINCH",
-		[SIGIO] = "SIGIO",	 [SIGPWR] = "SIGPWR",	  [SIGSYS] = "SIGSYS",
+		[SIGHUP] = "SIGHUP",	   [SIGINT] = "SIGINT",	      [SIGQUIT] = "SIGQUIT",
+		[SIGILL] = "SIGILL",	   [SIGTRAP] = "SIGTRAP",     [SIGABRT] = "SIGABRT",
+		[SIGBUS] = "SIGBUS",	   [SIGFPE] = "SIGFPE",	      [SIGKILL] = "SIGKILL",
+		[SIGUSR1] = "SIGUSR1",	   [SIGSEGV] = "SIGSEGV",     [SIGUSR2] = "SIGUSR2",
+		[SIGPIPE] = "SIGPIPE",	   [SIGALRM] = "SIGALRM",     [SIGTERM] = "SIGTERM",
+		[SIGSTKFLT] = "SIGSTKFLT", [SIGCHLD] = "SIGCHLD",     [SIGCONT] = "SIGCONT",
+		[SIGSTOP] = "SIGSTOP",	   [SIGTSTP] = "SIGTSTP",     [SIGTTIN] = "SIGTTIN",
+		[SIGTTOU] = "SIGTTOU",	   [SIGURG] = "SIGURG",	      [SIGXCPU] = "SIGXCPU",
+		[SIGXFSZ] = "SIGXFSZ",	   [SIGVTALRM] = "SIGVTALRM", [SIGPROF] = "SIGPROF",
+		[SIGWINCH] = "SIGWINCH",   [SIGIO] = "SIGIO",	      [SIGPWR] = "SIGPWR",
+		[SIGSYS] = "SIGSYS",
 	};
 
 	if (signal >= SIGRTMIN && signal <= SIGNAL_COUNT)
 		return "SIGRT";
 	return signal > 0 && signal < ARRAY_SIZE(names) ? names[signal] : "?";
 }
+EXPORT_SYMBOL(signal_name);

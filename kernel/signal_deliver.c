@@ -84,7 +84,8 @@ static void stop_here(struct process *process, struct sighand *sighand, unsigned
 
 /* A stop from the keyboard does nothing to a group that no shell looks after. sighand->lock is dropped meanwhile; true:
  * the stop holds. */
-static bool stop_allowed(struct process *process, int signal, struct sighand **sighand, unsigned long *flags)
+static bool stop_allowed(struct process *process, int signal, struct sighand **sighand,
+			 unsigned long *flags)
 {
 	u32 seen = process->continue_count;
 	unsigned long tree_flags;

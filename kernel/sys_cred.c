@@ -1,5 +1,6 @@
 /* System calls on credentials: user and group ids, supplementary groups, capabilities. credentials(7), capabilities(7). */
 #include <kumo/err.h>
+#include <kumo/export.h>
 #include <kumo/kva.h>
 #include <kumo/uaccess.h>
 #include <linux/securebits.h>
@@ -10,8 +11,9 @@
 
 /* Capabilities that stand for what user 0 may do with files. */
 #define CAP_FILE_SET                                                                               \
-	(1ULL << CAP_CHOWN | 1ULL << CAP_MKNOD | 1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_DAC_READ_SEARCH | \
-	 1ULL << CAP_FOWNER | 1ULL << CAP_FSETID | 1ULL << CAP_LINUX_IMMUTABLE | 1ULL << CAP_MAC_OVERRIDE)
+	(1ULL << CAP_CHOWN | 1ULL << CAP_MKNOD | 1ULL << CAP_DAC_OVERRIDE |                        \
+	 1ULL << CAP_DAC_READ_SEARCH | 1ULL << CAP_FOWNER | 1ULL << CAP_FSETID |                   \
+	 1ULL << CAP_LINUX_IMMUTABLE | 1ULL << CAP_MAC_OVERRIDE)
 
 static struct cred *prepare(void)
 {
@@ -100,8 +102,9 @@ long sys_setreuid(u32 ruid, u32 euid)
 
 	if (!cred)
 		return -ENOMEM;
-	if (!privileged && ((ruid != UNCHANGED && ruid != old->uid && ruid != old->euid) ||
-			    (euid != UNCHANGED && euid != old->uid && euid != old->euid && euid != old->suid)))
+	if (!privileged &&
+	    ((ruid != UNCHANGED && ruid != old->uid && ruid != old->euid) ||
+	     (euid != UNCHANGED && euid != old->uid && euid != old->euid && euid != old->suid)))
 		return refuse(cred, -EPERM);
 	if (ruid != UNCHANGED && cred_set_uid(cred, ruid))
 		return refuse(cred, -EAGAIN);
@@ -140,7 +143,9 @@ long sys_getresuid(u32 __user *ruid, u32 __user *euid, u32 __user *suid)
 {
 	const struct cred *cred = current->cred;
 
-	return put_user(cred->uid, ruid) || put_user(cred->euid, euid) || put_user(cred->suid, suid) ? -EFAULT : 0;
+	return put_user(cred->uid, ruid) || put_user(cred->euid, euid) || put_user(cred->suid, suid)
+		       ? -EFAULT
+		       : 0;
 }
 
 long sys_setgid(u32 gid)
@@ -214,7 +219,9 @@ long sys_getresgid(u32 __user *rgid, u32 __user *egid, u32 __user *sgid)
 {
 	const struct cred *cred = current->cred;
 
-	return put_user(cred->gid, rgid) || put_user(cred->egid, egid) || put_user(cred->sgid, sgid) ? -EFAULT : 0;
+	return put_user(cred->gid, rgid) || put_user(cred->egid, egid) || put_user(cred->sgid, sgid)
+		       ? -EFAULT
+		       : 0;
 }
 
 /* These two answer with what the id was, and never with an error. */
@@ -300,6 +307,7 @@ void cred_sort_groups(u32 *values, u32 count)
 		sift_down(values, 0, i);
 	}
 }
+EXPORT_SYMBOL(cred_sort_groups);
 
 long sys_setgroups(int size, const u32 __user *from)
 {
@@ -381,7 +389,8 @@ long sys_capget(struct __user_cap_header_struct __user *header, struct __user_ca
 	return copy_to_user(to, data, words * sizeof(*data)) ? -EFAULT : 0;
 }
 
-long sys_capset(struct __user_cap_header_struct __user *header, const struct __user_cap_data_struct __user *from)
+long sys_capset(struct __user_cap_header_struct __user *header,
+		const struct __user_cap_data_struct __user *from)
 {
 	struct __user_cap_data_struct data[2] = {};
 	const struct cred *old = current->cred;

@@ -28,7 +28,8 @@ long sys_vfork(void)
 	return process_clone(&request);
 }
 
-long sys_clone(unsigned long flags, unsigned long stack, int __user *parent_tid, int __user *child_tid, unsigned long tls)
+long sys_clone(unsigned long flags, unsigned long stack, int __user *parent_tid,
+	       int __user *child_tid, unsigned long tls)
 {
 	const struct clone_request request = {
 		.flags = (u32)flags & ~(unsigned long)CSIGNAL, /* CLONE_DETACHED and others without meaning included */
@@ -334,7 +335,8 @@ long sys_prctl(int option, unsigned long a, unsigned long b, unsigned long c, un
 	case PR_SET_NAME:
 		return set_name((const char __user *)a);
 	case PR_GET_NAME:
-		return copy_to_user((void __user *)a, current->name, sizeof(current->name)) ? -EFAULT : 0;
+		return copy_to_user((void __user *)a, current->name, sizeof(current->name)) ? -EFAULT
+											    : 0;
 	case PR_GET_KEEPCAPS:
 		return current->cred->securebits >> SECURE_KEEP_CAPS & 1;
 	case PR_SET_KEEPCAPS:
@@ -377,7 +379,8 @@ long sys_prctl(int option, unsigned long a, unsigned long b, unsigned long c, un
 		return put_user(current->clear_child_tid, (int *__user *)a);
 	case PR_SET_THP_DISABLE:
 	case PR_GET_THP_DISABLE:
-		return a && option == PR_GET_THP_DISABLE ? -EINVAL : 0; /* there are no huge pages for programs */
+		return a && option == PR_GET_THP_DISABLE ? -EINVAL
+							 : 0; /* there are no huge pages for programs */
 	case PR_SET_MM:
 		return c || d ? -EINVAL : set_mm(a, b);
 	default:

@@ -9,6 +9,11 @@
 
 #include "process.h"
 
+/* What sigaction keeps; programs ask for other flags to see whether the kernel knows them. */
+#define ACTION_FLAGS                                                                               \
+	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER |         \
+	 SA_RESETHAND | SA_EXPOSE_TAGBITS | SA_RESTORER)
+
 static bool signal_valid(int signal)
 {
 	return signal >= 1 && signal <= SIGNAL_COUNT;
@@ -16,7 +21,8 @@ static bool signal_valid(int signal)
 
 /* Actions and masks ----------------------------------------------------------------------------------------------- */
 
-long sys_rt_sigaction(int signal, const struct sigaction __user *action, struct sigaction __user *old, size_t size)
+long sys_rt_sigaction(int signal, const struct sigaction __user *action,
+		      struct sigaction __user *old, size_t size)
 {
 	struct sigaction new, was;
 
@@ -26,6 +32,8 @@ long sys_rt_sigaction(int signal, const struct sigaction __user *action, struct 
 		return -EFAULT;
 	if (!signal_valid(signal) || (action && signal_bit(signal) & SIGNAL_MASK_KERNEL))
 		return -EINVAL;
+	if (action)
+		new.sa_flags &= (unsigned int)ACTION_FLAGS;
 	signal_action_set(signal, action ? &new : NULL, &was);
 	return old && copy_to_user(old, &was, sizeof(was)) ? -EFAULT : 0;
 }
@@ -113,8 +121,8 @@ static int take_waited(signal_mask wanted, siginfo_t *info, bool wait)
 	return signal;
 }
 
-long sys_rt_sigtimedwait(const sigset_t __user *set, siginfo_t __user *to, const struct __kernel_timespec __user *timeout,
-			 size_t size)
+long sys_rt_sigtimedwait(const sigset_t __user *set, siginfo_t __user *to,
+			 const struct __kernel_timespec __user *timeout, size_t size)
 {
 	u64 deadline = WAIT_FOREVER;
 	struct __kernel_timespec time;
@@ -361,7 +369,8 @@ void signal_stack_restore(const stack_t *stack, unsigned long sp)
 {
 	const stack_t *now = &current->signal_stack;
 
-	if (now->ss_sp == stack->ss_sp && now->ss_size == stack->ss_size && now->ss_flags == stack->ss_flags)
+	if (now->ss_sp == stack->ss_sp && now->ss_size == stack->ss_size &&
+	    now->ss_flags == stack->ss_flags)
 		return;
 	if (signal_stack_set(stack, sp))
 		return;

@@ -79,12 +79,14 @@ long sys_sysinfo(struct sysinfo __user *to)
 
 /* Its end ------------------------------------------------------------------------------------------------------------ */
 
-long sys_reboot(unsigned int magic1, unsigned int magic2, unsigned int command, const char __user *argument)
+long sys_reboot(unsigned int magic1, unsigned int magic2, unsigned int command,
+		const char __user *argument)
 {
 	if (!capable(CAP_SYS_BOOT))
 		return -EPERM;
-	if (magic1 != LINUX_REBOOT_MAGIC1 || (magic2 != LINUX_REBOOT_MAGIC2 && magic2 != LINUX_REBOOT_MAGIC2A &&
-					      magic2 != LINUX_REBOOT_MAGIC2B && magic2 != LINUX_REBOOT_MAGIC2C))
+	if (magic1 != LINUX_REBOOT_MAGIC1 ||
+	    (magic2 != LINUX_REBOOT_MAGIC2 && magic2 != LINUX_REBOOT_MAGIC2A &&
+	     magic2 != LINUX_REBOOT_MAGIC2B && magic2 != LINUX_REBOOT_MAGIC2C))
 		return -EINVAL;
 	switch (command) {
 	case LINUX_REBOOT_CMD_CAD_ON:

@@ -42,6 +42,7 @@ struct thread *thread_alloc(void)
 	completion_init(&thread->exited);
 	return thread;
 }
+EXPORT_SYMBOL(thread_alloc);
 
 static void thread_free(struct rcu_head *head)
 {
@@ -84,6 +85,7 @@ struct process *process_alloc(void)
 	process_timers_init(process);
 	return process;
 }
+EXPORT_SYMBOL(process_alloc);
 
 static void process_free(struct rcu_head *head)
 {
@@ -128,6 +130,7 @@ struct mm *thread_mm_get(struct thread *thread)
 	spin_unlock_irqrestore(&process->lock, flags);
 	return mm;
 }
+EXPORT_SYMBOL(thread_mm_get);
 
 struct files *thread_files_get(struct thread *thread)
 {

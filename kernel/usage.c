@@ -35,7 +35,8 @@ static u64 resident_pages(struct mm *mm)
 void process_note_resident(struct process *process, struct mm *mm)
 {
 	if (mm)
-		process->dead.max_resident_pages = max(process->dead.max_resident_pages, resident_pages(mm));
+		process->dead.max_resident_pages =
+			max(process->dead.max_resident_pages, resident_pages(mm));
 }
 
 void usage_add_thread(struct usage_sum *sum, const struct thread *thread)
@@ -58,7 +59,8 @@ static struct usage_sum own_usage(struct process *process)
 	list_for_each(thread, &process->threads, process_link) {
 		usage_add_thread(&sum, thread);
 		if (thread->mm)
-			sum.max_resident_pages = max(sum.max_resident_pages, resident_pages(thread->mm));
+			sum.max_resident_pages =
+				max(sum.max_resident_pages, resident_pages(thread->mm));
 	}
 	spin_unlock_irqrestore(&process->lock, flags);
 	return sum;

@@ -3,6 +3,7 @@
 #include <kumo/arch/entry.h>
 #include <kumo/boot.h>
 #include <kumo/err.h>
+#include <kumo/export.h>
 #include <kumo/file.h>
 #include <kumo/printk.h>
 #include <kumo/string.h>
@@ -58,6 +59,7 @@ int call_usermode_helper(const char *path, const char *const *argv, const char *
 	process_put(process);
 	return result;
 }
+EXPORT_SYMBOL(call_usermode_helper);
 
 static int try_program(const char *path)
 {
@@ -73,7 +75,8 @@ static void open_console(void)
 	struct file *console = file_open_name("/dev/console", O_RDWR, 0, current->cred);
 
 	if (IS_ERR(console)) {
-		pr_warn("no /dev/console (error %d): the first process has no terminal\n", (int)PTR_ERR(console));
+		pr_warn("no /dev/console (error %d): the first process has no terminal\n",
+			(int)PTR_ERR(console));
 		return;
 	}
 	for (int fd = 0; fd < 3; fd++) {
@@ -85,7 +88,8 @@ static void open_console(void)
 
 void start_first_process(void)
 {
-	static const char *const programs[] = { "/init", "/sbin/init", "/etc/init", "/bin/init", "/bin/sh" };
+	static const char *const programs[] = { "/init", "/sbin/init", "/etc/init", "/bin/init",
+						"/bin/sh" };
 	const char *chosen = boot_param("init");
 	int error = -ENOENT;
 

@@ -34,7 +34,8 @@ static bool is_meant(const struct child_wait *wait, struct process *child)
 	if (wait->type == P_PGID && child->group->id != wait->id)
 		return false;
 	/* A child that was made to end without SIGCHLD is a "clone" child. */
-	if (!(wait->options & __WALL) && (child->leader->exit_signal != SIGCHLD) != !!(wait->options & __WCLONE))
+	if (!(wait->options & __WALL) &&
+	    (child->leader->exit_signal != SIGCHLD) != !!(wait->options & __WCLONE))
 		return false;
 	return true;
 }
@@ -62,7 +63,8 @@ static bool child_tells(struct child_wait *wait, struct process *child)
 	if (child->zombie) {
 		if (!(wait->options & WEXITED))
 			return false;
-		describe(wait, child, child->exit_code & 0x7f ? CLD_KILLED : CLD_EXITED, child->exit_code);
+		describe(wait, child, child->exit_code & 0x7f ? CLD_KILLED : CLD_EXITED,
+			 child->exit_code);
 		if (!(wait->options & WNOWAIT)) {
 			process_usage_inherit(current->process, child);
 			process_release(child);
@@ -145,7 +147,7 @@ long sys_wait4(int pid, int __user *status, int options, struct rusage __user *u
 		wait.id = pid;
 	} else if (pid == 0) {
 		wait.type = P_PGID;
-		wait.id = current->process->group->id;
+		wait.id = process_group_id(current->process);
 	} else if (pid < -1) {
 		wait.type = P_PGID;
 		wait.id = -pid;
@@ -177,11 +179,14 @@ static int info_status(const struct child_wait *wait)
 
 long sys_waitid(int which, int id, siginfo_t __user *to, int options, struct rusage __user *usage)
 {
-	struct child_wait wait = { .type = which, .id = id, .options = (unsigned int)options, .want_usage = usage };
+	struct child_wait wait = {
+		.type = which, .id = id, .options = (unsigned int)options, .want_usage = usage
+	};
 	siginfo_t info;
 	long result;
 
-	if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
+	if (options &
+	    ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
 		return -EINVAL;
 	if (!(options & (WEXITED | WSTOPPED | WCONTINUED)))
 		return -EINVAL;
@@ -196,7 +201,7 @@ long sys_waitid(int which, int id, siginfo_t __user *to, int options, struct rus
 		if (id < 0)
 			return -EINVAL;
 		if (id == 0)
-			wait.id = current->process->group->id;
+			wait.id = process_group_id(current->process);
 		break;
 	case P_PIDFD:
 		return -EBADF; /* there are no such descriptors yet */

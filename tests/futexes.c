@@ -14,7 +14,8 @@
 
 #include "tap.h"
 
-static long futex(uint32_t *address, int operation, uint32_t value, const void *timeout, uint32_t *address2, uint32_t value3)
+static long futex(uint32_t *address, int operation, uint32_t value, const void *timeout,
+		  uint32_t *address2, uint32_t value3)
 {
 	return syscall(SYS_futex, address, operation, value, timeout, address2, value3);
 }
@@ -41,7 +42,8 @@ static void *sleeper_main(void *argument)
 	struct sleeper *sleeper = argument;
 
 	sleeper->sleeping = 1;
-	sleeper->result = futex(sleeper->word, FUTEX_WAIT_BITSET_PRIVATE, 0, NULL, NULL, sleeper->bitset);
+	sleeper->result =
+		futex(sleeper->word, FUTEX_WAIT_BITSET_PRIVATE, 0, NULL, NULL, sleeper->bitset);
 	sleeper->error = errno;
 	sleeper->woken = 1;
 	return NULL;
@@ -64,18 +66,24 @@ static void errors(void)
 	uint32_t word = 1;
 
 	errno = 0;
-	tap_ok(futex(&word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0) == -1 && errno == EAGAIN, "another value gives EAGAIN");
+	tap_ok(futex(&word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0) == -1 && errno == EAGAIN,
+	       "another value gives EAGAIN");
 	errno = 0;
-	tap_ok(futex((uint32_t *)((char *)&word + 1), FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0) == -1 && errno == EINVAL,
+	tap_ok(futex((uint32_t *)((char *)&word + 1), FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0) == -1 &&
+		       errno == EINVAL,
 	       "an odd address gives EINVAL");
 	errno = 0;
-	tap_ok(futex((uint32_t *)16, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0) == -1 && errno == EFAULT, "no memory gives EFAULT");
+	tap_ok(futex((uint32_t *)16, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0) == -1 && errno == EFAULT,
+	       "no memory gives EFAULT");
 	errno = 0;
-	tap_ok(futex(&word, FUTEX_WAIT_PRIVATE, 1, &bad, NULL, 0) == -1 && errno == EINVAL, "no time gives EINVAL");
+	tap_ok(futex(&word, FUTEX_WAIT_PRIVATE, 1, &bad, NULL, 0) == -1 && errno == EINVAL,
+	       "no time gives EINVAL");
 	errno = 0;
-	tap_ok(futex(&word, FUTEX_WAIT_BITSET_PRIVATE, 1, NULL, NULL, 0) == -1 && errno == EINVAL, "no bits give EINVAL");
+	tap_ok(futex(&word, FUTEX_WAIT_BITSET_PRIVATE, 1, NULL, NULL, 0) == -1 && errno == EINVAL,
+	       "no bits give EINVAL");
 	errno = 0;
-	tap_ok(futex(&word, 77, 1, NULL, NULL, 0) == -1 && errno == ENOSYS, "an unknown operation gives ENOSYS");
+	tap_ok(futex(&word, 77, 1, NULL, NULL, 0) == -1 && errno == ENOSYS,
+	       "an unknown operation gives ENOSYS");
 	tap_ok(futex(&word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0) == 0, "waking nobody wakes 0");
 }
 
@@ -86,7 +94,8 @@ static void timeouts(void)
 	double start = now();
 
 	errno = 0;
-	tap_ok(futex(&word, FUTEX_WAIT_PRIVATE, 0, &time, NULL, 0) == -1 && errno == ETIMEDOUT && now() - start >= 0.03,
+	tap_ok(futex(&word, FUTEX_WAIT_PRIVATE, 0, &time, NULL, 0) == -1 && errno == ETIMEDOUT &&
+		       now() - start >= 0.03,
 	       "a duration passes");
 	clock_gettime(CLOCK_MONOTONIC, &time);
 	time.tv_nsec += 30000000;
@@ -96,8 +105,8 @@ static void timeouts(void)
 	}
 	start = now();
 	errno = 0;
-	tap_ok(futex(&word, FUTEX_WAIT_BITSET_PRIVATE, 0, &time, NULL, FUTEX_BITSET_MATCH_ANY) == -1 && errno == ETIMEDOUT &&
-		       now() - start >= 0.02,
+	tap_ok(futex(&word, FUTEX_WAIT_BITSET_PRIVATE, 0, &time, NULL, FUTEX_BITSET_MATCH_ANY) == -1 &&
+		       errno == ETIMEDOUT && now() - start >= 0.02,
 	       "a moment comes");
 	clock_gettime(CLOCK_REALTIME, &time);
 	time.tv_nsec += 30000000;
@@ -107,7 +116,8 @@ static void timeouts(void)
 	}
 	start = now();
 	errno = 0;
-	tap_ok(futex(&word, FUTEX_WAIT_BITSET_PRIVATE | FUTEX_CLOCK_REALTIME, 0, &time, NULL, FUTEX_BITSET_MATCH_ANY) == -1 &&
+	tap_ok(futex(&word, FUTEX_WAIT_BITSET_PRIVATE | FUTEX_CLOCK_REALTIME, 0, &time, NULL,
+		     FUTEX_BITSET_MATCH_ANY) == -1 &&
 		       errno == ETIMEDOUT && now() - start >= 0.02,
 	       "and one by the calendar");
 }
@@ -120,7 +130,8 @@ static void waking(void)
 	sleeper_start(&a, &word, 1);
 	sleeper_start(&b, &word, 2);
 	sleeper_start(&c, &word, 3);
-	tap_ok(futex(&word, FUTEX_WAKE_BITSET_PRIVATE, 1, NULL, NULL, 2) == 1, "one waiter is woken by its bits");
+	tap_ok(futex(&word, FUTEX_WAKE_BITSET_PRIVATE, 1, NULL, NULL, 2) == 1,
+	       "one waiter is woken by its bits");
 	pthread_join(b.thread, NULL);
 	tap_ok(b.result == 0 && !a.woken && !c.woken, "the one that came first");
 	tap_ok(futex(&word, FUTEX_WAKE_PRIVATE, 10, NULL, NULL, 0) == 2, "then all others");
@@ -142,8 +153,10 @@ static void requeueing(void)
 	moved = futex(&first, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)2, &second, 0);
 	tap_ok(moved == 3, "one is woken and two are moved (%ld)", moved);
 	usleep(20000);
-	tap_ok(sleepers[0].woken + sleepers[1].woken + sleepers[2].woken + sleepers[3].woken == 1, "no more are woken");
-	tap_ok(futex(&second, FUTEX_WAKE_PRIVATE, 10, NULL, NULL, 0) == 2, "those that moved are found at the second");
+	tap_ok(sleepers[0].woken + sleepers[1].woken + sleepers[2].woken + sleepers[3].woken == 1,
+	       "no more are woken");
+	tap_ok(futex(&second, FUTEX_WAKE_PRIVATE, 10, NULL, NULL, 0) == 2,
+	       "those that moved are found at the second");
 	tap_ok(futex(&first, FUTEX_WAKE_PRIVATE, 10, NULL, NULL, 0) == 1, "and the rest at the first");
 	for (int i = 0; i < 4; i++)
 		pthread_join(sleepers[i].thread, NULL);
@@ -158,7 +171,8 @@ static void operations(void)
 	sleeper_start(&a, &first, FUTEX_BITSET_MATCH_ANY);
 	sleeper_start(&b, &second, FUTEX_BITSET_MATCH_ANY);
 	second = 5;
-	woken = futex(&first, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1, &second, FUTEX_OP(FUTEX_OP_ADD, 3, FUTEX_OP_CMP_GT, 4));
+	woken = futex(&first, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1, &second,
+		      FUTEX_OP(FUTEX_OP_ADD, 3, FUTEX_OP_CMP_GT, 4));
 	tap_ok(woken == 2 && second == 8, "WAKE_OP changes the second word and wakes both");
 	pthread_join(a.thread, NULL);
 	pthread_join(b.thread, NULL);
@@ -177,7 +191,8 @@ static void shared_memory(void)
 		_exit(futex(word, FUTEX_WAIT, 0, NULL, NULL, 0) == 0 ? 0 : 1);
 	usleep(50000);
 	*word = 1;
-	tap_ok(futex(word, FUTEX_WAKE, 1, NULL, NULL, 0) == 1, "a process wakes another through shared memory");
+	tap_ok(futex(word, FUTEX_WAKE, 1, NULL, NULL, 0) == 1,
+	       "a process wakes another through shared memory");
 	waitpid(pid, &status, 0);
 	tap_ok(WIFEXITED(status) && WEXITSTATUS(status) == 0, "which goes on");
 	munmap(word, 4096);
@@ -196,14 +211,16 @@ static void interrupted(void)
 	sigaction(SIGALRM, &action, NULL);
 	setitimer(ITIMER_REAL, &timer, NULL);
 	errno = 0;
-	tap_ok(futex(&word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0) == -1 && errno == EINTR, "a signal interrupts");
+	tap_ok(futex(&word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0) == -1 && errno == EINTR,
+	       "a signal interrupts");
 }
 
 /* ---- Robust locks, condition variables, and a crowd ---- */
 
 static void robust(void)
 {
-	pthread_mutex_t *mutex = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pthread_mutex_t *mutex =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pthread_mutexattr_t attributes;
 	int status;
 	pid_t pid;
@@ -220,7 +237,8 @@ static void robust(void)
 	}
 	usleep(20000);
 	tap_ok(pthread_mutex_lock(mutex) == EOWNERDEAD, "the heir of a dead owner is told");
-	tap_ok(pthread_mutex_consistent(mutex) == 0 && pthread_mutex_unlock(mutex) == 0, "and makes the lock whole");
+	tap_ok(pthread_mutex_consistent(mutex) == 0 && pthread_mutex_unlock(mutex) == 0,
+	       "and makes the lock whole");
 	waitpid(pid, &status, 0);
 	tap_ok(pthread_mutex_lock(mutex) == 0, "it works again");
 }

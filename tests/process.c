@@ -73,7 +73,8 @@ static void fork_and_wait(void)
 
 	tap_ok(exited(in_child(exit_7), 7), "the exit code reaches the parent");
 	status = in_child(raise_term);
-	tap_ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM && !WCOREDUMP(status), "a signal's death is told");
+	tap_ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM && !WCOREDUMP(status),
+	       "a signal's death is told");
 
 	pid = fork();
 	if (pid == 0) {
@@ -108,12 +109,14 @@ static void wait_variants(void)
 	close(pipes[0]);
 	tap_ok(waitpid(pid, &status, WNOHANG) == 0, "WNOHANG returns at once");
 	memset(&info, 1, sizeof(info));
-	tap_ok(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG) == 0 && info.si_pid == 0, "waitid says 0 when nothing happened");
+	tap_ok(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG) == 0 && info.si_pid == 0,
+	       "waitid says 0 when nothing happened");
 	close(pipes[1]);
-	tap_ok(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0 && info.si_pid == pid && info.si_code == CLD_EXITED &&
-		       info.si_status == 3 && info.si_signo == SIGCHLD,
+	tap_ok(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0 && info.si_pid == pid &&
+		       info.si_code == CLD_EXITED && info.si_status == 3 && info.si_signo == SIGCHLD,
 	       "waitid tells of an exit");
-	tap_ok(wait4(pid, &status, 0, &usage) == pid && exited(status, 3), "WNOWAIT leaves the child to be waited for");
+	tap_ok(wait4(pid, &status, 0, &usage) == pid && exited(status, 3),
+	       "WNOWAIT leaves the child to be waited for");
 	errno = 0;
 	tap_ok(waitid(P_ALL, 0, &info, 0) == -1 && errno == EINVAL, "waitid needs to know for what");
 	errno = 0;
@@ -125,7 +128,8 @@ static void wait_variants(void)
 		usleep(100000);
 		_exit(5);
 	}
-	tap_ok(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP, "a stop is told");
+	tap_ok(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP,
+	       "a stop is told");
 	tap_ok(waitpid(pid, &status, WUNTRACED | WNOHANG) == 0, "a stop is told once");
 	kill(pid, SIGCONT);
 	tap_ok(waitpid(pid, &status, WCONTINUED) == pid && WIFCONTINUED(status), "going on is told");
@@ -169,7 +173,8 @@ static void orphan_is_adopted(void)
 		_exit(0);
 	}
 	waitpid(pid, &status, 0);
-	tap_ok(read(pipes[0], seen, sizeof(seen)) == sizeof(seen) && seen[1] == getpid(), "an orphan goes to the subreaper");
+	tap_ok(read(pipes[0], seen, sizeof(seen)) == sizeof(seen) && seen[1] == getpid(),
+	       "an orphan goes to the subreaper");
 	tap_ok(waitpid(seen[0], &status, 0) == seen[0] && exited(status, 6), "which can wait for it");
 	prctl(PR_SET_CHILD_SUBREAPER, 0);
 	close(pipes[0]);
@@ -187,7 +192,8 @@ static void ignored_children(void)
 	if (pid == 0)
 		_exit(1);
 	errno = 0;
-	tap_ok(waitpid(pid, &status, 0) == -1 && errno == ECHILD, "with SIGCHLD ignored wait ends when all are gone");
+	tap_ok(waitpid(pid, &status, 0) == -1 && errno == ECHILD,
+	       "with SIGCHLD ignored wait ends when all are gone");
 	sigaction(SIGCHLD, &old, NULL);
 }
 
@@ -213,7 +219,8 @@ static void exec_tests(void)
 	char *envp[] = { "ONE=1", "TWO=", NULL };
 	char *empty[] = { NULL };
 	char *no_name[] = { "x", "role-auxv", NULL };
-	char script[] = "/tmp/kumo-script-XXXXXX", path[PATH_MAX], *script_argv[] = { "zero", "first", "second", NULL };
+	char script[] = "/tmp/kumo-script-XXXXXX", path[PATH_MAX],
+	     *script_argv[] = { "zero", "first", "second", NULL };
 	char *huge = malloc(200000), *big_argv[] = { "x", huge, NULL };
 	int fd, status;
 	pid_t pid;
@@ -221,22 +228,27 @@ static void exec_tests(void)
 	tap_ok(exited(run_role(argv, envp), 0), "arguments and environment arrive");
 	tap_ok(exited(run_role(no_name, environ), 0), "the auxiliary vector says what Linux's says");
 	errno = 0;
-	tap_ok(execve("/does/not/exist", argv, envp) == -1 && errno == ENOENT, "a missing program gives ENOENT");
+	tap_ok(execve("/does/not/exist", argv, envp) == -1 && errno == ENOENT,
+	       "a missing program gives ENOENT");
 	errno = 0;
 	tap_ok(execve("/tmp", argv, envp) == -1 && errno == EACCES, "a directory gives EACCES");
 	memset(huge, 'x', 199999);
 	huge[199999] = 0;
 	errno = 0;
-	tap_ok(execve(self, big_argv, empty) == -1 && errno == E2BIG, "an argument beyond 128 KiB gives E2BIG");
+	tap_ok(execve(self, big_argv, empty) == -1 && errno == E2BIG,
+	       "an argument beyond 128 KiB gives E2BIG");
 	errno = 0;
-	tap_ok(syscall(SYS_execve, self, 8L, empty) == -1 && errno == EFAULT, "a bad pointer gives EFAULT");
+	tap_ok(syscall(SYS_execve, self, 8L, empty) == -1 && errno == EFAULT,
+	       "a bad pointer gives EFAULT");
 	free(huge);
 
 	fd = mkstemp(script);
 	snprintf(path, sizeof(path), "#! %s role-script\nnever read\n", self);
-	tap_ok(write(fd, path, strlen(path)) == (ssize_t)strlen(path) && !fchmod(fd, 0755), "a script is made");
+	tap_ok(write(fd, path, strlen(path)) == (ssize_t)strlen(path) && !fchmod(fd, 0755),
+	       "a script is made");
 	errno = 0;
-	tap_ok(execve(script, script_argv, empty) == -1 && errno == ETXTBSY, "what is open for writing gives ETXTBSY");
+	tap_ok(execve(script, script_argv, empty) == -1 && errno == ETXTBSY,
+	       "what is open for writing gives ETXTBSY");
 	close(fd);
 	pid = fork();
 	if (pid == 0) {
@@ -254,14 +266,16 @@ static void exec_tests(void)
 	close(fd);
 	chmod(script, 0755);
 	errno = 0;
-	tap_ok(execve(script, script_argv, empty) == -1 && errno == ENOEXEC, "what is no program gives ENOEXEC");
+	tap_ok(execve(script, script_argv, empty) == -1 && errno == ENOEXEC,
+	       "what is no program gives ENOEXEC");
 	fd = open(script, O_WRONLY | O_TRUNC);
 	snprintf(path, sizeof(path), "#!%s\n", script);
 	if (write(fd, path, strlen(path)) != (ssize_t)strlen(path))
 		tap_ok(0, "writing the script");
 	close(fd);
 	errno = 0;
-	tap_ok(execve(script, script_argv, empty) == -1 && errno == ELOOP, "a script that runs itself gives ELOOP");
+	tap_ok(execve(script, script_argv, empty) == -1 && errno == ELOOP,
+	       "a script that runs itself gives ELOOP");
 	unlink(script);
 }
 
@@ -378,8 +392,10 @@ static void thread_tests(void)
 	tap_ok(count == 16 && distinct, "threads run, have numbers of their own, and are joined");
 	tap_ok(syscall(SYS_gettid) == getpid(), "the first thread's number is the process's");
 	tap_ok(exited(in_child(group_exit), 3), "exit_group ends all threads");
-	tap_ok(exited(in_child(leader_exits_first), 4), "the process outlives its first thread, and has the code of the last");
-	tap_ok(exited(in_child(exec_with_threads), 0), "exec by another thread ends the others and keeps the number");
+	tap_ok(exited(in_child(leader_exits_first), 4),
+	       "the process outlives its first thread, and has the code of the last");
+	tap_ok(exited(in_child(exec_with_threads), 0),
+	       "exec by another thread ends the others and keeps the number");
 }
 
 static int clone_child(void *argument)
@@ -392,20 +408,26 @@ static void clone_tests(void)
 {
 	static char stack[65536];
 	int value = 0, status, tid = 0;
-	pid_t pid = clone(clone_child, stack + sizeof(stack), CLONE_VM | CLONE_PARENT_SETTID | SIGCHLD, &value, &tid);
+	pid_t pid = clone(clone_child, stack + sizeof(stack),
+			  CLONE_VM | CLONE_PARENT_SETTID | SIGCHLD, &value, &tid);
 
 	tap_ok(pid > 0 && tid == pid, "CLONE_PARENT_SETTID stores the number");
-	tap_ok(waitpid(pid, &status, 0) == pid && exited(status, 8) && value == 5, "CLONE_VM shares memory");
+	tap_ok(waitpid(pid, &status, 0) == pid && exited(status, 8) && value == 5,
+	       "CLONE_VM shares memory");
 	pid = clone(clone_child, stack + sizeof(stack), CLONE_VM, &value);
 	errno = 0;
-	tap_ok(waitpid(pid, &status, 0) == -1 && errno == ECHILD, "a child without SIGCHLD is not waited for");
+	tap_ok(waitpid(pid, &status, 0) == -1 && errno == ECHILD,
+	       "a child without SIGCHLD is not waited for");
 	tap_ok(waitpid(pid, &status, __WCLONE) == pid, "but with __WCLONE");
 	errno = 0;
-	tap_ok(syscall(SYS_clone, CLONE_THREAD, 0, 0, 0, 0) == -1 && errno == EINVAL, "CLONE_THREAD needs CLONE_SIGHAND");
+	tap_ok(syscall(SYS_clone, CLONE_THREAD, 0, 0, 0, 0) == -1 && errno == EINVAL,
+	       "CLONE_THREAD needs CLONE_SIGHAND");
 	errno = 0;
-	tap_ok(syscall(SYS_clone, CLONE_SIGHAND, 0, 0, 0, 0) == -1 && errno == EINVAL, "CLONE_SIGHAND needs CLONE_VM");
+	tap_ok(syscall(SYS_clone, CLONE_SIGHAND, 0, 0, 0, 0) == -1 && errno == EINVAL,
+	       "CLONE_SIGHAND needs CLONE_VM");
 	errno = 0;
-	tap_ok(syscall(SYS_clone3, NULL, 8) == -1 && errno == EINVAL, "clone3 wants its whole structure");
+	tap_ok(syscall(SYS_clone3, NULL, 8) == -1 && errno == EINVAL,
+	       "clone3 wants its whole structure");
 }
 
 /* ---- groups and sessions ---- */
@@ -465,7 +487,8 @@ static void limit_tests(void)
 	tap_ok(getrlimit(RLIMIT_NOFILE, &old) == 0 && old.rlim_cur <= old.rlim_max, "getrlimit");
 	limit = old;
 	limit.rlim_cur = 64;
-	tap_ok(setrlimit(RLIMIT_NOFILE, &limit) == 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == 64,
+	tap_ok(setrlimit(RLIMIT_NOFILE, &limit) == 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+		       limit.rlim_cur == 64,
 	       "a soft limit is lowered");
 	errno = 0;
 	tap_ok(dup2(0, 64) == -1 && errno == EBADF, "and holds");
@@ -474,8 +497,10 @@ static void limit_tests(void)
 	errno = 0;
 	tap_ok(setrlimit(RLIMIT_CORE, &limit) == -1 && errno == EINVAL, "soft beyond hard gives EINVAL");
 	errno = 0;
-	tap_ok(getrlimit((__rlimit_resource_t)99, &limit) == -1 && errno == EINVAL, "an unknown resource gives EINVAL");
-	tap_ok(getrusage(RUSAGE_SELF, &usage) == 0 && usage.ru_maxrss > 0 && usage.ru_minflt > 0, "getrusage counts");
+	tap_ok(getrlimit((__rlimit_resource_t)99, &limit) == -1 && errno == EINVAL,
+	       "an unknown resource gives EINVAL");
+	tap_ok(getrusage(RUSAGE_SELF, &usage) == 0 && usage.ru_maxrss > 0 && usage.ru_minflt > 0,
+	       "getrusage counts");
 	tap_ok(getrusage(RUSAGE_CHILDREN, &usage) == 0, "and of children");
 	tap_ok(getrusage(RUSAGE_THREAD, &usage) == 0, "and of a thread");
 }
@@ -484,8 +509,8 @@ static void prctl_tests(void)
 {
 	char name[17] = "";
 
-	tap_ok(prctl(PR_SET_NAME, "a very long thread name") == 0 && prctl(PR_GET_NAME, name) == 0 &&
-		       !strcmp(name, "a very long thr"),
+	tap_ok(prctl(PR_SET_NAME, "a very long thread name") == 0 &&
+		       prctl(PR_GET_NAME, name) == 0 && !strcmp(name, "a very long thr"),
 	       "a thread's name is cut at 15");
 	errno = 0;
 	tap_ok(prctl(12345) == -1 && errno == EINVAL, "an unknown prctl gives EINVAL");
@@ -537,12 +562,15 @@ static void system_tests(void)
 	struct utsname names;
 	unsigned char bytes[64], zeros[64] = { 0 };
 
-	tap_ok(uname(&names) == 0 && !strcmp(names.sysname, "Linux") && !strcmp(names.machine, "x86_64"), "uname");
+	tap_ok(uname(&names) == 0 && !strcmp(names.sysname, "Linux") && !strcmp(names.machine, "x86_64"),
+	       "uname");
 	memset(bytes, 0, sizeof(bytes));
-	tap_ok(syscall(SYS_getrandom, bytes, sizeof(bytes), 0) == sizeof(bytes) && memcmp(bytes, zeros, sizeof(bytes)),
+	tap_ok(syscall(SYS_getrandom, bytes, sizeof(bytes), 0) == sizeof(bytes) &&
+		       memcmp(bytes, zeros, sizeof(bytes)),
 	       "getrandom");
 	errno = 0;
-	tap_ok(syscall(SYS_getrandom, bytes, 1, 0x100) == -1 && errno == EINVAL, "getrandom knows its flags");
+	tap_ok(syscall(SYS_getrandom, bytes, 1, 0x100) == -1 && errno == EINVAL,
+	       "getrandom knows its flags");
 	errno = 0;
 	tap_ok(syscall(9999) == -1 && errno == ENOSYS, "a call beyond all numbers gives ENOSYS");
 }
@@ -576,18 +604,22 @@ static int role(int argc, char **argv)
 	if (!strcmp(argv[1], "role-exit"))
 		return 42;
 	if (!strcmp(argv[1], "role-arguments"))
-		return !(argc == 5 && !strcmp(argv[0], "name") && !strcmp(argv[2], "a") && !*argv[3] && !strcmp(argv[4], "c d") &&
-			 !strcmp(environ[0], "ONE=1") && !strcmp(environ[1], "TWO=") && !environ[2]);
+		return !(argc == 5 && !strcmp(argv[0], "name") && !strcmp(argv[2], "a") &&
+			 !*argv[3] && !strcmp(argv[4], "c d") && !strcmp(environ[0], "ONE=1") &&
+			 !strcmp(environ[1], "TWO=") && !environ[2]);
 	if (!strcmp(argv[1], "role-auxv"))
-		return !(getauxval(AT_PAGESZ) == 4096 && getauxval(AT_UID) == getuid() && getauxval(AT_SECURE) == 0 &&
-			 getauxval(AT_RANDOM) && getauxval(AT_PHDR) && getauxval(AT_ENTRY) && getauxval(AT_CLKTCK) == 100 &&
+		return !(getauxval(AT_PAGESZ) == 4096 && getauxval(AT_UID) == getuid() &&
+			 getauxval(AT_SECURE) == 0 && getauxval(AT_RANDOM) && getauxval(AT_PHDR) &&
+			 getauxval(AT_ENTRY) && getauxval(AT_CLKTCK) == 100 &&
 			 getauxval(AT_PLATFORM) && !strcmp((char *)getauxval(AT_PLATFORM), "x86_64") &&
-			 !strcmp((char *)getauxval(AT_EXECFN), self) && (long)getauxval(AT_EXECFN) > (long)argv[0]);
+			 !strcmp((char *)getauxval(AT_EXECFN), self) &&
+			 (long)getauxval(AT_EXECFN) > (long)argv[0]);
 	if (!strcmp(argv[1], "role-script"))
-		return !(argc == 5 && !strcmp(argv[0], self) && !strcmp(argv[2], getenv("SCRIPT")) && !strcmp(argv[3], "first") &&
-			 !strcmp(argv[4], "second"));
+		return !(argc == 5 && !strcmp(argv[0], self) && !strcmp(argv[2], getenv("SCRIPT")) &&
+			 !strcmp(argv[3], "first") && !strcmp(argv[4], "second"));
 	if (!strcmp(argv[1], "role-descriptors"))
-		return !(fcntl(atoi(argv[2]), F_GETFD) >= 0 && fcntl(atoi(argv[3]), F_GETFD) == -1 && errno == EBADF);
+		return !(fcntl(atoi(argv[2]), F_GETFD) >= 0 &&
+			 fcntl(atoi(argv[3]), F_GETFD) == -1 && errno == EBADF);
 	if (!strcmp(argv[1], "role-pid"))
 		return !(getpid() == atoi(argv[2]) && syscall(SYS_gettid) == getpid());
 	return 94;

@@ -88,7 +88,8 @@ static void handlers(void)
 	tap_ok(count == 1 && last_signal == SIGUSR1, "a handler runs");
 	handle_info(SIGUSR1, note_info, 0);
 	kill(getpid(), SIGUSR1);
-	tap_ok(count == 1 && last_info.si_code == SI_USER && last_info.si_pid == getpid() && last_info.si_uid == getuid(),
+	tap_ok(count == 1 && last_info.si_code == SI_USER && last_info.si_pid == getpid() &&
+		       last_info.si_uid == getuid(),
 	       "it is told who sent the signal");
 	raise(SIGUSR1);
 	tap_ok(last_info.si_code == SI_TKILL, "and how");
@@ -230,12 +231,14 @@ static void frames(void)
 	long result;
 
 	handle_info(SIGUSR1, change_register, 0);
-	__asm__ volatile("mov $1, %%rbx\n\tmov $2, %%r15\n\tmovsd %[d], %%xmm9\n\tmovq $77, -8(%%rsp)\n\tmovq $78, -128(%%rsp)\n\tsyscall\n\t"
-			 "mov %%rbx, %[rbx]\n\tmov %%r15, %[r15]\n\tmov -8(%%rsp), %[zone]\n\tadd -128(%%rsp), %[zone]\n\tmovsd %%xmm9, %[after]"
-			 : "=a"(result), [rbx] "=&r"(rbx), [r15] "=&r"(r15), [zone] "=&r"(red_zone), [after] "=m"(after)
-			 : "a"((long)SYS_kill), "D"((long)pid), "S"((long)SIGUSR1), [d] "m"(before)
-			 : "rcx", "r11", "rbx", "r15", "xmm9", "memory");
-	tap_ok(count == 1 && result == 0 && rbx == 0x1234567890 && r15 == 0x5555, "a handler changes saved registers");
+	__asm__ volatile(
+		"mov $1, %%rbx\n\tmov $2, %%r15\n\tmovsd %[d], %%xmm9\n\tmovq $77, -8(%%rsp)\n\tmovq $78, -128(%%rsp)\n\tsyscall\n\t"
+		"mov %%rbx, %[rbx]\n\tmov %%r15, %[r15]\n\tmov -8(%%rsp), %[zone]\n\tadd -128(%%rsp), %[zone]\n\tmovsd %%xmm9, %[after]"
+		: "=a"(result), [rbx] "=&r"(rbx), [r15] "=&r"(r15), [zone] "=&r"(red_zone), [after] "=m"(after)
+		: "a"((long)SYS_kill), "D"((long)pid), "S"((long)SIGUSR1), [d] "m"(before)
+		: "rcx", "r11", "rbx", "r15", "xmm9", "memory");
+	tap_ok(count == 1 && result == 0 && rbx == 0x1234567890 && r15 == 0x5555,
+	       "a handler changes saved registers");
 	tap_ok(red_zone == 77 + 78, "the red zone is left alone");
 	tap_ok(after == 1.5, "and so are vector registers");
 }
@@ -279,8 +282,10 @@ static void alternate_stack(void)
 {
 	stack_t stack = { .ss_size = 65536 }, old, small = { .ss_sp = &small, .ss_size = 100 };
 
-	alternate = stack.ss_sp = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	tap_ok(sigaltstack(&stack, &old) == 0 && old.ss_flags == SS_DISABLE, "an alternate stack is set");
+	alternate = stack.ss_sp =
+		mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	tap_ok(sigaltstack(&stack, &old) == 0 && old.ss_flags == SS_DISABLE,
+	       "an alternate stack is set");
 	handle(SIGUSR1, where, SA_ONSTACK);
 	raise(SIGUSR1);
 	tap_ok(on_alternate && stack_flags == SS_ONSTACK, "a handler with SA_ONSTACK runs on it");
@@ -337,10 +342,12 @@ static void faults(void)
 
 	handle_info(SIGSEGV, on_fault, 0);
 	__asm__ volatile("movb $0, (%0)" ::"a"(page + 5) : "memory");
-	tap_ok(count == 1 && fault_address == page + 5 && last_info.si_code == SEGV_ACCERR, "a write to read-only memory");
+	tap_ok(count == 1 && fault_address == page + 5 && last_info.si_code == SEGV_ACCERR,
+	       "a write to read-only memory");
 	munmap(page, 4096);
 	__asm__ volatile("movb $0, (%0)" ::"a"(page + 6) : "memory");
-	tap_ok(count == 2 && fault_address == page + 6 && last_info.si_code == SEGV_MAPERR, "to no memory");
+	tap_ok(count == 2 && fault_address == page + 6 && last_info.si_code == SEGV_MAPERR,
+	       "to no memory");
 	signal(SIGSEGV, SIG_DFL);
 	tap_ok(exited(in_child(overflow), 21), "a stack's overflow is handled on another stack");
 }
@@ -399,7 +406,8 @@ static void restarts(void)
 	handle(SIGALRM, note, 0);
 	arm(20);
 	errno = 0;
-	tap_ok(read(pipes[0], &byte, 1) == -1 && errno == EINTR && count == 1, "a signal interrupts read");
+	tap_ok(read(pipes[0], &byte, 1) == -1 && errno == EINTR && count == 1,
+	       "a signal interrupts read");
 	handle(SIGALRM, note, SA_RESTART);
 	pid = fork();
 	if (pid == 0) {
@@ -411,7 +419,8 @@ static void restarts(void)
 	tap_ok(waitpid(pid, &status, 0) == pid, "its writer ends");
 	arm(20);
 	errno = 0;
-	tap_ok(nanosleep(&time, &left) == -1 && errno == EINTR && left.tv_nsec > 0 && left.tv_nsec < 200000000,
+	tap_ok(nanosleep(&time, &left) == -1 && errno == EINTR && left.tv_nsec > 0 &&
+		       left.tv_nsec < 200000000,
 	       "nanosleep tells what is left");
 	handle(SIGALRM, note, SA_RESTART);
 	arm(20);
@@ -458,12 +467,15 @@ static void waiting(void)
 	sigaddset(&set, SIGALRM);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	errno = 0;
-	tap_ok(sigtimedwait(&set, &info, &time) == -1 && errno == EAGAIN, "sigtimedwait ends at its time");
+	tap_ok(sigtimedwait(&set, &info, &time) == -1 && errno == EAGAIN,
+	       "sigtimedwait ends at its time");
 	sigqueue(getpid(), SIGUSR2, (union sigval){ .sival_int = 33 });
-	tap_ok(sigtimedwait(&set, &info, &time) == SIGUSR2 && info.si_value.sival_int == 33 && info.si_code == SI_QUEUE,
+	tap_ok(sigtimedwait(&set, &info, &time) == SIGUSR2 && info.si_value.sival_int == 33 &&
+		       info.si_code == SI_QUEUE,
 	       "it takes what is pending");
 	arm(20);
-	tap_ok(sigwaitinfo(&set, &info) == SIGALRM && info.si_signo == SIGALRM, "it waits for what is not");
+	tap_ok(sigwaitinfo(&set, &info) == SIGALRM && info.si_signo == SIGALRM,
+	       "it waits for what is not");
 	handle(SIGUSR1, note, 0);
 	block(SIGUSR1, SIG_BLOCK);
 	raise(SIGUSR1);
@@ -524,10 +536,12 @@ static void threads(void)
 	block(SIGUSR1, SIG_BLOCK);
 	kill(getpid(), SIGUSR1);
 	pthread_join(thread, NULL);
-	tap_ok(count == 1 && handled_by == tid, "a signal to the process goes to a thread that takes it");
+	tap_ok(count == 1 && handled_by == tid,
+	       "a signal to the process goes to a thread that takes it");
 	block(SIGUSR1, SIG_UNBLOCK);
 	errno = 0;
-	tap_ok(syscall(SYS_tgkill, getpid(), tid, SIGUSR1) == -1 && errno == ESRCH, "a thread that has ended gives ESRCH");
+	tap_ok(syscall(SYS_tgkill, getpid(), tid, SIGUSR1) == -1 && errno == ESRCH,
+	       "a thread that has ended gives ESRCH");
 	errno = 0;
 	tap_ok(syscall(SYS_tgkill, 1, getpid(), 0) == -1 && errno == ESRCH, "tgkill checks the process");
 }
@@ -543,7 +557,8 @@ static void *thread_spins(void *argument)
 
 static void job_control(void)
 {
-	long *counter = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), seen;
+	long *counter = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0),
+	     seen;
 	siginfo_t info;
 	int status;
 	pid_t pid;
@@ -560,9 +575,11 @@ static void job_control(void)
 	while (!__atomic_load_n(counter, __ATOMIC_RELAXED))
 		usleep(1000);
 	kill(pid, SIGSTOP);
-	tap_ok(waitid(P_PID, (id_t)pid, &info, WSTOPPED) == 0 && info.si_code == CLD_STOPPED && info.si_status == SIGSTOP,
+	tap_ok(waitid(P_PID, (id_t)pid, &info, WSTOPPED) == 0 && info.si_code == CLD_STOPPED &&
+		       info.si_status == SIGSTOP,
 	       "a process with threads stops");
-	tap_ok(count >= 1 && last_info.si_code == CLD_STOPPED && last_info.si_pid == pid, "SIGCHLD says so");
+	tap_ok(count >= 1 && last_info.si_code == CLD_STOPPED && last_info.si_pid == pid,
+	       "SIGCHLD says so");
 	seen = __atomic_load_n(counter, __ATOMIC_RELAXED);
 	usleep(50000);
 	tap_ok(__atomic_load_n(counter, __ATOMIC_RELAXED) == seen, "all of its threads do");
@@ -571,7 +588,8 @@ static void job_control(void)
 	tap_ok(waitpid(pid, &status, WNOHANG) == 0, "a signal waits until it goes on");
 	count = 0;
 	kill(pid, SIGCONT);
-	tap_ok(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM, "and comes then");
+	tap_ok(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM,
+	       "and comes then");
 
 	pid = fork();
 	if (pid == 0)
@@ -631,7 +649,8 @@ static void orphaned_group(void)
 	}
 	close(pipes[1]);
 	waitpid(pid, &status, 0);
-	tap_ok(read(pipes[0], word, sizeof(word)) == 5 && !strcmp(word, "hup"), "an orphaned group that is stopped gets SIGHUP and SIGCONT");
+	tap_ok(read(pipes[0], word, sizeof(word)) == 5 && !strcmp(word, "hup"),
+	       "an orphaned group that is stopped gets SIGHUP and SIGCONT");
 	close(pipes[0]);
 }
 

@@ -33,8 +33,8 @@ struct rt_sigframe {
 };
 
 /* Where the frame goes; NULL: the alternate stack is too small. */
-static struct rt_sigframe __user *frame_place(const struct pt_regs *regs, const struct sigaction *action,
-					      unsigned long *fpu)
+static struct rt_sigframe __user *frame_place(const struct pt_regs *regs,
+					      const struct sigaction *action, unsigned long *fpu)
 {
 	unsigned long sp = regs->sp - RED_ZONE;
 	bool nested = on_signal_stack(regs->sp), entering = false;
@@ -51,7 +51,8 @@ static struct rt_sigframe __user *frame_place(const struct pt_regs *regs, const 
 	return (struct rt_sigframe __user *)sp;
 }
 
-static void context_fill(struct ucontext *context, const struct pt_regs *regs, unsigned long fpu, signal_mask blocked)
+static void context_fill(struct ucontext *context, const struct pt_regs *regs, unsigned long fpu,
+			 signal_mask blocked)
 {
 	struct sigcontext *machine = &context->uc_mcontext;
 

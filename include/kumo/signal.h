@@ -84,7 +84,8 @@ struct signal_delivery {
 	siginfo_t info;
 	struct sigaction action;
 };
-bool arch_signal_frame(struct pt_regs *regs, const struct signal_delivery *delivery, signal_mask blocked);
+bool arch_signal_frame(struct pt_regs *regs, const struct signal_delivery *delivery,
+		       signal_mask blocked);
 /* The alternate stack: `sp` lies on it; and handlers nest there (not with SS_AUTODISARM). */
 bool within_signal_stack(unsigned long sp);
 bool on_signal_stack(unsigned long sp);

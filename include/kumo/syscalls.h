@@ -9,7 +9,8 @@
 
 #include <kumo/types.h>
 
-typedef long (*syscall_function)(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long, unsigned long);
+typedef long (*syscall_function)(unsigned long, unsigned long, unsigned long, unsigned long,
+				 unsigned long, unsigned long);
 
 struct pt_regs;
 long sys_missing(void); /* -ENOSYS; counts the call by number */

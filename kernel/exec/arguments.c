@@ -102,7 +102,8 @@ static int table_add(struct string_table *table, const char *text, bool user, si
 	}
 }
 
-static int table_read(struct string_table *table, const struct string_vector *vector, u64 count, size_t limit)
+static int table_read(struct string_table *table, const struct string_vector *vector, u64 count,
+		      size_t limit)
 {
 	table->capacity = min((size_t)FIRST_CAPACITY, limit);
 	table->data = kvmalloc(table->capacity, GFP_KERNEL);
@@ -124,7 +125,8 @@ static int table_read(struct string_table *table, const struct string_vector *ve
 	return 0;
 }
 
-int exec_read_strings(struct exec *exec, const struct string_vector *argv, const struct string_vector *envp)
+int exec_read_strings(struct exec *exec, const struct string_vector *argv,
+		      const struct string_vector *envp)
 {
 	u64 limit = total_limit();
 	s64 arguments = vector_count(argv, limit / sizeof(char *)), variables;

@@ -59,7 +59,8 @@ static int elf_read(struct elf *elf, const char *head, size_t head_size)
 	if (headers && elf->segments)
 		error = exec_read(elf->file, elf->header.headers_offset, headers, size);
 	if (!error)
-		error = elf_parse_headers(&elf->header, headers, size, USER_END, &elf->image, elf->segments);
+		error = elf_parse_headers(&elf->header, headers, size, USER_END, &elf->image,
+					  elf->segments);
 	kfree(headers);
 	return error;
 }
@@ -85,8 +86,8 @@ static int map_segment(struct mm *mm, const struct elf *elf, const struct elf_se
 
 	if (segment->file_end > segment->start) {
 		zero_start = ALIGN_UP(file_end, PAGE_SIZE);
-		mapped = vm_map(mm, start, zero_start - start, segment->protection, MAP_PRIVATE | MAP_FIXED, elf->file,
-				segment->file_offset >> PAGE_SHIFT);
+		mapped = vm_map(mm, start, zero_start - start, segment->protection,
+				MAP_PRIVATE | MAP_FIXED, elf->file, segment->file_offset >> PAGE_SHIFT);
 		if (mapped < 0)
 			return (int)mapped;
 		/* Read-only segments have nothing to be zeroed: what they show of the page is the file's. */
@@ -148,7 +149,8 @@ static int place_program(struct exec *exec, struct elf *elf)
 		return 0;
 	}
 	if (image->interpreter_size)
-		base = ALIGN_UP(PROGRAM_BASE + random_pages(exec, PROGRAM_RANDOM_PAGES), image->alignment);
+		base = ALIGN_UP(PROGRAM_BASE + random_pages(exec, PROGRAM_RANDOM_PAGES),
+				image->alignment);
 	else
 		base = place_below(image, exec->mm->mmap_base);
 	return set_bias(exec, elf, base);
@@ -230,9 +232,10 @@ int exec_elf(struct exec *exec)
 		goto out;
 	note_program(exec, &program);
 	if (interpreter.file) {
-		error = interpreter.image.relocatable ?
-				set_bias(exec, &interpreter, place_below(&interpreter.image, exec->mm->mmap_base)) :
-				0;
+		error = interpreter.image.relocatable
+				? set_bias(exec, &interpreter,
+					   place_below(&interpreter.image, exec->mm->mmap_base))
+				: 0;
 		if (!error)
 			error = elf_map(exec->mm, &interpreter);
 		if (error)

@@ -1,4 +1,5 @@
 /* Reading ELF headers; see elf_parse.h. (System V ABI, chapters 4 and 5; its x86-64 supplement.) */
+#include <kumo/export.h>
 #include <asm/errno.h>
 #include <linux/elf.h>
 #include <linux/mman.h>
@@ -39,10 +40,12 @@ int elf_parse_file(const void *bytes, size_t size, struct elf_file *file)
 	file->entry = header.e_entry;
 	return 0;
 }
+EXPORT_SYMBOL(elf_parse_file);
 
 static u32 protection_from(u32 flags)
 {
-	return (flags & PF_R ? PROT_READ : 0U) | (flags & PF_W ? PROT_WRITE : 0U) | (flags & PF_X ? PROT_EXEC : 0U);
+	return (flags & PF_R ? PROT_READ : 0U) | (flags & PF_W ? PROT_WRITE : 0U) |
+	       (flags & PF_X ? PROT_EXEC : 0U);
 }
 
 /* One PT_LOAD; `previous` is the one before, or NULL. */
@@ -51,10 +54,12 @@ static int parse_segment(const Elf64_Phdr *header, u64 limit, const struct elf_s
 {
 	u64 in_page = header->p_vaddr % ELF_PAGE_SIZE;
 
-	if (header->p_filesz > header->p_memsz || header->p_memsz > limit || header->p_vaddr > limit - header->p_memsz)
+	if (header->p_filesz > header->p_memsz || header->p_memsz > limit ||
+	    header->p_vaddr > limit - header->p_memsz)
 		return -ENOEXEC;
 	/* A page of the file becomes a page of memory, so both start at the same place in their page. */
-	if (header->p_filesz && (header->p_offset % ELF_PAGE_SIZE != in_page || header->p_offset > INT64_MAX - header->p_filesz))
+	if (header->p_filesz && (header->p_offset % ELF_PAGE_SIZE != in_page ||
+				 header->p_offset > INT64_MAX - header->p_filesz))
 		return -ENOEXEC;
 	segment->start = header->p_vaddr;
 	segment->file_end = header->p_vaddr + header->p_filesz;
@@ -89,12 +94,13 @@ static void find_headers(const struct elf_file *file, const Elf64_Phdr *header, 
 	u64 size = (u64)file->header_count * sizeof(Elf64_Phdr);
 
 	if (!image->headers_address && header->p_offset <= file->headers_offset &&
-	    header->p_filesz >= size && file->headers_offset - header->p_offset <= header->p_filesz - size)
+	    header->p_filesz >= size &&
+	    file->headers_offset - header->p_offset <= header->p_filesz - size)
 		image->headers_address = header->p_vaddr + (file->headers_offset - header->p_offset);
 }
 
-int elf_parse_headers(const struct elf_file *file, const void *bytes, size_t size, u64 address_limit,
-		      struct elf_image *image, struct elf_segment *segments)
+int elf_parse_headers(const struct elf_file *file, const void *bytes, size_t size,
+		      u64 address_limit, struct elf_image *image, struct elf_segment *segments)
 {
 	if (size < (size_t)file->header_count * sizeof(Elf64_Phdr))
 		return -ENOEXEC;
@@ -112,7 +118,8 @@ int elf_parse_headers(const struct elf_file *file, const void *bytes, size_t siz
 		case PT_INTERP:
 			if (image->interpreter_size)
 				break; /* the first one counts */
-			if (header.p_filesz < 2 || header.p_filesz > 4096 || header.p_offset > INT64_MAX - 4096)
+			if (header.p_filesz < 2 || header.p_filesz > 4096 ||
+			    header.p_offset > INT64_MAX - 4096)
 				return -ENOEXEC;
 			image->interpreter_offset = header.p_offset;
 			image->interpreter_size = (u32)header.p_filesz;
@@ -123,11 +130,12 @@ int elf_parse_headers(const struct elf_file *file, const void *bytes, size_t siz
 		case PT_LOAD:
 			if (!header.p_memsz)
 				break;
-			if (parse_segment(&header, address_limit, image->segment_count ? segment - 1 : NULL, segment))
+			if (parse_segment(&header, address_limit,
+					  image->segment_count ? segment - 1 : NULL, segment))
 				return -ENOEXEC;
 			/* Alignments that are no power of two mean nothing (Linux ignores them, too). */
-			if (!(header.p_align & (header.p_align - 1)) && header.p_align > image->alignment &&
-			    header.p_align < address_limit / 4)
+			if (!(header.p_align & (header.p_align - 1)) &&
+			    header.p_align > image->alignment && header.p_align < address_limit / 4)
 				image->alignment = header.p_align;
 			find_headers(file, &header, image);
 			add_segment(image, segment);
@@ -140,3 +148,4 @@ int elf_parse_headers(const struct elf_file *file, const void *bytes, size_t siz
 		return -ENOEXEC;
 	return 0;
 }
+EXPORT_SYMBOL(elf_parse_headers);

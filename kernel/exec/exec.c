@@ -28,7 +28,8 @@
 
 /* Files ------------------------------------------------------------------------------------------------------------ */
 
-struct file *exec_open(const struct path *start, const char *name, unsigned int walk_flags, const struct cred *cred)
+struct file *exec_open(const struct path *start, const char *name, unsigned int walk_flags,
+		       const struct cred *cred)
 {
 	struct path path;
 	struct file *file;
@@ -367,8 +368,8 @@ static char *name_from_user(const char __user *from, bool may_be_empty)
 	return ERR_PTR(length < 0 ? length : length == 0 ? -ENOENT : -ENAMETOOLONG);
 }
 
-long sys_execveat(int directory, const char __user *path, const char *const __user *argv, const char *const __user *envp,
-		  int flags)
+long sys_execveat(int directory, const char __user *path, const char *const __user *argv,
+		  const char *const __user *envp, int flags)
 {
 	const struct string_vector arguments = { true, argv }, environment = { true, envp };
 	unsigned int walk = flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW;
@@ -394,8 +395,8 @@ long sys_execveat(int directory, const char __user *path, const char *const __us
 			goto out;
 		/* What a script's interpreter can open. */
 		result = -ENOMEM;
-		shown = name[0] ? kasprintf(GFP_KERNEL, "/dev/fd/%d/%s", directory, name) :
-				  kasprintf(GFP_KERNEL, "/dev/fd/%d", directory);
+		shown = name[0] ? kasprintf(GFP_KERNEL, "/dev/fd/%d/%s", directory, name)
+				: kasprintf(GFP_KERNEL, "/dev/fd/%d", directory);
 		if (!shown)
 			goto out;
 	}

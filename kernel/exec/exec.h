@@ -24,12 +24,12 @@ struct string_vector {
 	const char *const *pointers; /* __user when user; ended by NULL; may be NULL */
 };
 
-#define SCRIPT_DEPTH 5 /* interpreters that are scripts themselves (Linux) */
+#define SCRIPT_DEPTH 5	   /* interpreters that are scripts themselves (Linux) */
 #define EXEC_HEAD_SIZE 256 /* what is read of a file to see what it is (Linux's BINPRM_BUF_SIZE) */
 
 struct exec {
-	const char *name;   /* as the caller gave it: AT_EXECFN, and comm by its last part */
-	struct file *file;  /* the program, or the script so far */
+	const char *name;  /* as the caller gave it: AT_EXECFN, and comm by its last part */
+	struct file *file; /* the program, or the script so far */
 	char head[EXEC_HEAD_SIZE];
 	struct string_table arguments, environment;
 	u32 skip; /* of arguments: a script's argv[0] gives way to `prefix` */
@@ -45,12 +45,14 @@ struct exec {
 };
 
 /* Reads what the vectors name. -E2BIG, -EFAULT, -ENOMEM. */
-int exec_read_strings(struct exec *exec, const struct string_vector *argv, const struct string_vector *envp) __must_check;
+int exec_read_strings(struct exec *exec, const struct string_vector *argv,
+		      const struct string_vector *envp) __must_check;
 void string_table_free(struct string_table *table);
 
 /* Opens a program for cred: it must be a regular file, executable, on a mount that allows it; nobody may write to it
  * until the file is put. ERR_PTR. */
-struct file *exec_open(const struct path *start, const char *name, unsigned int walk_flags, const struct cred *cred) __must_check;
+struct file *exec_open(const struct path *start, const char *name, unsigned int walk_flags,
+		       const struct cred *cred) __must_check;
 /* Reads exactly size bytes; -ENOEXEC when the file is too short. */
 int exec_read(struct file *file, u64 offset, void *buffer, size_t size) __must_check;
 

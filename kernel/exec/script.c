@@ -3,6 +3,7 @@
  * what the line says, then the script's name, then the script's own arguments. The rest of the line is one argument.
  */
 #include <kumo/err.h>
+#include <kumo/export.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
 
@@ -52,6 +53,7 @@ bool script_parse(char *head, size_t size, char **interpreter, char **argument)
 	}
 	return true;
 }
+EXPORT_SYMBOL(script_parse);
 
 static int insert_first(struct exec *exec, const char *text)
 {

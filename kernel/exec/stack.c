@@ -18,19 +18,20 @@
 #include "exec.h"
 
 #define STACK_TOP USER_END
-#define STACK_EXTRA (128 * KIB)	    /* mapped at once below what is used */
-#define STACK_RANDOM_PAGES 0x400000 /* 16 GiB */
+#define STACK_EXTRA (128 * KIB)	     /* mapped at once below what is used */
+#define STACK_RANDOM_PAGES 0x400000  /* 16 GiB */
 #define MMAP_RANDOM_PAGES 0x10000000 /* 1 TiB */
 #define MMAP_GAP_LEAST (128 * MIB)
 #define MMAP_GAP_MOST (STACK_TOP / 6 * 5)
 #define STACK_GUARD (256 * PAGE_SIZE)
 #define AUX_ENTRIES 20
 
-/* Writes downwards-growing memory upwards. */
+/* Where the next bytes go in the new address space. */
 struct writer {
 	struct mm *mm;
 	unsigned long address;
-	struct page *page; /* of address - 1, unless that is in no page yet */
+	struct page *page;	  /* the one last written to, NULL: none yet */
+	unsigned long page_start; /* its address */
 };
 
 static int write(struct writer *writer, const void *data, size_t size)
@@ -38,7 +39,7 @@ static int write(struct writer *writer, const void *data, size_t size)
 	while (size) {
 		size_t offset = writer->address % PAGE_SIZE, part = min(size, PAGE_SIZE - offset);
 
-		if (!writer->page || !offset) {
+		if (!writer->page || writer->address - offset != writer->page_start) {
 			if (writer->page)
 				page_put(writer->page);
 			writer->page = mm_get_page(writer->mm, writer->address, true);
@@ -48,6 +49,7 @@ static int write(struct writer *writer, const void *data, size_t size)
 				writer->page = NULL;
 				return error == -EFAULT ? -E2BIG : error;
 			}
+			writer->page_start = writer->address - offset;
 		}
 		memcpy(page_address(writer->page) + offset, data, part);
 		data = (const char *)data + part;
@@ -75,22 +77,27 @@ static size_t argument_bytes(const struct exec *exec, size_t *skipped)
 
 	for (u32 i = 0; i < exec->prefix_count; i++)
 		prefix += strlen(exec->prefix[i]) + 1;
-	*skipped = !exec->skip ? 0 : exec->arguments.count > 1 ? exec->arguments.starts[1] : exec->arguments.used;
+	*skipped = !exec->skip		       ? 0
+		   : exec->arguments.count > 1 ? exec->arguments.starts[1]
+					       : exec->arguments.used;
 	return prefix + exec->arguments.used - *skipped;
 }
 
 int exec_stack_map(struct exec *exec, bool executable)
 {
 	struct mm *mm = exec->mm;
-	size_t skipped, strings = argument_bytes(exec, &skipped) + exec->environment.used + strlen(exec->name) + 1;
-	size_t pointers = (exec->arguments.count + exec->prefix_count + exec->environment.count + 4 + 2 * AUX_ENTRIES) *
+	size_t skipped, strings = argument_bytes(exec, &skipped) + exec->environment.used +
+				  strlen(exec->name) + 1;
+	size_t pointers = (exec->arguments.count + exec->prefix_count + exec->environment.count +
+			   4 + 2 * AUX_ENTRIES) *
 			  sizeof(unsigned long);
 	size_t size = ALIGN_UP(strings + pointers + PAGE_SIZE, PAGE_SIZE) + STACK_EXTRA;
-	unsigned long gap = process_limit(RLIMIT_STACK), top = STACK_TOP - random_offset(exec, STACK_RANDOM_PAGES);
+	unsigned long gap = process_limit(RLIMIT_STACK),
+		      top = STACK_TOP - random_offset(exec, STACK_RANDOM_PAGES);
 	long start;
 
-	gap = clamp(gap, (unsigned long)MMAP_GAP_LEAST, (unsigned long)MMAP_GAP_MOST) + STACK_GUARD +
-	      (exec->randomise ? STACK_RANDOM_PAGES * PAGE_SIZE : 0);
+	gap = clamp(gap, (unsigned long)MMAP_GAP_LEAST, (unsigned long)MMAP_GAP_MOST) +
+	      STACK_GUARD + (exec->randomise ? STACK_RANDOM_PAGES * PAGE_SIZE : 0);
 	mm->mmap_base = ALIGN_DOWN(STACK_TOP - min(gap, (unsigned long)MMAP_GAP_MOST), PAGE_SIZE) -
 			random_offset(exec, MMAP_RANDOM_PAGES);
 	start = vm_map(mm, top - size, size, PROT_READ | PROT_WRITE | (executable ? PROT_EXEC : 0),
@@ -102,8 +109,8 @@ int exec_stack_map(struct exec *exec, bool executable)
 	return 0;
 }
 
-static unsigned int auxiliary_vector(const struct exec *exec, unsigned long random, unsigned long platform,
-				     unsigned long name, u64 *vector)
+static unsigned int auxiliary_vector(const struct exec *exec, unsigned long random,
+				     unsigned long platform, unsigned long name, u64 *vector)
 {
 	const struct cred *cred = exec->cred;
 	unsigned int at = 0;
@@ -114,25 +121,25 @@ static unsigned int auxiliary_vector(const struct exec *exec, unsigned long rand
 	}
 	const u64 rest[] = {
 		AT_MINSIGSTKSZ, arch_signal_frame_size(),
-		AT_HWCAP, arch_hwcap(),
-		AT_PAGESZ, PAGE_SIZE,
-		AT_CLKTCK, 100,
-		AT_PHDR, exec->headers_address,
-		AT_PHENT, sizeof(Elf64_Phdr),
-		AT_PHNUM, exec->header_count,
-		AT_BASE, exec->interpreter_base,
-		AT_FLAGS, 0,
-		AT_ENTRY, exec->program_entry,
-		AT_UID, cred->uid,
-		AT_EUID, cred->euid,
-		AT_GID, cred->gid,
-		AT_EGID, cred->egid,
-		AT_SECURE, exec->secure,
-		AT_RANDOM, random,
-		AT_HWCAP2, arch_hwcap2(),
-		AT_EXECFN, name,
-		AT_PLATFORM, platform,
-		AT_NULL, 0,
+		AT_HWCAP,	arch_hwcap(),
+		AT_PAGESZ,	PAGE_SIZE,
+		AT_CLKTCK,	100,
+		AT_PHDR,	exec->headers_address,
+		AT_PHENT,	sizeof(Elf64_Phdr),
+		AT_PHNUM,	exec->header_count,
+		AT_BASE,	exec->interpreter_base,
+		AT_FLAGS,	0,
+		AT_ENTRY,	exec->program_entry,
+		AT_UID,		cred->uid,
+		AT_EUID,	cred->euid,
+		AT_GID,		cred->gid,
+		AT_EGID,	cred->egid,
+		AT_SECURE,	exec->secure,
+		AT_RANDOM,	random,
+		AT_HWCAP2,	arch_hwcap2(),
+		AT_EXECFN,	name,
+		AT_PLATFORM,	platform,
+		AT_NULL,	0,
 	};
 	_Static_assert(ARRAY_SIZE(rest) <= 2 * AUX_ENTRIES, "room was made for so many");
 
@@ -141,7 +148,8 @@ static unsigned int auxiliary_vector(const struct exec *exec, unsigned long rand
 }
 
 /* The pointers to a table's strings, the first of which lies at `address`. */
-static int write_pointers(struct writer *writer, const struct string_table *table, u32 first, unsigned long address)
+static int write_pointers(struct writer *writer, const struct string_table *table, u32 first,
+			  unsigned long address)
 {
 	u64 batch[32];
 	u32 base = first < table->count ? table->starts[first] : 0;
@@ -164,7 +172,8 @@ int exec_stack_fill(struct exec *exec)
 	struct mm *mm = exec->mm;
 	struct writer writer = { .mm = mm };
 	size_t skipped, arguments = argument_bytes(exec, &skipped), name_size = strlen(exec->name) + 1;
-	u64 vector[2 * AUX_ENTRIES + 2], argc = exec->arguments.count - exec->skip + exec->prefix_count, null = 0;
+	u64 vector[2 * AUX_ENTRIES + 2],
+		argc = exec->arguments.count - exec->skip + exec->prefix_count, null = 0;
 	unsigned long name, strings, random, platform, prefix, sp;
 	unsigned int vector_length;
 	u8 seed[16];
