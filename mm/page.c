@@ -8,8 +8,9 @@
  * In front of the zones each CPU has a stack of single pages, which serves nearly all requests without a lock: only
  * interrupts are kept off. It is filled and emptied by half, preferably with one block of that size.
  *
- * Descriptors (struct page) exist for each block of 4 MiB that has any RAM. Those of a block that is wholly free stay
- * untouched until the block is first used (PG_RAW), so that the start costs the same on a machine of any size.
+ * Descriptors (struct page) exist for each block of 4 MiB that has any RAM. Those of blocks that are wholly free stay untouched
+ * until their block is first used, which its zone's list of raw ranges says, so that the start costs the same on a machine
+ * of any size.
  *
  * Below a reserve only those go on who cannot wait or who are about to give memory back: see floor_pages().
  */
@@ -31,11 +32,19 @@
 #define BLOCK_SIZE (BLOCK_PAGES << PAGE_SHIFT)
 #define ZONE_BOUNDARY (4 * GIB)
 #define POISON_BYTE 0x6b
+#define RAW_RANGES 32
+
+/* Whole blocks that are free and whose descriptors are not initialised. */
+struct raw_range {
+	struct page *next, *end;
+};
 
 struct zone {
 	spinlock_t lock; /* all below; taken with interrupts off */
 	unsigned long free_pages;
-	unsigned long orders; /* bit n: the list of order n is not empty */
+	unsigned long orders; /* bit n: the list of order n is not empty; the highest also: raw_count is not 0 */
+	unsigned int raw_count;
+	struct raw_range raw[RAW_RANGES]; /* used from the last on */
 	struct list free[PAGE_MAX_ORDER + 1];
 };
 
@@ -74,8 +83,21 @@ static inline void zone_remove(struct zone *zone, struct page *page, unsigned in
 {
 	page->flags = 0;
 	list_del(&page->link);
-	if (list_empty(&zone->free[order]))
+	if (list_empty(&zone->free[order]) && !(order == PAGE_MAX_ORDER && zone->raw_count))
 		zone->orders &= ~BIT(order);
+}
+
+/* Puts the next raw block on its list. With zone->lock held. */
+static __noinline void zone_take_raw(struct zone *zone)
+{
+	struct raw_range *raw = &zone->raw[zone->raw_count - 1];
+	struct page *page = raw->next;
+
+	raw->next += BLOCK_PAGES;
+	if (raw->next == raw->end)
+		zone->raw_count--;
+	memset(page, 0, BLOCK_PAGES * sizeof(*page));
+	zone_add(zone, page, PAGE_MAX_ORDER, BIT(PG_FREE));
 }
 
 /* With zone->lock held. The descriptors of the block come back without flags and references. */
@@ -88,13 +110,10 @@ static struct page *zone_alloc(struct zone *zone, unsigned int order)
 	if (!orders)
 		return NULL;
 	found = order + __builtin_ctzl(orders);
+	if (unlikely(list_empty(&zone->free[found])))
+		zone_take_raw(zone);
 	page = list_first(&zone->free[found], struct page, link);
-	if (unlikely(page->flags & BIT(PG_RAW))) {
-		zone_remove(zone, page, found);
-		memset(page, 0, BLOCK_PAGES * sizeof(*page));
-	} else {
-		zone_remove(zone, page, found);
-	}
+	zone_remove(zone, page, found);
 	while (found > order) {
 		found--;
 		zone_add(zone, page + (1UL << found), found, BIT(PG_FREE));
@@ -431,6 +450,24 @@ void page_release_range(phys_addr_t start, phys_addr_t end)
 	free_range(start, end);
 }
 
+/* Adds a block that is wholly free to the zone's raw ranges; false: there are too many of them. */
+static bool __init block_add_raw(struct zone *zone, struct page *page)
+{
+	unsigned int count = zone->raw_count;
+
+	if (count && zone->raw[count - 1].end == page) {
+		zone->raw[count - 1].end += BLOCK_PAGES;
+	} else {
+		if (count == RAW_RANGES)
+			return false;
+		zone->raw[count] = (struct raw_range){ page, page + BLOCK_PAGES };
+		zone->raw_count++;
+	}
+	zone->orders |= BIT(PAGE_MAX_ORDER);
+	zone->free_pages += BLOCK_PAGES;
+	return true;
+}
+
 /* One block of 4 MiB that has some RAM: wholly free ones go to the zone as they are. */
 static void __init block_init(phys_addr_t block)
 {
@@ -439,11 +476,8 @@ static void __init block_init(phys_addr_t block)
 	struct zone *zone = page_zone(page);
 
 	if (boot_memory_next_free(&start, block + BLOCK_SIZE, &end) && start == block &&
-	    end == block + BLOCK_SIZE) {
-		zone_add(zone, page, PAGE_MAX_ORDER, BIT(PG_FREE) | BIT(PG_RAW));
-		zone->free_pages += BLOCK_PAGES;
+	    end == block + BLOCK_SIZE && block_add_raw(zone, page))
 		return;
-	}
 	memset(page, 0, BLOCK_PAGES * sizeof(*page));
 	for (unsigned int i = 0; i < BLOCK_PAGES; i++) {
 		page[i].flags = BIT(PG_RESERVED);

@@ -48,7 +48,6 @@ struct page {
 enum page_flag {
 	PG_RESERVED, /* never given out: holes, firmware, the kernel image */
 	PG_FREE,     /* head of a block in the free lists */
-	PG_RAW,	     /* free, and the descriptors of its block are not initialised yet */
 	PG_SLAB,
 	PG_LOCKED,   /* page cache: being filled or truncated; see page_lock() */
 	PG_UPTODATE, /* page cache: holds the file's bytes */
