@@ -19,8 +19,17 @@
 
 #define MODULES "/peer/modules"
 #define PORTS "/sys/class/virtio-ports/*/name"
-#define LAST_PORT "/dev/virtio-ports/kumo.status"
+#define LINKS "/dev/virtio-ports"
 #define PORT_WAIT_MS 10000
+
+/* What `kumo run -- COMMAND` gives a machine. */
+static const char *const ports[] = {
+	LINKS "/kumo.status",
+	LINKS "/kumo.stdin",
+	LINKS "/kumo.stdout",
+	LINKS "/kumo.stderr",
+};
+#define PORT_COUNT (sizeof(ports) / sizeof(ports[0]))
 
 static void die(const char *what, const char *which)
 {
@@ -81,13 +90,29 @@ static void link_ports(void)
 			continue;
 		name[length] = '\0';
 		name[strcspn(name, "\n")] = '\0';
-		snprintf(link, sizeof(link), "/dev/virtio-ports/%s", name);
+		snprintf(link, sizeof(link), LINKS "/%s", name);
 		sscanf(found.gl_pathv[i], "/sys/class/virtio-ports/%40[^/]", name);
 		snprintf(device, sizeof(device), "../%s", name);
 		if (symlink(device, link) && errno != EEXIST)
 			die("link", link);
 	}
 	globfree(&found);
+}
+
+/* The driver finds its ports, one after the other, a little after it was loaded. */
+static void wait_for_ports(void)
+{
+	size_t found = 0;
+
+	for (int waited_ms = 0; found < PORT_COUNT; waited_ms++) {
+		if (waited_ms == PORT_WAIT_MS)
+			die("find", ports[found]);
+		if (waited_ms)
+			usleep(1000);
+		link_ports();
+		while (found < PORT_COUNT && !access(ports[found], F_OK))
+			found++;
+	}
 }
 
 int main(void)
@@ -99,15 +124,9 @@ int main(void)
 	mount_tree("proc", "/proc");
 	mount_tree("sysfs", "/sys");
 	load_modules();
-	if (mkdir("/dev/virtio-ports", 0755))
-		die("make", "/dev/virtio-ports");
-	for (int waited_ms = 0; access(LAST_PORT, F_OK); waited_ms++) {
-		if (waited_ms == PORT_WAIT_MS)
-			die("find", LAST_PORT);
-		if (waited_ms)
-			usleep(1000);
-		link_ports();
-	}
+	if (mkdir(LINKS, 0755))
+		die("make", LINKS);
+	wait_for_ports();
 	execv(arguments[0], arguments);
 	die("run", arguments[0]);
 }
