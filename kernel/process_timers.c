@@ -5,7 +5,9 @@
  * run the process, so they are as exact as ticks are frequent.
  *
  * A POSIX timer that expires while its last signal is still waiting to be taken sends no other: it counts an overrun. A
- * periodic one is armed again by its expiry, at multiples of its interval, so that nothing drifts.
+ * periodic one is armed again by its expiry, at multiples of its interval, so that nothing drifts. Intervals may be as short
+ * as a nanosecond, and timers many, so not each multiple gets an interrupt: the next one comes some way off, and much farther
+ * off when nobody has taken the last signal. The multiples in between count as overruns.
  *
  * Locks: process->lock protects the list of POSIX timers and all settings. The functions of the timers take it, too, so a timer is
  * cancelled synchronously only without it.
@@ -26,9 +28,26 @@
 #define USEC_PER_SEC (NSEC_PER_SEC / NSEC_PER_USEC)
 #define SECONDS_LIMIT (((1ULL << 62) / NSEC_PER_SEC) - 1) /* what is longer is as good as this */
 
-/* The first multiple of the interval after `expired` that is still to come; *missed: how many are not. */
-static u64 next_expiry(u64 expired, u64 interval, u64 now, u64 *missed)
+/* How far off the next expiry of a periodic timer is at least. It doubles with each expiry that nobody has an eye for. */
+#define DISTANCE_NS (50 * NSEC_PER_USEC)
+#define DISTANCE_DOUBLED 8
+#define DISTANCE_TICKS_NS (10 * NSEC_PER_MSEC) /* of CPU time, which ticks look at */
+
+static u64 distance(unsigned int *unseen, bool seen)
 {
+	if (seen)
+		*unseen = 0;
+	else if (*unseen < DISTANCE_DOUBLED)
+		++*unseen;
+	return DISTANCE_NS << *unseen;
+}
+
+/* The first multiple of the interval after `expired` that is still to come, and if the interval is shorter than `distance`
+ * not before that; *missed: how many are left out. */
+static u64 next_expiry(u64 expired, u64 interval, u64 now, u64 distance, u64 *missed)
+{
+	if (interval < distance)
+		now += distance;
 	*missed = now > expired ? (now - expired) / interval : 0;
 	return expired + (*missed + 1) * interval;
 }
@@ -38,12 +57,13 @@ static u64 next_expiry(u64 expired, u64 interval, u64 now, u64 *missed)
 static void real_timer_expired(struct timer *timer)
 {
 	struct process *process = container_of(timer, struct process, real_timer);
+	bool seen = !(READ_ONCE(process->pending.mask) & signal_bit(SIGALRM));
 	u64 missed;
 
 	spin_lock(&process->lock);
 	if (process->real_interval_ns && !timer->armed)
-		timer_arm(timer, next_expiry(timer->expires_ns, process->real_interval_ns,
-					     time_monotonic_ns(), &missed));
+		timer_arm(timer, next_expiry(timer->expires_ns, process->real_interval_ns, time_monotonic_ns(),
+					     distance(&process->real_unseen, seen), &missed));
 	spin_unlock(&process->lock);
 	signal_send_process(process, SIGALRM, NULL);
 }
@@ -173,9 +193,11 @@ struct posix_timer {
 	int id, clock, notify, signal;
 	sigval_t value;
 	struct process *process;
+	struct user *user;     /* who is charged for it as for a queued signal; own reference */
 	struct thread *target; /* SIGEV_THREAD_ID: referenced */
 	u64 interval_ns;
 	u64 cpu_expires_ns; /* CPU clocks: 0: off */
+	unsigned int unseen; /* expiries in a row that sent no signal, up to a bound */
 	int overrun;	    /* expirations without a signal since the last one that was sent */
 	int overrun_last;   /* of the last signal */
 	struct timer timer; /* other clocks */
@@ -235,13 +257,14 @@ static void posix_timer_expired(struct timer *base)
 {
 	struct posix_timer *timer = container_of(base, struct posix_timer, timer);
 	struct process *process = timer->process;
+	bool seen = timer->notify != SIGEV_NONE && !still_pending(timer);
 	struct expiry expiry;
 	u64 missed = 0;
 
 	spin_lock(&process->lock);
 	if (timer->interval_ns && !base->armed)
-		timer_arm(base, next_expiry(base->expires_ns, timer->interval_ns,
-					    time_monotonic_ns(), &missed));
+		timer_arm(base, next_expiry(base->expires_ns, timer->interval_ns, time_monotonic_ns(),
+					    distance(&timer->unseen, seen), &missed));
 	expire(timer, missed, &expiry);
 	spin_unlock(&process->lock);
 	/* The timer stays while this runs: timer_delete() waits for it. */
@@ -266,7 +289,8 @@ static bool cpu_timer_due(struct cpu_timer *timer, u64 now)
 	if (!timer->expires_ns || now < timer->expires_ns)
 		return false;
 	timer->expires_ns = timer->interval_ns
-				    ? next_expiry(timer->expires_ns, timer->interval_ns, now, &missed)
+				    ? next_expiry(timer->expires_ns, timer->interval_ns, now,
+						  DISTANCE_TICKS_NS, &missed)
 				    : 0;
 	return true;
 }
@@ -287,8 +311,9 @@ static bool posix_cpu_timer_due(struct process *process, const struct cpu_usage 
 			*armed = true;
 			continue;
 		}
-		timer->cpu_expires_ns =
-			timer->interval_ns ? next_expiry(expired, timer->interval_ns, now, &missed) : 0;
+		timer->cpu_expires_ns = timer->interval_ns ? next_expiry(expired, timer->interval_ns, now,
+									 DISTANCE_TICKS_NS, &missed)
+							   : 0;
 		expire(timer, missed, expiry);
 		return true;
 	}
@@ -360,7 +385,21 @@ static void free_timer(struct posix_timer *timer)
 	timer_cancel_sync(&timer->timer);
 	if (timer->target)
 		thread_put(timer->target);
+	if (timer->user) {
+		atomic_dec(&timer->user->signal_count);
+		user_put(timer->user);
+	}
 	kfree(timer);
+}
+
+/* Timers count as queued signals. */
+static int charge(struct posix_timer *timer)
+{
+	struct user *user = current->cred->user;
+
+	refcount_inc(&user->refs);
+	timer->user = user;
+	return (u64)atomic_add_return(&user->signal_count, 1) <= process_limit(RLIMIT_SIGPENDING) ? 0 : -EAGAIN;
 }
 
 /* Who gets the signal: checks what the program asked for. */
@@ -383,6 +422,14 @@ static int set_target(struct posix_timer *timer, const sigevent_t *event)
 	return 0;
 }
 
+/* The C library names the caller's own CPU clocks in the way of clock_getcpuclockid(3), with the number 0. */
+static int timer_clock(int clock)
+{
+	if (clock >= 0 || ~(clock >> 3) || (clock & 3) != CPU_CLOCK_SCHEDULER)
+		return clock;
+	return clock & CPU_CLOCK_PER_THREAD ? CLOCK_THREAD_CPUTIME_ID : CLOCK_PROCESS_CPUTIME_ID;
+}
+
 static bool timer_clock_valid(int clock)
 {
 	switch (clock) {
@@ -398,18 +445,40 @@ static bool timer_clock_valid(int clock)
 	}
 }
 
+static int next_timer_id(struct process *process)
+{
+	unsigned long flags = spin_lock_irqsave(&process->lock);
+	int id = process->next_timer_id++ & 0x7fffffff;
+
+	spin_unlock_irqrestore(&process->lock, flags);
+	return id;
+}
+
+/* False: an old timer has the number; they were all used up once. */
+static bool publish_timer(struct posix_timer *timer)
+{
+	struct process *process = timer->process;
+	unsigned long flags = spin_lock_irqsave(&process->lock);
+	bool unique = !find_timer(process, timer->id);
+
+	if (unique)
+		list_add_tail(&process->posix_timers, &timer->link);
+	spin_unlock_irqrestore(&process->lock, flags);
+	return unique;
+}
+
 long sys_timer_create(int clock, sigevent_t __user *event_from, int __user *id_to)
 {
 	struct process *process = current->process;
 	sigevent_t event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM };
 	struct posix_timer *timer;
-	unsigned long flags;
 	int error;
 
 	if (event_from && copy_from_user(&event, event_from, sizeof(event)))
 		return -EFAULT;
 	if (clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM)
 		return capable(CAP_WAKE_ALARM) ? -EOPNOTSUPP : -EPERM;
+	clock = timer_clock(clock);
 	if (!timer_clock_valid(clock))
 		return -EINVAL;
 	timer = kzalloc(sizeof(*timer), GFP_USER);
@@ -418,26 +487,23 @@ long sys_timer_create(int clock, sigevent_t __user *event_from, int __user *id_t
 	timer->clock = clock;
 	timer->process = process;
 	timer_init(&timer->timer, posix_timer_expired);
-	error = set_target(timer, &event);
+	error = charge(timer);
+	if (!error)
+		error = set_target(timer, &event);
 	if (error)
 		goto fail;
 	if (clock == CLOCK_THREAD_CPUTIME_ID && !timer->target)
 		thread_get(timer->target = current);
 
-	flags = spin_lock_irqsave(&process->lock);
-	do
-		timer->id = process->next_timer_id++ & 0x7fffffff;
-	while (find_timer(process, timer->id));
-	if (!event_from)
-		timer->value.sival_int = timer->id;
-	list_add_tail(&process->posix_timers, &timer->link);
-	spin_unlock_irqrestore(&process->lock, flags);
-	if (!put_user(timer->id, id_to))
-		return 0;
-	flags = spin_lock_irqsave(&process->lock);
-	list_del(&timer->link);
-	spin_unlock_irqrestore(&process->lock, flags);
-	error = -EFAULT;
+	do {
+		error = -EFAULT;
+		timer->id = next_timer_id(process);
+		if (put_user(timer->id, id_to))
+			goto fail;
+		if (!event_from)
+			timer->value.sival_int = timer->id;
+	} while (!publish_timer(timer)); /* from here on other threads may delete it */
+	return 0;
 fail:
 	free_timer(timer);
 	return error;
@@ -454,6 +520,8 @@ static struct interval_setting timer_left(struct posix_timer *timer, const struc
 
 	if (expires)
 		left.value_ns = expires > now ? expires - now : 1;
+	if (expires && left.interval_ns && timer->unseen) /* multiples that are left out count here */
+		left.value_ns = (left.value_ns - 1) % left.interval_ns + 1;
 	return left;
 }
 

@@ -59,11 +59,6 @@ struct cpu_usage process_cpu_usage(struct process *process)
 	return usage;
 }
 
-/* clock_getcpuclockid(3) and pthread_getcpuclockid(3) make these of a number: ~number << 3, bit 2 for a thread, and which of its
- * times in the low two bits: profiling (user and system), virtual (user), scheduler. */
-#define CPU_CLOCK_PER_THREAD 4
-#define CPU_CLOCK_VIRTUAL 1
-
 static int dynamic_cpu_clock_read(int clock, u64 *ns)
 {
 	int number = ~(clock >> 3), which = clock & 3;

@@ -21,6 +21,12 @@ struct cpu_usage process_cpu_usage_locked(struct process *process); /* process->
 
 /* The present reading of a clock by its Linux number, dynamic CPU clocks included; -EINVAL: no such clock. */
 int clock_read(int clock, u64 *ns);
+/* clock_getcpuclockid(3) and pthread_getcpuclockid(3) make these of a number: ~number << 3, bit 2 for a thread, and which of
+ * its times in the low two bits: profiling (user and system), virtual (user), scheduler. */
+#define CPU_CLOCK_PER_THREAD 4
+#define CPU_CLOCK_VIRTUAL 1
+#define CPU_CLOCK_SCHEDULER 2
+
 /* Clocks that count CPU time. */
 static inline bool clock_is_cpu(int clock)
 {

@@ -181,6 +181,7 @@ struct process {
 	/* Timers of the process (kernel/process_timers.c), under lock. */
 	struct timer real_timer; /* ITIMER_REAL, alarm */
 	u64 real_interval_ns;
+	unsigned int real_unseen; /* expiries in a row that met a signal not taken yet, up to a bound */
 	struct cpu_timer {
 		u64 expires_ns, interval_ns; /* of the process's CPU time; expires 0: off */
 	} virtual_timer, profile_timer;
@@ -300,6 +301,7 @@ unsigned int process_thread_count(void); /* of all processes */
 /* What another thread holds, referenced, or NULL when it has let go of it (or never had it). For /proc and the like. */
 struct mm *thread_mm_get(struct thread *thread);
 struct files *thread_files_get(struct thread *thread);
+void thread_set_files(struct files *files); /* the current thread of a process goes on with these; takes the reference */
 struct fs_context *thread_fs_get(struct thread *thread);
 /* May the current thread look into the process (its memory, descriptors, environment)? ptrace(2), "access mode checking". */
 bool process_may_inspect(struct process *process);
