@@ -4,6 +4,7 @@
 #include <kumo/export.h>
 #include <kumo/signal.h>
 #include <kumo/uaccess.h>
+#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/mount.h>
 
@@ -286,6 +287,43 @@ int file_sync(struct file *file, bool data_only)
 	return file->ops->fsync(file, data_only);
 }
 
+int file_allocate(struct file *file, int mode, loff_t offset, loff_t length)
+{
+	struct node *node = file->node;
+	int error;
+
+	if (offset < 0 || length <= 0)
+		return -EINVAL;
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_COLLAPSE_RANGE |
+		     FALLOC_FL_ZERO_RANGE | FALLOC_FL_INSERT_RANGE | FALLOC_FL_UNSHARE_RANGE))
+		return -EOPNOTSUPP;
+	if ((mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) ==
+	    (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+		return -EOPNOTSUPP;
+	if ((mode & FALLOC_FL_PUNCH_HOLE) && !(mode & FALLOC_FL_KEEP_SIZE))
+		return -EOPNOTSUPP;
+	if (!(file->mode & FILE_WRITE))
+		return -EBADF;
+	if ((mode & ~FALLOC_FL_KEEP_SIZE) && (file->flags & O_APPEND))
+		return -EPERM;
+	if (S_ISFIFO(node->attr.mode))
+		return -ESPIPE;
+	if (S_ISDIR(node->attr.mode))
+		return -EISDIR;
+	if (!S_ISREG(node->attr.mode) && !S_ISBLK(node->attr.mode))
+		return -ENODEV;
+	if (offset + length < 0)
+		return -EFBIG;
+	if (!file->ops->fallocate)
+		return -EOPNOTSUPP;
+	error = mutex_lock_killable(&node->lock);
+	if (error)
+		return error;
+	error = file->ops->fallocate(file, mode, (u64)offset, (u64)length);
+	mutex_unlock(&node->lock);
+	return error;
+}
+
 static int node_truncate(struct node *node, u64 size, const struct cred *cred)
 {
 	struct attr_change change = { .valid = SETATTR_SIZE, .size = size };
@@ -337,3 +375,4 @@ EXPORT_SYMBOL(path_truncate);
 EXPORT_SYMBOL(dir_emit_dots);
 EXPORT_SYMBOL(file_readdir);
 EXPORT_SYMBOL(file_sync);
+EXPORT_SYMBOL(file_allocate);

@@ -244,12 +244,11 @@ long sys_close_range(unsigned int first, unsigned int last, unsigned int flags)
 	if ((flags & ~(unsigned int)(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC)) || first > last)
 		return -EINVAL;
 	if ((flags & CLOSE_RANGE_UNSHARE) && refcount_read(&current->files->refs) > 1) {
-		struct files *own = files_copy(current->files, ~0U), *shared = current->files;
+		struct files *own = files_copy(current->files, ~0U);
 
 		if (IS_ERR(own))
 			return PTR_ERR(own);
-		current->files = own;
-		files_put(shared);
+		thread_set_files(own);
 	}
 	return fd_close_range(first, last, flags & CLOSE_RANGE_CLOEXEC);
 }

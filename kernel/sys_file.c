@@ -7,7 +7,6 @@
 #include <kumo/syscalls.h>
 #include <kumo/thread.h>
 #include <kumo/user_path.h>
-#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/uio.h>
 
@@ -334,43 +333,6 @@ long sys_syncfs(unsigned int fd)
 	return error;
 }
 
-static int allocate(struct file *file, int mode, loff_t offset, loff_t length)
-{
-	struct node *node = file->node;
-	int error;
-
-	if (offset < 0 || length <= 0)
-		return -EINVAL;
-	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_COLLAPSE_RANGE |
-		     FALLOC_FL_ZERO_RANGE | FALLOC_FL_INSERT_RANGE | FALLOC_FL_UNSHARE_RANGE))
-		return -EOPNOTSUPP;
-	if ((mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) ==
-	    (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
-		return -EOPNOTSUPP;
-	if ((mode & FALLOC_FL_PUNCH_HOLE) && !(mode & FALLOC_FL_KEEP_SIZE))
-		return -EOPNOTSUPP;
-	if (!(file->mode & FILE_WRITE))
-		return -EBADF;
-	if ((mode & ~FALLOC_FL_KEEP_SIZE) && (file->flags & O_APPEND))
-		return -EPERM;
-	if (S_ISFIFO(node->attr.mode))
-		return -ESPIPE;
-	if (S_ISDIR(node->attr.mode))
-		return -EISDIR;
-	if (!S_ISREG(node->attr.mode) && !S_ISBLK(node->attr.mode))
-		return -ENODEV;
-	if (offset + length < 0)
-		return -EFBIG;
-	if (!file->ops->fallocate)
-		return -EOPNOTSUPP;
-	error = mutex_lock_killable(&node->lock);
-	if (error)
-		return error;
-	error = file->ops->fallocate(file, mode, (u64)offset, (u64)length);
-	mutex_unlock(&node->lock);
-	return error;
-}
-
 long sys_fallocate(unsigned int fd, int mode, loff_t offset, loff_t length)
 {
 	struct fd_ref ref = fd_borrow(fd);
@@ -378,7 +340,7 @@ long sys_fallocate(unsigned int fd, int mode, loff_t offset, loff_t length)
 
 	if (!ref.file)
 		return -EBADF;
-	error = allocate(ref.file, mode, offset, length);
+	error = file_allocate(ref.file, mode, offset, length);
 	fd_release(ref);
 	return error;
 }

@@ -132,6 +132,17 @@ struct mm *thread_mm_get(struct thread *thread)
 }
 EXPORT_SYMBOL(thread_mm_get);
 
+void thread_set_files(struct files *files)
+{
+	struct process *process = current->process;
+	unsigned long flags = spin_lock_irqsave(&process->lock);
+	struct files *old = current->files;
+
+	current->files = files;
+	spin_unlock_irqrestore(&process->lock, flags);
+	files_put(old);
+}
+
 struct files *thread_files_get(struct thread *thread)
 {
 	struct process *process = thread->process;

@@ -78,6 +78,7 @@ bool dir_emit_dots(struct file *file, struct dir_context *context);
 /* Reads entries from the file's position on, and moves it. -ENOTDIR, -ENOENT for a removed directory. */
 int file_readdir(struct file *file, struct dir_context *context) __must_check;
 int file_sync(struct file *file, bool data_only) __must_check;
+int file_allocate(struct file *file, int mode, loff_t offset, loff_t length) __must_check; /* fallocate(2) */
 int file_truncate(struct file *file, u64 size) __must_check; /* ftruncate(2) */
 int path_truncate(const struct path *path, u64 size, const struct cred *cred) __must_check; /* truncate(2) */
 /* The name for /proc/PID/fd and maps: a path, or "pipe:[5]"; as path_name(). */

@@ -81,11 +81,24 @@ static int read_head(struct exec *exec)
 
 /* Credentials ------------------------------------------------------------------------------------------------------ */
 
+/* Another process has the same working directory and root, and could change them under the new program. */
+static bool shares_fs_context(void)
+{
+	struct process *process = current->process;
+	unsigned long flags = spin_lock_irqsave(&process->lock);
+	struct thread *thread;
+	int own = 0;
+
+	list_for_each(thread, &process->threads, process_link)
+		own += thread->fs == current->fs;
+	spin_unlock_irqrestore(&process->lock, flags);
+	return (int)refcount_read(&current->fs->refs) > own;
+}
+
 /* Set-id bits count only where nobody could have arranged what the program finds. */
 static bool set_id_honoured(const struct exec *exec)
 {
-	return !(exec->file->path.mount->flags & MS_NOSUID) && !exec->cred->no_new_privs &&
-	       (u32)refcount_read(&current->fs->refs) <= current->process->thread_count;
+	return !(exec->file->path.mount->flags & MS_NOSUID) && !exec->cred->no_new_privs && !shares_fs_context();
 }
 
 /* capabilities(7), "Transformation of capabilities during execve()", for files without capabilities of their own. */
@@ -216,21 +229,6 @@ static void unshare_sighand(struct sighand *fresh)
 	sighand_put(old);
 }
 
-static void unshare_files(struct files *fresh)
-{
-	struct process *process = current->process;
-	struct files *old;
-	unsigned long flags;
-
-	if (!fresh)
-		return;
-	flags = spin_lock_irqsave(&process->lock);
-	old = current->files;
-	current->files = fresh;
-	spin_unlock_irqrestore(&process->lock, flags);
-	files_put(old);
-}
-
 static void set_name(const char *path)
 {
 	const char *last = strrchr(path, '/');
@@ -248,7 +246,8 @@ static void commit(struct exec *exec, struct sighand *sighand, struct files *fil
 	bool readable = !node_permission(exec->file->node, MAY_READ, exec->cred);
 
 	unshare_sighand(sighand);
-	unshare_files(files);
+	if (files)
+		thread_set_files(files);
 	mm->exe = exec->file;
 	exec->file = NULL;
 	exec->mm = NULL;
