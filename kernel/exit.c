@@ -133,7 +133,7 @@ bool parent_notify(struct process *process, int why, int status)
 		if (ignored || (!ended && action_flags & SA_NOCLDSTOP))
 			signal = 0;
 	}
-	if (signal > 0) {
+	if (signal > 0 && signal <= SIGNAL_COUNT) { /* clone(2) takes any number */
 		child_info(&info, process, why, status);
 		info.si_signo = signal;
 		if (signal_send_process(parent, signal, &info))

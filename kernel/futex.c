@@ -464,9 +464,12 @@ static int owner_died(u32 __user *address, int tid, bool pending)
 		u32 dead = (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
 
 		if (user_cmpxchg_u32(address, word, dead, &found)) {
-			/* Not writable, or not there any more: one more try faults it in. */
-			if (put_user(word, address))
+			/* Not writable, or not there any more: one more try, with the page there. */
+			struct page *page = mm_get_page(current->mm, (unsigned long)address, true);
+
+			if (IS_ERR(page))
 				return -EFAULT;
+			page_put(page);
 			continue;
 		}
 		if (found == word) {

@@ -287,7 +287,7 @@ static void signal_complete(struct process *process, struct thread *target, int 
 		thread = thread_can_take(target, signal) ? target : NULL;
 	} else if (thread_can_take(process->leader, signal)) {
 		thread = process->leader;
-	} else if (process->thread_count > 1) {
+	} else { /* the leader may have ended long ago */
 		struct thread *candidate;
 
 		list_for_each(candidate, &process->threads, process_link) {

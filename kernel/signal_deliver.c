@@ -197,7 +197,7 @@ static void syscall_restart(struct pt_regs *regs, unsigned long number)
 
 void signal_deliver(struct pt_regs *regs)
 {
-	bool in_syscall = (long)regs->orig_ax >= 0;
+	bool in_syscall = (int)regs->orig_ax >= 0; /* the entry looks at the low half alone */
 	struct signal_delivery delivery;
 
 	if (signal_take(&delivery)) {

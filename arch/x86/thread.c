@@ -122,8 +122,11 @@ int arch_thread_fork(struct thread *child, const struct pt_regs *regs, unsigned 
 {
 	struct pt_regs *own = thread_user_regs(child);
 	unsigned long flags;
-	int error = fpu_fork(child);
+	int error;
 
+	if (set_tls && tls >= USER_END)
+		return -EPERM; /* as from arch_prctl(); loading an address that is not canonical would fault */
+	error = fpu_fork(child);
 	if (error)
 		return error;
 	*own = *regs;
