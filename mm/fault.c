@@ -401,12 +401,14 @@ int vm_populate(struct mm *mm, unsigned long address, unsigned long length)
 	int error = 0;
 
 	for (; address < end && !error; address += PAGE_SIZE) {
-		if (down_read_killable(&mm->map_lock))
+		if (fatal_signal_pending() || down_read_killable(&mm->map_lock))
 			return -EINTR;
 		vma = vma_find(mm, address);
 		if (!vma || vma->start > address) {
 			error = -ENOMEM;
-		} else if (!(vma->flags & VM_IO) && vma_allows(vma, 0)) {
+		} else if (vma->flags & VM_IO || !vma_allows(vma, 0)) {
+			address = vma->end - PAGE_SIZE;
+		} else {
 			table = user_table_find(mm, address);
 			if (!table || pte_none(pte_read(pte_in_table(table, address))))
 				error = fault_in_mapping(vma, address,

@@ -43,10 +43,10 @@ static int check_range(unsigned long address, unsigned long *length)
 {
 	if (address % PAGE_SIZE)
 		return -EINVAL;
-	*length = ALIGN_UP(*length, PAGE_SIZE);
-	if (*length > USER_END || address > USER_END - *length)
+	if (*length > USER_END)
 		return -ENOMEM;
-	return 0;
+	*length = ALIGN_UP(*length, PAGE_SIZE);
+	return address > USER_END - *length ? -ENOMEM : 0;
 }
 
 /* ---- mprotect ---- */
@@ -151,10 +151,11 @@ EXPORT_SYMBOL(vm_protect);
 
 /* ---- mremap ---- */
 
-/* Moves the entries of `vma` to where `target` has the same pages. */
+/* Moves the entries of `vma` to where `target` has the same pages. Translations of the old place are gone when the lock of a
+ * table is: a truncation may take a page out of the new place as soon as it gets that, and flushes only this one. */
 static int move_entries(struct vma *vma, struct vma *target)
 {
-	unsigned long address = vma->start, to, stop, distance = target->start - vma->start;
+	unsigned long address = vma->start, first, to, stop, distance = target->start - vma->start;
 	struct page *source_table, *target_table;
 	pte_t *from, *into;
 
@@ -171,6 +172,7 @@ static int move_entries(struct vma *vma, struct vma *target)
 				page_spin_lock(target_table);
 			from = pte_in_table(source_table, address);
 			into = pte_in_table(target_table, to);
+			first = address;
 			do {
 				if (!pte_none(*from)) {
 					pte_write(into, *from);
@@ -183,6 +185,7 @@ static int move_entries(struct vma *vma, struct vma *target)
 				address += PAGE_SIZE;
 				to += PAGE_SIZE;
 			} while (address < stop && to % TABLE_SPAN);
+			tlb_flush_range(vma->mm, first, address);
 			if (target_table != source_table)
 				page_spin_unlock(target_table);
 			page_spin_unlock(source_table);
@@ -216,7 +219,6 @@ static long move_mapping(struct mm *mm, struct vma *vma, unsigned long place,
 		unmap_range_locked(mm, copy->start, copy->end);
 		return error;
 	}
-	tlb_flush_range(mm, start, end);
 	if (keep_old) {
 		vma->flags &= ~VM_HAS_ANON;
 		return (long)place;
@@ -228,8 +230,8 @@ static long move_mapping(struct mm *mm, struct vma *vma, unsigned long place,
 static long remap_locked(struct mm *mm, unsigned long old, unsigned long old_length,
 			 unsigned long new_length, unsigned long flags, unsigned long new_address)
 {
+	unsigned long place, more = new_length;
 	struct vma *vma = vma_find(mm, old);
-	unsigned long place;
 	int error;
 
 	if (!vma || vma->start > old)
@@ -244,6 +246,11 @@ static long remap_locked(struct mm *mm, unsigned long old, unsigned long old_len
 		return -EINVAL;
 	if (vma->flags & VM_IO && new_length > old_length)
 		return -EFAULT;
+	if (!(flags & MREMAP_DONTUNMAP))
+		more = new_length > old_length ? new_length - old_length : 0;
+	error = more ? may_grow(mm, more >> PAGE_SHIFT, vma->flags) : 0;
+	if (error)
+		return error;
 
 	if (!(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))) {
 		if (new_length <= old_length) {
@@ -252,9 +259,6 @@ static long remap_locked(struct mm *mm, unsigned long old, unsigned long old_len
 			error = unmap_range_locked(mm, old + new_length, old + old_length);
 			return error ? error : (long)old;
 		}
-		error = may_grow(mm, (new_length - old_length) >> PAGE_SHIFT, vma->flags);
-		if (error)
-			return error;
 		/* In place, where there is room behind it. */
 		if (old_length && vma->end == old + old_length && old + new_length <= USER_END &&
 		    range_is_free(mm, vma->end, new_length - old_length)) {
@@ -283,6 +287,8 @@ static long remap_locked(struct mm *mm, unsigned long old, unsigned long old_len
 			return -ENOMEM;
 	}
 	vma = vma_find(mm, old);
+	if (!vma || vma->start > old)
+		return -EFAULT; /* of no length, and in the new place: unmapped just now */
 	if (!old_length) {
 		struct vma *copy = vma_copy(vma, mm);
 
@@ -497,7 +503,7 @@ static int advise_drop(struct mm *mm, unsigned long start, unsigned long end, in
 static int advise_remove(struct mm *mm, unsigned long start, unsigned long end)
 {
 	struct file *file = NULL;
-	u64 offset = 0, length = 0;
+	loff_t offset = 0, length = 0;
 	struct vma *vma;
 	int error = -EINVAL;
 
@@ -512,21 +518,18 @@ static int advise_remove(struct mm *mm, unsigned long start, unsigned long end)
 			error = vma->file ? -EACCES : -EINVAL;
 		} else {
 			file = file_get(vma->file);
-			offset = vma_offset_of(vma, start) << PAGE_SHIFT;
-			length = min(vma->end, end) - start;
+			offset = (loff_t)(vma_offset_of(vma, start) << PAGE_SHIFT);
+			length = (loff_t)(min(vma->end, end) - start);
 		}
 		up_read(&mm->map_lock);
 		if (!file)
 			return error;
-		error = file->ops->fallocate
-				? file->ops->fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-						       offset, length)
-				: -EOPNOTSUPP;
+		error = file_allocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
 		file_put(file);
 		file = NULL;
 		if (error)
 			return error;
-		start += length;
+		start += (unsigned long)length;
 	}
 	return 0;
 }
