@@ -334,7 +334,9 @@ static int start_on_terminal(const char *path, bool shell)
 /* Asks for the modules of what the machine has and no bus announces (the screen, the keyboard). */
 static void load_platform_modules(void)
 {
-	static char *const words[] = { "sh", "-c", "exec modprobe -qab $(cat /sys/bus/platform/devices/*/modalias)", NULL };
+	static char *const words[] = {
+		"sh", "-c", "exec modprobe -qab $(cat /sys/bus/platform/devices/*/modalias)", NULL
+	};
 	int child = sys_fork();
 
 	if (child == 0) {
@@ -443,7 +445,8 @@ void init_main(void)
 	if (port >= 0)
 		report_status(port, task.mode == MODE_PORTS
 					    ? run_on_ports()
-					    : wait_for(start_on_terminal("/dev/console", task.mode == MODE_SHELL)));
+					    : wait_for(start_on_terminal("/dev/console",
+									 task.mode == MODE_SHELL)));
 	power_off();
 }
 

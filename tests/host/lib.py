@@ -90,7 +90,7 @@ class Machine:
         self.seen = (self.seen + data.decode(errors="replace")).replace("\r", "").replace("\x1b[6n", "")
         return True
 
-    def expect(self, pattern, seconds=20):
+    def expect(self, pattern, seconds=40):
         """Waits until the screen has shown it; what came up to there, as a match."""
         until = time.monotonic() + seconds
         while not (match := re.search(pattern, self.seen, re.S)):
@@ -99,11 +99,11 @@ class Machine:
         self.seen = self.seen[match.end():]
         return match
 
-    def prompt(self, seconds=20):
+    def prompt(self, seconds=40):
         """Waits for the shell's prompt; what came before."""
         return self.expect(rf"^(.*?){self.PROMPT}", seconds)[1]
 
-    def run(self, command, seconds=20):
+    def run(self, command, seconds=40):
         """Types a command for the shell; what it printed."""
         self.type(command + "\r")
         self.expect(r"\n")
@@ -115,7 +115,7 @@ class Machine:
         while self._read_more(until):
             pass
 
-    def wait(self, seconds=20):
+    def wait(self, seconds=40):
         """The exit status, once the machine has ended by itself."""
         until = time.monotonic() + seconds
         try:
