@@ -62,7 +62,8 @@ static void real_timer_expired(struct timer *timer)
 
 	spin_lock(&process->lock);
 	if (process->real_interval_ns && !timer->armed)
-		timer_arm(timer, next_expiry(timer->expires_ns, process->real_interval_ns, time_monotonic_ns(),
+		timer_arm(timer, next_expiry(timer->expires_ns, process->real_interval_ns,
+					     time_monotonic_ns(),
 					     distance(&process->real_unseen, seen), &missed));
 	spin_unlock(&process->lock);
 	signal_send_process(process, SIGALRM, NULL);
@@ -196,11 +197,11 @@ struct posix_timer {
 	struct user *user;     /* who is charged for it as for a queued signal; own reference */
 	struct thread *target; /* SIGEV_THREAD_ID: referenced */
 	u64 interval_ns;
-	u64 cpu_expires_ns; /* CPU clocks: 0: off */
+	u64 cpu_expires_ns;  /* CPU clocks: 0: off */
 	unsigned int unseen; /* expiries in a row that sent no signal, up to a bound */
-	int overrun;	    /* expirations without a signal since the last one that was sent */
-	int overrun_last;   /* of the last signal */
-	struct timer timer; /* other clocks */
+	int overrun;	     /* expirations without a signal since the last one that was sent */
+	int overrun_last;    /* of the last signal */
+	struct timer timer;  /* other clocks */
 };
 
 static bool still_pending(struct posix_timer *timer)
@@ -288,10 +289,9 @@ static bool cpu_timer_due(struct cpu_timer *timer, u64 now)
 
 	if (!timer->expires_ns || now < timer->expires_ns)
 		return false;
-	timer->expires_ns = timer->interval_ns
-				    ? next_expiry(timer->expires_ns, timer->interval_ns, now,
-						  DISTANCE_TICKS_NS, &missed)
-				    : 0;
+	timer->expires_ns = timer->interval_ns ? next_expiry(timer->expires_ns, timer->interval_ns,
+							     now, DISTANCE_TICKS_NS, &missed)
+					       : 0;
 	return true;
 }
 
@@ -311,9 +311,10 @@ static bool posix_cpu_timer_due(struct process *process, const struct cpu_usage 
 			*armed = true;
 			continue;
 		}
-		timer->cpu_expires_ns = timer->interval_ns ? next_expiry(expired, timer->interval_ns, now,
-									 DISTANCE_TICKS_NS, &missed)
-							   : 0;
+		timer->cpu_expires_ns = timer->interval_ns
+						? next_expiry(expired, timer->interval_ns, now,
+							      DISTANCE_TICKS_NS, &missed)
+						: 0;
 		expire(timer, missed, expiry);
 		return true;
 	}
@@ -399,7 +400,9 @@ static int charge(struct posix_timer *timer)
 
 	refcount_inc(&user->refs);
 	timer->user = user;
-	return (u64)atomic_add_return(&user->signal_count, 1) <= process_limit(RLIMIT_SIGPENDING) ? 0 : -EAGAIN;
+	return (u64)atomic_add_return(&user->signal_count, 1) <= process_limit(RLIMIT_SIGPENDING)
+		       ? 0
+		       : -EAGAIN;
 }
 
 /* Who gets the signal: checks what the program asked for. */

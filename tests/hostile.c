@@ -62,7 +62,8 @@ static void exit_signal(void)
 
 	if (!pid)
 		_exit(3);
-	tap_ok(pid > 0 && wait_status(pid) == 3 << 8, "a child may name an exit signal that there is not");
+	tap_ok(pid > 0 && wait_status(pid) == 3 << 8,
+	       "a child may name an exit signal that there is not");
 }
 
 static void *sleep_on(void *unused)
@@ -102,7 +103,8 @@ static void restart_with_high_bits(void)
 	sigaction(SIGALRM, &action, NULL);
 	setitimer(ITIMER_REAL, &soon, NULL);
 	__asm__ volatile("syscall" : "=a"(result) : "a"(number) : "rcx", "r11", "memory");
-	tap_ok(result == -EINTR, "an interrupted call ends in EINTR whatever the high half of its number: %ld", result);
+	tap_ok(result == -EINTR,
+	       "an interrupted call ends in EINTR whatever the high half of its number: %ld", result);
 }
 
 /* ---- Signal frames ---- */
@@ -135,7 +137,8 @@ static void fpu_in_handler(void)
 		short control = 0x37b; /* divisions by zero are not masked */
 
 		sigaction(SIGFPE, &action, NULL);
-		__asm__ volatile("fldcw %0; fldl %1; fdivl %2; fwait; fstp %%st" ::"m"(control), "m"(one), "m"(zero));
+		__asm__ volatile("fldcw %0; fldl %1; fdivl %2; fwait; fstp %%st" ::"m"(control),
+				 "m"(one), "m"(zero));
 		_exit(fpu_handled == 1 ? 0 : 1);
 	}
 	tap_ok(wait_status(pid) == 0, "a handler starts with the FPU in its initial state");
@@ -166,7 +169,8 @@ static void shortest_interval(const char *name, int clock, int notify, int block
 			;
 		_exit(0);
 	}
-	tap_ok(wait_status(pid) == 0, "a machine goes on with a timer that expires each nanosecond: %s", name);
+	tap_ok(wait_status(pid) == 0,
+	       "a machine goes on with a timer that expires each nanosecond: %s", name);
 }
 
 static void shortest_real_interval(void)
@@ -222,7 +226,8 @@ static void remap_onto_itself(void)
 	char *memory = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	void *result = mremap(memory, 0, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, memory);
 
-	tap_ok(result == MAP_FAILED && errno == EFAULT, "mremap of no length onto its own place is refused");
+	tap_ok(result == MAP_FAILED && errno == EFAULT,
+	       "mremap of no length onto its own place is refused");
 	munmap(memory, 4 * PAGE);
 }
 
@@ -238,9 +243,9 @@ static void remap_beyond_limit(void)
 		munmap(place, 1 << 30);
 		setrlimit(RLIMIT_AS, &limit);
 		_exit(mremap(memory, PAGE, 1 << 30, MREMAP_MAYMOVE | MREMAP_FIXED, place) == MAP_FAILED &&
-				      errno == ENOMEM ?
-			      0 :
-			      1);
+				      errno == ENOMEM
+			      ? 0
+			      : 1);
 	}
 	tap_ok(wait_status(pid) == 0, "mremap to a fixed place keeps to RLIMIT_AS");
 }
@@ -256,7 +261,8 @@ static void kill_in_advice(const char *name, int protection, int advice)
 		void *memory;
 
 		setrlimit(RLIMIT_CORE, &limit);
-		memory = mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		memory = mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+			      -1, 0);
 		_exit(memory == MAP_FAILED || (madvise(memory, size, advice) && errno != ENOMEM));
 	}
 	usleep(100000);

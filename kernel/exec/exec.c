@@ -98,7 +98,8 @@ static bool shares_fs_context(void)
 /* Set-id bits count only where nobody could have arranged what the program finds. */
 static bool set_id_honoured(const struct exec *exec)
 {
-	return !(exec->file->path.mount->flags & MS_NOSUID) && !exec->cred->no_new_privs && !shares_fs_context();
+	return !(exec->file->path.mount->flags & MS_NOSUID) && !exec->cred->no_new_privs &&
+	       !shares_fs_context();
 }
 
 /* capabilities(7), "Transformation of capabilities during execve()", for files without capabilities of their own. */

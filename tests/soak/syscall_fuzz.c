@@ -49,12 +49,42 @@ enum {
 #define FOLDER "/tmp/fuzz"
 
 static const char *const paths[] = {
-	FOLDER "/a",	    FOLDER "/b",      FOLDER "/c/d",	  FOLDER "/c",	    FOLDER,	      FOLDER "/link",
-	"a",		    "c",	      "c/../b",		  "",		    ".",	      "..",
-	"/dev/null",	    "/dev/zero",      "/dev/full",	  "/dev/random",    "/proc/self/maps", "/proc/self/stat",
-	"/proc/self/fd/3",  "/proc/self/exe", "/proc/self/environ", "/proc/self/mem", "/proc/meminfo", "/proc/self/cmdline",
-	"/proc/1/status",   "/proc/self/fd",  "/sys/module",	  "/sys",	    "/dev/ptmx",      "/dev/tty",
-	"/proc/self/task",  "/proc/mounts",   "/proc/modules",	  "tmpfs",	    "proc",	      "user.name",
+	FOLDER "/a",
+	FOLDER "/b",
+	FOLDER "/c/d",
+	FOLDER "/c",
+	FOLDER,
+	FOLDER "/link",
+	"a",
+	"c",
+	"c/../b",
+	"",
+	".",
+	"..",
+	"/dev/null",
+	"/dev/zero",
+	"/dev/full",
+	"/dev/random",
+	"/proc/self/maps",
+	"/proc/self/stat",
+	"/proc/self/fd/3",
+	"/proc/self/exe",
+	"/proc/self/environ",
+	"/proc/self/mem",
+	"/proc/meminfo",
+	"/proc/self/cmdline",
+	"/proc/1/status",
+	"/proc/self/fd",
+	"/sys/module",
+	"/sys",
+	"/dev/ptmx",
+	"/dev/tty",
+	"/proc/self/task",
+	"/proc/mounts",
+	"/proc/modules",
+	"tmpfs",
+	"proc",
+	"user.name",
 };
 
 struct generator {
@@ -81,10 +111,31 @@ static uint64_t below(struct generator *generator, uint64_t limit)
 static unsigned long hostile_number(struct generator *generator)
 {
 	static const unsigned long numbers[] = {
-		0,	    1,		-1UL,		 -2UL,		     0x7fffffff,	 0x80000000,	 0xffffffff,
-		0x100000000, 0x7fffffffffffffff, 0x8000000000000000, 0x7ffffffff000, 0x7fffffffefff, 0x800000000000, 4095,
-		4096,	    4097,	65535,		 65536,		     -4096UL,		 -4095UL,	 0xffff888000000000,
-		0xffffffff80100000, 0x1000000000000, 1UL << 62, -100UL,
+		0,
+		1,
+		-1UL,
+		-2UL,
+		0x7fffffff,
+		0x80000000,
+		0xffffffff,
+		0x100000000,
+		0x7fffffffffffffff,
+		0x8000000000000000,
+		0x7ffffffff000,
+		0x7fffffffefff,
+		0x800000000000,
+		4095,
+		4096,
+		4097,
+		65535,
+		65536,
+		-4096UL,
+		-4095UL,
+		0xffff888000000000,
+		0xffffffff80100000,
+		0x1000000000000,
+		1UL << 62,
+		-100UL,
 	};
 
 	if (below(generator, 4) == 0)
@@ -151,7 +202,8 @@ static unsigned long argument(struct generator *generator, int position)
 	case 6:
 		return position ? below(generator, 64) : 3 + below(generator, 24);
 	default:
-		return position ? address(generator) : 3 + below(generator, 24); /* most first arguments are descriptors */
+		return position ? address(generator)
+				: 3 + below(generator, 24); /* most first arguments are descriptors */
 	}
 }
 
@@ -167,22 +219,72 @@ static bool one_of(long number, const short *list)
 static bool avoid(struct generator *generator, long number, bool root)
 {
 	static const short never[] = {
-		SYS_reboot,	   SYS_settimeofday, SYS_clock_settime, SYS_adjtimex,	  SYS_clock_adjtime,
-		SYS_kexec_load,	   SYS_kexec_file_load, SYS_sethostname, SYS_setdomainname, SYS_vhangup,
-		SYS_clone,	   SYS_clone3,	     SYS_fork,		SYS_vfork,	  SYS_rt_sigreturn,
-		SYS_exit_group,	   SYS_delete_module, SYS_syslog,	SYS_sched_setscheduler,
-		SYS_sched_setattr, SYS_sched_setparam, -1,
+		SYS_reboot,
+		SYS_settimeofday,
+		SYS_clock_settime,
+		SYS_adjtimex,
+		SYS_clock_adjtime,
+		SYS_kexec_load,
+		SYS_kexec_file_load,
+		SYS_sethostname,
+		SYS_setdomainname,
+		SYS_vhangup,
+		SYS_clone,
+		SYS_clone3,
+		SYS_fork,
+		SYS_vfork,
+		SYS_rt_sigreturn,
+		SYS_exit_group,
+		SYS_delete_module,
+		SYS_syslog,
+		SYS_sched_setscheduler,
+		SYS_sched_setattr,
+		SYS_sched_setparam,
+		-1,
 	};
 	static const short not_as_root[] = {
-		SYS_kill,	SYS_tkill,	   SYS_tgkill,	       SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo,
-		SYS_setrlimit,	SYS_prlimit64,	   SYS_umount2,	       SYS_pivot_root,	    SYS_chroot,
-		SYS_swapon,	SYS_swapoff,	   SYS_mount,	       SYS_init_module,	    SYS_finit_module,
-		SYS_move_mount, SYS_setpriority,   SYS_pidfd_send_signal, -1,
+		SYS_kill,
+		SYS_tkill,
+		SYS_tgkill,
+		SYS_rt_sigqueueinfo,
+		SYS_rt_tgsigqueueinfo,
+		SYS_setrlimit,
+		SYS_prlimit64,
+		SYS_umount2,
+		SYS_pivot_root,
+		SYS_chroot,
+		SYS_swapon,
+		SYS_swapoff,
+		SYS_mount,
+		SYS_init_module,
+		SYS_finit_module,
+		SYS_move_mount,
+		SYS_setpriority,
+		SYS_pidfd_send_signal,
+		-1,
 	};
 	static const short seldom[] = {
-		SYS_exit, SYS_execve, SYS_execveat, SYS_munmap, SYS_brk, SYS_arch_prctl, SYS_setrlimit, SYS_prlimit64, SYS_mprotect,
-		SYS_mremap, SYS_pause, SYS_rt_sigsuspend, SYS_close_range, SYS_mmap, SYS_chdir, SYS_capset, SYS_mlockall, SYS_close,
-		SYS_set_robust_list, SYS_set_tid_address, -1,
+		SYS_exit,
+		SYS_execve,
+		SYS_execveat,
+		SYS_munmap,
+		SYS_brk,
+		SYS_arch_prctl,
+		SYS_setrlimit,
+		SYS_prlimit64,
+		SYS_mprotect,
+		SYS_mremap,
+		SYS_pause,
+		SYS_rt_sigsuspend,
+		SYS_close_range,
+		SYS_mmap,
+		SYS_chdir,
+		SYS_capset,
+		SYS_mlockall,
+		SYS_close,
+		SYS_set_robust_list,
+		SYS_set_tid_address,
+		-1,
 	};
 
 	if (one_of(number, never) || (root && one_of(number, not_as_root)))
@@ -208,10 +310,11 @@ static void make_child(struct generator *generator)
 		flags |= CLONE_VM;
 	if (below(generator, 3) == 0)
 		flags |= CLONE_THREAD | CLONE_SIGHAND | CLONE_VM;
-	flags &= ~(unsigned long)(CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
-				  CLONE_NEWCGROUP | CLONE_PARENT);
-	clone(child_body, stack + sizeof(stack), (int)flags, NULL, (void *)(address(generator) & ~4095UL),
-	      (void *)hostile_number(generator), (void *)address(generator));
+	flags &= ~(unsigned long)(CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET |
+				  CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_PARENT);
+	clone(child_body, stack + sizeof(stack), (int)flags, NULL,
+	      (void *)(address(generator) & ~4095UL), (void *)hostile_number(generator),
+	      (void *)address(generator));
 }
 
 static void *thread_body(void *seed)
@@ -270,7 +373,8 @@ static void open_some(void)
 
 static void worker(uint64_t seed, bool root)
 {
-	static const int handled[] = { SIGALRM, SIGUSR1, SIGUSR2, SIGCHLD, SIGPIPE, SIGHUP, SIGINT, SIGTERM };
+	static const int handled[] = { SIGALRM, SIGUSR1, SIGUSR2, SIGCHLD,
+				       SIGPIPE, SIGHUP,	 SIGINT,  SIGTERM };
 	struct itimerval alarms = { { 0, 20000 }, { 0, 20000 } };
 	struct sigaction action = { .sa_handler = on_signal };
 
@@ -418,8 +522,8 @@ static void folder_clear(void)
 static bool folder_make(void)
 {
 	folder_clear();
-	return !mkdir(FOLDER, 0777) && !chmod(FOLDER, 0777) && !mkdir(FOLDER "/c", 0777) && !chmod(FOLDER "/c", 0777) &&
-	       !symlink("a", FOLDER "/link");
+	return !mkdir(FOLDER, 0777) && !chmod(FOLDER, 0777) && !mkdir(FOLDER "/c", 0777) &&
+	       !chmod(FOLDER "/c", 0777) && !symlink("a", FOLDER "/link");
 }
 
 static bool round_of(uint64_t seed)
@@ -473,6 +577,7 @@ int main(int argc, char **argv)
 	}
 	tap_ok(passed, "for %d seconds, up to seed %llu", seconds, (unsigned long long)seed - 1);
 	after = memory_free_kib();
-	tap_ok(before - after <= SLACK_KIB, "memory is what it was: %ld KiB free before, %ld after", before, after);
+	tap_ok(before - after <= SLACK_KIB, "memory is what it was: %ld KiB free before, %ld after",
+	       before, after);
 	return tap_end();
 }
