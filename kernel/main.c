@@ -36,7 +36,8 @@ static void __init root_fill(void)
 	error = initramfs_unpack(phys_to_virt(start), boot_info.initrd_size);
 	if (error)
 		pr_err("the initrd is damaged or too large for memory (error %d)\n", error);
-	page_release_range(ALIGN_DOWN(start, PAGE_SIZE), ALIGN_UP(start + boot_info.initrd_size, PAGE_SIZE));
+	page_release_range(ALIGN_DOWN(start, PAGE_SIZE),
+			   ALIGN_UP(start + boot_info.initrd_size, PAGE_SIZE));
 }
 
 /* The second half of the start, as the first thread, which becomes process 1: from here on things may sleep. */

@@ -40,7 +40,8 @@ void platform_init(void)
 
 		if (device->present && !device->present())
 			continue;
-		if (IS_ERR(pseudo_directory_add(sys_tree, directory, device->name, device_files, (void *)device)))
+		if (IS_ERR(pseudo_directory_add(sys_tree, directory, device->name, device_files,
+						(void *)device)))
 			pr_err("no memory to show %s\n", device->name);
 	}
 }

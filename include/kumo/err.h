@@ -11,11 +11,12 @@
  * Errnos that never reach user space: an interrupted system call to be started again (see signal.h), and a request
  * that the layer in question does not know.
  */
-#define ERESTARTSYS 512		  /* restart if SA_RESTART or no handler, else EINTR */
-#define ERESTARTNOINTR 513	  /* always restart */
-#define ERESTARTNOHAND 514	  /* restart if no handler, else EINTR */
-#define ENOIOCTLCMD 515		  /* not an ioctl of this device; becomes ENOTTY */
-#define ERESTART_RESTARTBLOCK 516 /* continue through restart_syscall(2) if no handler, else EINTR */
+#define ERESTARTSYS 512	   /* restart if SA_RESTART or no handler, else EINTR */
+#define ERESTARTNOINTR 513 /* always restart */
+#define ERESTARTNOHAND 514 /* restart if no handler, else EINTR */
+#define ENOIOCTLCMD 515	   /* not an ioctl of this device; becomes ENOTTY */
+#define ERESTART_RESTARTBLOCK                                                                      \
+	516 /* continue through restart_syscall(2) if no handler, else EINTR */
 
 static inline void *ERR_PTR(long error)
 {

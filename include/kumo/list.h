@@ -82,9 +82,8 @@ static inline void list_splice_tail(struct list *to, struct list *from)
 #define list_first(head, type, member) container_of((head)->next, type, member)
 #define list_last(head, type, member) container_of((head)->prev, type, member)
 
-#define list_for_each(entry, head, member)                                                         \
-	for (entry = container_of((head)->next, __typeof__(*entry), member);                       \
-	     &entry->member != (head);                                                             \
+#define list_for_each(entry, head, member)                                                             \
+	for (entry = container_of((head)->next, __typeof__(*entry), member); &entry->member != (head); \
 	     entry = container_of(entry->member.next, __typeof__(*entry), member))
 
 /* The current entry may be removed and freed in the body. */
@@ -131,8 +130,7 @@ static inline void hlist_del(struct hlist_node *node)
 
 #define hlist_for_each(entry, head, member_name)                                                   \
 	for (struct hlist_node *hlist_at = __atomic_load_n(&(head)->first, __ATOMIC_CONSUME);      \
-	     hlist_at &&                                                                           \
-	     (entry = container_of(hlist_at, __typeof__(*entry), member_name), true);              \
+	     hlist_at && (entry = container_of(hlist_at, __typeof__(*entry), member_name), true);  \
 	     hlist_at = __atomic_load_n(&hlist_at->next, __ATOMIC_CONSUME))
 
 #endif

@@ -47,12 +47,12 @@ enum thread_state {
 
 /* thread->work bits: what must be done before it returns to user mode. One test on the way out. */
 enum {
-	WORK_RESCHEDULE = 1, /* another thread should run */
-	WORK_SIGNAL = 2,     /* signals may be pending */
+	WORK_RESCHEDULE = 1,   /* another thread should run */
+	WORK_SIGNAL = 2,       /* signals may be pending */
 	WORK_RESTORE_MASK = 8, /* sigsuspend and friends: restore saved_sigmask */
-	WORK_FPU_LOAD = 16,  /* the FPU registers hold another thread's state */
-	WORK_CHILD_TID = 64, /* a new thread: store its number at set_child_tid */
-	WORK_FRAME = 32,     /* the saved user registers were replaced (exec, sigreturn): no short way back */
+	WORK_FPU_LOAD = 16,    /* the FPU registers hold another thread's state */
+	WORK_CHILD_TID = 64,   /* a new thread: store its number at set_child_tid */
+	WORK_FRAME = 32, /* the saved user registers were replaced (exec, sigreturn): no short way back */
 };
 
 struct thread {
@@ -68,12 +68,12 @@ struct thread {
 
 	/* scheduler (kernel/sched.c): protected by the lock of the run queue of `cpu` */
 	struct rb_node run_node;
-	bool on_queue;	      /* running or waiting to run; its node is in the tree unless it runs */
-	volatile bool on_cpu; /* still executing on `cpu`: its stack is in use */
-	unsigned char policy; /* SCHED_* */
+	bool on_queue; /* running or waiting to run; its node is in the tree unless it runs */
+	volatile bool on_cpu;		 /* still executing on `cpu`: its stack is in use */
+	unsigned char policy;		 /* SCHED_* */
 	unsigned char realtime_priority; /* 0: by virtual runtime; 1-99: before all of lower priority */
 	bool reset_on_fork;		 /* SCHED_RESET_ON_FORK */
-	unsigned char user_share;	 /* of its last ticks, in 1/256, how many hit user mode: splits its CPU time */
+	unsigned char user_share; /* of its last ticks, in 1/256, how many hit user mode: splits its CPU time */
 	unsigned int cpu;
 	int nice;
 	unsigned int weight; /* from nice; 1024 is nice 0 */
@@ -82,15 +82,15 @@ struct thread {
 	u64 affinity; /* CPUs it may run on */
 	u64 voluntary_switches, involuntary_switches, minor_faults, major_faults, start_time_ns;
 
-	struct process *process; /* NULL: kernel thread */
+	struct process *process;  /* NULL: kernel thread */
 	struct list process_link; /* in process->threads */
 	struct mm *mm;		  /* NULL: kernel thread */
 	struct mm *active_mm;	  /* whose page table it runs on */
 	struct files *files;	  /* open descriptors (file.h); own reference */
-	struct fs_context *fs;	  /* root, working directory, umask, namespace (namespace.h); own reference */
-	const struct cred *cred;  /* immutable; replaced as a whole; own reference */
+	struct fs_context *fs; /* root, working directory, umask, namespace (namespace.h); own reference */
+	const struct cred *cred; /* immutable; replaced as a whole; own reference */
 
-	struct sighand *sighand;  /* shared with its process */
+	struct sighand *sighand;   /* shared with its process */
 	struct sigpending pending; /* signals for this thread alone */
 	sigset_t blocked, saved_sigmask;
 	sigset_t waited; /* sigtimedwait waits for these: neither ignored nor left to another thread */
@@ -105,14 +105,14 @@ struct thread {
 		u64 args[6];
 	} restart;
 	struct completion *vfork_done; /* completed when the address space is let go */
-	int exit_signal;	       /* to the parent when the process ends; -1 for a thread that is not a leader */
+	int exit_signal; /* to the parent when the process ends; -1 for a thread that is not a leader */
 	int exit_code;
 	struct rcu_head rcu;
 	struct list all_link;
-	struct thread *exec_next;	/* reserved for lists of the waker */
+	struct thread *exec_next;	   /* reserved for lists of the waker */
 	int (*kernel_function)(void *arg); /* kernel threads */
 	void *kernel_arg;
-	struct module *module; /* kernel thread whose code lies in a module */
+	struct module *module;	  /* kernel thread whose code lies in a module */
 	struct kunit *kunit_test; /* the self-test case that it runs, or NULL (kunit.h) */
 	struct completion exited;
 	bool should_stop;
@@ -152,7 +152,7 @@ struct process {
 	struct list children, sibling;
 	struct process_group *group;
 	struct list group_link;
-	struct sigpending pending; /* signals for the process */
+	struct sigpending pending;    /* signals for the process */
 	struct wait_queue child_wait; /* woken when a child changes state */
 	struct thread *exec_thread;   /* waits in exec for the others to end; under lock */
 	bool exiting; /* exit_group has begun: exit_code is decided; under sighand->lock */
@@ -165,7 +165,7 @@ struct process {
 	int stop_signal;
 	unsigned int stop_count;
 	u32 continue_count; /* of SIGCONT and SIGKILL: tells a stop that it was overtaken */
-	int notify_parent;  /* CLD_STOPPED or CLD_CONTINUED that its next running thread must report, with this status */
+	int notify_parent; /* CLD_STOPPED or CLD_CONTINUED that its next running thread must report, with this status */
 	int notify_status;
 	bool unkillable; /* the first process: signals without a handler are ignored */
 	bool did_exec;
@@ -176,7 +176,7 @@ struct process {
 	short oom_score_adj; /* /proc/PID/oom_score_adj: -1000 (never killed for want of memory) to 1000; inherited */
 	int parent_death_signal;
 	struct rlimit limits[RLIM_NLIMITS]; /* under lock */
-	struct usage_sum dead;		 /* of threads that are gone; under lock */
+	struct usage_sum dead;		    /* of threads that are gone; under lock */
 	struct usage_sum children_total; /* of children that were waited for, and theirs; under process_tree_lock */
 	/* Timers of the process (kernel/process_timers.c), under lock. */
 	struct timer real_timer; /* ITIMER_REAL, alarm */
@@ -195,13 +195,13 @@ struct process {
 
 extern spinlock_t process_tree_lock;
 extern struct process kernel_process; /* pid 0: parent of the first process and of helper programs; reaps by itself */
-extern struct process *init_process;  /* pid 1, once it is there */
+extern struct process *init_process; /* pid 1, once it is there */
 
 /* A process group and the session it belongs to (kernel/session.c). */
 struct session {
 	refcount_t refs;
 	int id;
-	struct tty *tty; /* the controlling terminal; under process_tree_lock */
+	struct tty *tty;	/* the controlling terminal; under process_tree_lock */
 	struct process *leader; /* NULL once it has ended */
 	struct pid *number;
 };
@@ -209,7 +209,7 @@ struct process_group {
 	refcount_t refs;
 	int id;
 	struct session *session; /* owned */
-	struct list processes; /* under process_tree_lock */
+	struct list processes;	 /* under process_tree_lock */
 	struct pid *number;
 };
 
@@ -232,7 +232,8 @@ void thread_put(struct thread *thread);
  * returns what the function returned; the reference from kthread_create goes with it. A thread's last step is in core text,
  * so a module may go when kthread_stop() is back.
  */
-struct thread *kthread_create(int (*function)(void *arg), void *arg, const char *name_format, ...) __printf(3, 4);
+struct thread *kthread_create(int (*function)(void *arg), void *arg, const char *name_format, ...)
+	__printf(3, 4);
 void kthread_start(struct thread *thread);
 struct thread *kthread_run(int (*function)(void *arg), void *arg, const char *name);
 bool kthread_should_stop(void);
@@ -250,22 +251,24 @@ void sched_init(void);
 /* The idle thread of a CPU that is to start: its stack is what that CPU boots on. NULL: no memory. May sleep. */
 struct thread *sched_prepare_cpu(unsigned int cpu) __must_check;
 void cpu_idle_loop(void) __noreturn;
-void thread_wake(struct thread *thread);		    /* any context */
-bool thread_wake_state(struct thread *thread, unsigned int states); /* only from one of these states; true if woken */
+void thread_wake(struct thread *thread); /* any context */
+bool thread_wake_state(struct thread *thread,
+		       unsigned int states); /* only from one of these states; true if woken */
 /* A new thread becomes runnable. The reference that it has to itself is dropped after its last switch. */
 void sched_start_new(struct thread *thread);
 void sched_fork(struct thread *child); /* what a child inherits: policy, nice, affinity */
 /* The current thread's address space becomes `mm` (NULL: it has none from now on, and borrows what is loaded). References of
  * users are the caller's: it gives one for `mm`, and drops the one of the old. */
 void thread_set_mm(struct mm *mm);
-void sched_exit(void) __noreturn;      /* the last step of a thread: it never runs again */
+void sched_exit(void) __noreturn; /* the last step of a thread: it never runs again */
 void sched_yield(void);
 void cond_resched(void); /* lets others run if it is their turn; sleeps */
 void sched_set_nice(struct thread *thread, int nice);
-int sched_set_policy(struct thread *thread, unsigned int policy, unsigned int realtime_priority, bool reset_on_fork);
+int sched_set_policy(struct thread *thread, unsigned int policy, unsigned int realtime_priority,
+		     bool reset_on_fork);
 int sched_set_affinity(struct thread *thread, u64 mask); /* -EINVAL: none of these CPUs runs. May sleep. */
-void sched_user_return(void); /* arch calls it for WORK_RESCHEDULE */
-void sched_account(void);     /* brings the current thread's times up to date */
+void sched_user_return(void);				 /* arch calls it for WORK_RESCHEDULE */
+void sched_account(void);		       /* brings the current thread's times up to date */
 u64 thread_cpu_time_ns(struct thread *thread); /* up to now */
 static inline bool need_resched(void)
 {

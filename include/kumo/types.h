@@ -57,7 +57,7 @@ typedef u64 phys_addr_t; /* a physical address */
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 #define sizeof_field(type, member) sizeof(((type *)0)->member)
 
 #define BIT(n) (1UL << (n))

@@ -18,7 +18,8 @@ static int cycle(const char *path, const char *name)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), error = 0;
 
-	if (fd < 0 || syscall(SYS_finit_module, fd, "", 0) || syscall(SYS_delete_module, name, O_NONBLOCK))
+	if (fd < 0 || syscall(SYS_finit_module, fd, "", 0) ||
+	    syscall(SYS_delete_module, name, O_NONBLOCK))
 		error = errno;
 	if (fd >= 0)
 		close(fd);
@@ -38,6 +39,7 @@ int main(int argc, char **argv)
 		error = cycle(MODULE, "hello");
 	tap_ok(!error, "%d times (%s)", cycles, strerror(error));
 	after = memory_free_kib();
-	tap_ok(before - after <= SLACK_KIB, "memory is what it was: %ld KiB free before, %ld after", before, after);
+	tap_ok(before - after <= SLACK_KIB, "memory is what it was: %ld KiB free before, %ld after",
+	       before, after);
 	return tap_end();
 }

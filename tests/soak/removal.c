@@ -98,6 +98,7 @@ int main(int argc, char **argv)
 	after = memory_free_kib();
 	tap_ok(reads_done > 0, "%d reads were done", reads_done);
 	tap_ok(!surprises, "no unexpected error at open");
-	tap_ok(before - after <= SLACK_KIB, "memory is what it was: %ld KiB free before, %ld after", before, after);
+	tap_ok(before - after <= SLACK_KIB, "memory is what it was: %ld KiB free before, %ld after",
+	       before, after);
 	return tap_end();
 }

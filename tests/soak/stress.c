@@ -144,12 +144,14 @@ static void maps(unsigned int seed)
 
 		if (!pieces[i]) {
 			sizes[i] = (size_t)(1 + rand_r(&seed) % 16) * PAGE;
-			pieces[i] = mmap(NULL, sizes[i], PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			pieces[i] = mmap(NULL, sizes[i], PROT_READ | PROT_WRITE,
+					 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 			require(pieces[i] != MAP_FAILED, "mmap");
 			memset(pieces[i], i + 1, sizes[i]);
 			continue;
 		}
-		require(pieces[i][0] == i + 1 && pieces[i][sizes[i] - 1] == i + 1, "the mapping keeps its bytes");
+		require(pieces[i][0] == i + 1 && pieces[i][sizes[i] - 1] == i + 1,
+			"the mapping keeps its bytes");
 		if (rand_r(&seed) % 3 == 0) {
 			size_t size = sizes[i] + PAGE;
 
@@ -181,7 +183,8 @@ static void threads(void)
 		void *result;
 
 		for (size_t i = 0; i < 8; i++)
-			require(!pthread_create(&all[i], NULL, thread_body, (void *)i), "pthread_create");
+			require(!pthread_create(&all[i], NULL, thread_body, (void *)i),
+				"pthread_create");
 		for (size_t i = 0; i < 8; i++) {
 			require(!pthread_join(all[i], &result), "pthread_join");
 			require(result == (void *)i, "a thread's result");
@@ -211,12 +214,24 @@ static void files(unsigned int seed)
 static void worker(int number)
 {
 	switch (number % 6) {
-	case 0: forks((unsigned int)number); break;
-	case 1: execs(); break;
-	case 2: pipes(); break;
-	case 3: maps((unsigned int)number); break;
-	case 4: threads(); break;
-	case 5: files((unsigned int)number); break;
+	case 0:
+		forks((unsigned int)number);
+		break;
+	case 1:
+		execs();
+		break;
+	case 2:
+		pipes();
+		break;
+	case 3:
+		maps((unsigned int)number);
+		break;
+	case 4:
+		threads();
+		break;
+	case 5:
+		files((unsigned int)number);
+		break;
 	}
 	_exit(0);
 }
@@ -253,7 +268,8 @@ int main(int argc, char **argv)
 	before = memory_free_kib();
 	tap_ok(!round_of(seconds), "for %d seconds", seconds);
 	after = memory_free_kib();
-	tap_ok(before - after <= SLACK_KIB, "memory is what it was: %ld KiB free before, %ld after", before, after);
+	tap_ok(before - after <= SLACK_KIB, "memory is what it was: %ld KiB free before, %ld after",
+	       before, after);
 	tap_ok(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD, "no child is left");
 	return tap_end();
 }

@@ -213,12 +213,12 @@ int user_cmpxchg_u32(u32 __user *address, u32 old, u32 new, u32 *found)
 	if (unlikely(!user_address_ok(address) || (unsigned long)address % 4))
 		return -EFAULT;
 	this_cpu_inc(user_faults_off);
-	__asm__ volatile goto(SMAP_OPEN
-		     "1: lock cmpxchgl %2, %1\n\t" SMAP_CLOSE EXCEPTION_ENTRY("1b", "%l[fault]")
-		     : "+a"(seen), "+m"(*address)
-		     : "r"(new)
-		     : "memory", "cc"
-		     : fault);
+	__asm__ volatile goto(
+		SMAP_OPEN "1: lock cmpxchgl %2, %1\n\t" SMAP_CLOSE EXCEPTION_ENTRY("1b", "%l[fault]")
+		: "+a"(seen), "+m"(*address)
+		: "r"(new)
+		: "memory", "cc"
+		: fault);
 	this_cpu_dec(user_faults_off);
 	*found = seen;
 	return 0;

@@ -26,7 +26,8 @@ static struct thread *autoload_thread;
 
 static int autoload_delay_ms = 50;
 module_param(autoload_delay_ms, int, 0644);
-MODULE_PARM_DESC(autoload_delay_ms, "how long after the search devices wait for a driver before modules are asked for");
+MODULE_PARM_DESC(autoload_delay_ms,
+		 "how long after the search devices wait for a driver before modules are asked for");
 
 /* ---- Binding ---- */
 
@@ -86,8 +87,9 @@ EXPORT_SYMBOL(pci_driver_unregister);
 
 static void modalias(const struct pci_device *d, char *buffer, size_t size)
 {
-	snprintf(buffer, size, "pci:v%08Xd%08Xsv%08Xsd%08Xbc%02Xsc%02Xi%02X", d->vendor, d->device, d->subsystem_vendor,
-		 d->subsystem_device, d->class_code >> 16, (d->class_code >> 8) & 0xff, d->class_code & 0xff);
+	snprintf(buffer, size, "pci:v%08Xd%08Xsv%08Xsd%08Xbc%02Xsc%02Xi%02X", d->vendor, d->device,
+		 d->subsystem_vendor, d->subsystem_device, d->class_code >> 16,
+		 (d->class_code >> 8) & 0xff, d->class_code & 0xff);
 }
 
 static int modalias_show(struct text *text, void *object)
@@ -146,8 +148,10 @@ static int resource_show(struct text *text, void *object)
 		const struct pci_window *w = &device->windows[i];
 		u64 flags = !w->size ? 0 : w->io ? 0x100 : 0x200;
 
-		text_printf(text, "0x%016llx 0x%016llx 0x%016llx\n", w->size ? (unsigned long long)w->start : 0ULL,
-			    w->size ? (unsigned long long)(w->start + w->size - 1) : 0ULL, (unsigned long long)flags);
+		text_printf(text, "0x%016llx 0x%016llx 0x%016llx\n",
+			    w->size ? (unsigned long long)w->start : 0ULL,
+			    w->size ? (unsigned long long)(w->start + w->size - 1) : 0ULL,
+			    (unsigned long long)flags);
 	}
 	return 0;
 }
@@ -165,8 +169,10 @@ static int uevent_show(struct text *text, void *object)
 		text_printf(text, "DRIVER=%s\n", driver);
 	mutex_unlock(&pci_lock);
 	modalias(d, alias, sizeof(alias));
-	text_printf(text, "PCI_CLASS=%X\nPCI_ID=%04X:%04X\nPCI_SUBSYS_ID=%04X:%04X\nPCI_SLOT_NAME=%s\nMODALIAS=%s\n",
-		    d->class_code, d->vendor, d->device, d->subsystem_vendor, d->subsystem_device, d->name, alias);
+	text_printf(text,
+		    "PCI_CLASS=%X\nPCI_ID=%04X:%04X\nPCI_SUBSYS_ID=%04X:%04X\nPCI_SLOT_NAME=%s\nMODALIAS=%s\n",
+		    d->class_code, d->vendor, d->device, d->subsystem_vendor, d->subsystem_device,
+		    d->name, alias);
 	return 0;
 }
 
@@ -209,7 +215,8 @@ static int device_add(u8 bus, u8 slot, u8 function, u8 header)
 	if (pci_read_config8(device, PCI_INTERRUPT_PIN) && line && line != 0xff)
 		device->irq = irq_from_isa_line(line);
 	pci_read_windows(device, header == HEADER_BRIDGE ? 2 : PCI_BAR_COUNT);
-	device->directory = pseudo_directory_add(sys_tree, devices_directory, device->name, device_files, device);
+	device->directory = pseudo_directory_add(sys_tree, devices_directory, device->name,
+						 device_files, device);
 	if (IS_ERR(device->directory)) {
 		int error = (int)PTR_ERR(device->directory);
 

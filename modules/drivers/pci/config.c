@@ -104,7 +104,8 @@ void pci_enable(struct pci_device *device)
 {
 	u16 command = pci_read_config16(device, PCI_COMMAND);
 
-	pci_write_config16(device, PCI_COMMAND, command | PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	pci_write_config16(device, PCI_COMMAND,
+			   command | PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 }
 EXPORT_SYMBOL(pci_enable);
 

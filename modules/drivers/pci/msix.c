@@ -11,9 +11,16 @@
 #include <kumo/kva.h>
 #include <kumo/slab.h>
 
-enum { MSIX_CONTROL = 2, MSIX_TABLE = 4, MSIX_ENTRY_SIZE = 16, MSIX_ENABLE = 0x8000, MSIX_MASK_ALL = 0x4000 };
+enum {
+	MSIX_CONTROL = 2,
+	MSIX_TABLE = 4,
+	MSIX_ENTRY_SIZE = 16,
+	MSIX_ENABLE = 0x8000,
+	MSIX_MASK_ALL = 0x4000
+};
 
-static void entry_write(struct pci_device *device, int index, const struct msi_message *message, bool masked)
+static void entry_write(struct pci_device *device, int index, const struct msi_message *message,
+			bool masked)
 {
 	u8 __iomem *entry = (u8 __iomem *)device->msix_table + index * MSIX_ENTRY_SIZE;
 
@@ -49,7 +56,8 @@ int pci_msix_enable(struct pci_device *device, int wanted)
 	pci_write_config16(device, capability + MSIX_CONTROL, control | MSIX_ENABLE | MSIX_MASK_ALL);
 	for (int i = 0; i < count; i++)
 		entry_write(device, i, &messages[i], false);
-	pci_write_config16(device, PCI_COMMAND, pci_read_config16(device, PCI_COMMAND) | PCI_COMMAND_INTX_DISABLE);
+	pci_write_config16(device, PCI_COMMAND,
+			   pci_read_config16(device, PCI_COMMAND) | PCI_COMMAND_INTX_DISABLE);
 	pci_write_config16(device, capability + MSIX_CONTROL, (control & ~MSIX_MASK_ALL) | MSIX_ENABLE);
 	device->msix_count = count;
 	kfree(messages);

@@ -26,7 +26,8 @@ static int features_agree(struct virtio_device *device, const struct virtio_driv
 	u64 offered = transport->features_get(device);
 
 	if (!(offered & BIT(VIRTIO_F_VERSION_1))) {
-		pr_err("virtio%u: a legacy device; version 1 is needed (disable-legacy=off offers both)\n", device->number);
+		pr_err("virtio%u: a legacy device; version 1 is needed (disable-legacy=off offers both)\n",
+		       device->number);
 		return -ENODEV;
 	}
 	device->features = offered & (driver->features | BIT(VIRTIO_F_VERSION_1));
@@ -134,7 +135,8 @@ int virtio_device_register(struct virtio_device *device)
 	mutex_lock(&virtio_lock);
 	device->number = next_number++;
 	snprintf(name, sizeof(name), "virtio%u", device->number);
-	device->directory = pseudo_directory_add(sys_tree, devices_directory, name, device_files, device);
+	device->directory =
+		pseudo_directory_add(sys_tree, devices_directory, name, device_files, device);
 	if (IS_ERR(device->directory)) {
 		error = (int)PTR_ERR(device->directory);
 	} else {
@@ -161,7 +163,8 @@ EXPORT_SYMBOL(virtio_device_unregister);
 
 void virtio_device_ready(struct virtio_device *device)
 {
-	device->transport->status_set(device, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_FEATURES_OK | VIRTIO_DRIVER_OK);
+	device->transport->status_set(device, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER |
+						      VIRTIO_FEATURES_OK | VIRTIO_DRIVER_OK);
 }
 EXPORT_SYMBOL(virtio_device_ready);
 

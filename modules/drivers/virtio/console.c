@@ -162,10 +162,12 @@ static int queues_create(struct console_device *console, bool multiport)
 		error = port_prepare(&console->ports[i]);
 		if (error || i || !multiport)
 			continue;
-		console->control_in = virtqueue_create(device, CONTROL_IN_QUEUE, CONTROL_BUFFERS, control_came, console);
+		console->control_in = virtqueue_create(device, CONTROL_IN_QUEUE, CONTROL_BUFFERS,
+						       control_came, console);
 		if (IS_ERR(console->control_in))
 			return (int)PTR_ERR(console->control_in);
-		console->control_out = virtqueue_create(device, CONTROL_OUT_QUEUE, PORT_QUEUE_LIMIT, control_sent, console);
+		console->control_out = virtqueue_create(device, CONTROL_OUT_QUEUE, PORT_QUEUE_LIMIT,
+							control_sent, console);
 		if (IS_ERR(console->control_out))
 			return (int)PTR_ERR(console->control_out);
 	}
@@ -183,7 +185,8 @@ static void console_destroy(struct console_device *console)
 			port_remove(&console->ports[i]);
 		port_reclaim(&console->ports[i]);
 	}
-	while (!IS_ERR_OR_NULL(console->control_out) && (message = virtqueue_reclaim(console->control_out)))
+	while (!IS_ERR_OR_NULL(console->control_out) &&
+	       (message = virtqueue_reclaim(console->control_out)))
 		kfree(message);
 	virtqueues_destroy(console->virtio);
 	for (u32 i = 0; i < console->port_count; i++)
@@ -204,8 +207,9 @@ static struct console_device *console_create(struct virtio_device *device, bool 
 	console->number = (unsigned int)atomic_inc_return(&next_number) - 1;
 	work_init(&console->work, control_work);
 	if (multiport)
-		device->transport->config_read(device, offsetof(struct virtio_console_config, max_nr_ports), &ports,
-					       sizeof(ports));
+		device->transport->config_read(device,
+					       offsetof(struct virtio_console_config, max_nr_ports),
+					       &ports, sizeof(ports));
 	console->port_count = clamp(ports, 1u, (u32)PORT_LIMIT);
 	console->ports = kcalloc(console->port_count, sizeof(struct port), GFP_KERNEL);
 	console->control_buffers = kmalloc(CONTROL_BUFFERS * CONTROL_BUFFER_SIZE, GFP_KERNEL);

@@ -14,7 +14,13 @@
 #include <kumo/wait.h>
 #include <kumo/work.h>
 
-enum { PORT_INPUTS = 4, PORT_INPUT_SIZE = 4096, PORT_OUTPUT_SIZE = 32768, PORT_QUEUE_LIMIT = 32, PORT_NAME_SIZE = 64 };
+enum {
+	PORT_INPUTS = 4,
+	PORT_INPUT_SIZE = 4096,
+	PORT_OUTPUT_SIZE = 32768,
+	PORT_QUEUE_LIMIT = 32,
+	PORT_NAME_SIZE = 64
+};
 
 /* A buffer that the device fills. */
 struct port_input {
@@ -57,14 +63,14 @@ struct console_device {
 void console_send(struct console_device *console, u32 id, u16 event, u16 value);
 
 /* console_port.c. May sleep. */
-int port_prepare(struct port *port);   /* queues and buffers, before the device is ready */
-int port_fill(struct port *port);      /* hands the buffers to the device, after it is ready */
-int port_show(struct port *port);      /* /dev/vportNpM appears */
+int port_prepare(struct port *port); /* queues and buffers, before the device is ready */
+int port_fill(struct port *port);    /* hands the buffers to the device, after it is ready */
+int port_show(struct port *port);    /* /dev/vportNpM appears */
 void port_set_name(struct port *port, const char *name);
 int port_become_console(struct port *port);
-void port_remove(struct port *port);   /* /dev and /sys entries go; none of its operations runs any more */
-void port_free(struct port *port);     /* after the queues are gone */
-void port_reclaim(struct port *port);  /* after a reset: takes the buffers back */
+void port_remove(struct port *port); /* /dev and /sys entries go; none of its operations runs any more */
+void port_free(struct port *port);    /* after the queues are gone */
+void port_reclaim(struct port *port); /* after a reset: takes the buffers back */
 void port_host_open(struct port *port, bool open);
 
 #endif

@@ -215,9 +215,9 @@ static ssize_t port_read(struct file *file, struct iter *to, loff_t *pos)
 			return 0;
 		if (file->flags & O_NONBLOCK)
 			return -EAGAIN;
-		error = wait_event_interruptible(&port->readers,
-						 input_first(port) || !READ_ONCE(port->host_connected) ||
-							 READ_ONCE(port->gone));
+		error = wait_event_interruptible(
+			&port->readers, input_first(port) || !READ_ONCE(port->host_connected) ||
+						READ_ONCE(port->gone));
 		if (error)
 			return error;
 	}
@@ -283,8 +283,9 @@ static ssize_t port_write_chunk(struct file *file, struct iter *from)
 	}
 	error = output_submit(port, output, size);
 	if (error == -ENOSPC && wait)
-		error = wait_event_interruptible(&port->writers, READ_ONCE(port->gone) ||
-									 output_submit(port, output, size) != -ENOSPC);
+		error = wait_event_interruptible(
+			&port->writers,
+			READ_ONCE(port->gone) || output_submit(port, output, size) != -ENOSPC);
 	if (error) {
 		kfree(output);
 		iter_revert(from, size);
@@ -304,8 +305,8 @@ static ssize_t port_write(struct file *file, struct iter *from, loff_t *pos)
 
 		if (file->flags & O_NONBLOCK)
 			return -EAGAIN;
-		error = wait_event_interruptible(&port->writers,
-						 READ_ONCE(port->host_connected) || READ_ONCE(port->gone));
+		error = wait_event_interruptible(&port->writers, READ_ONCE(port->host_connected) ||
+									 READ_ONCE(port->gone));
 		if (error)
 			return error;
 	}
@@ -362,7 +363,8 @@ int port_show(struct port *port)
 
 	if (!class)
 		return -ENOMEM;
-	snprintf(port->device_name, sizeof(port->device_name), "vport%up%u", port->console->number, port->id);
+	snprintf(port->device_name, sizeof(port->device_name), "vport%up%u", port->console->number,
+		 port->id);
 	port->gone = port->opened = port->host_connected = port->linked = false;
 	port->name[0] = '\0';
 	port->device = (struct char_device){

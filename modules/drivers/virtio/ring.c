@@ -147,8 +147,8 @@ void virtqueues_destroy(struct virtio_device *device)
 }
 EXPORT_SYMBOL(virtqueues_destroy);
 
-int virtqueue_add(struct virtqueue *queue, const struct virtio_buffer *buffers, unsigned int out_count,
-		  unsigned int in_count, void *token)
+int virtqueue_add(struct virtqueue *queue, const struct virtio_buffer *buffers,
+		  unsigned int out_count, unsigned int in_count, void *token)
 {
 	unsigned int count = out_count + in_count;
 	unsigned long flags = spin_lock_irqsave(&queue->lock);
@@ -171,7 +171,8 @@ int virtqueue_add(struct virtqueue *queue, const struct virtio_buffer *buffers, 
 
 			descriptor->address = virt_to_phys(buffers[i].data);
 			descriptor->length = buffers[i].size;
-			descriptor->flags = (i >= out_count ? VRING_DESC_F_WRITE : 0) | (last ? 0 : VRING_DESC_F_NEXT);
+			descriptor->flags = (i >= out_count ? VRING_DESC_F_WRITE : 0) |
+					    (last ? 0 : VRING_DESC_F_NEXT);
 			descriptor->next = last ? 0 : queue->slots[at].next;
 			if (i >= out_count)
 				head->capacity += buffers[i].size;

@@ -147,7 +147,8 @@ static int queue_start(struct virtqueue *queue)
 	write_address(&common->queue_used_lo, queue->used);
 	if (vp->vectors) {
 		if (vector_per_queue(vp)) {
-			error = irq_request(vp->pci->msix_irqs[vector], queue_interrupt, queue, "virtio-queue");
+			error = irq_request(vp->pci->msix_irqs[vector], queue_interrupt, queue,
+					    "virtio-queue");
 			if (error)
 				return error;
 		}
@@ -216,7 +217,8 @@ static int interrupts_start(struct virtio_pci *vp)
 			vp->vectors = 2;
 		error = irq_request(vp->pci->msix_irqs[0], config_interrupt, vp, "virtio-config");
 		if (!error && !vector_per_queue(vp)) {
-			error = irq_request(vp->pci->msix_irqs[1], shared_queue_interrupt, vp, "virtio-queues");
+			error = irq_request(vp->pci->msix_irqs[1], shared_queue_interrupt, vp,
+					    "virtio-queues");
 			if (error)
 				irq_free(vp->pci->msix_irqs[0], vp);
 		}
@@ -257,7 +259,8 @@ struct register_block {
 /* The first capability of the given type (4.1.4) whose window is usable. */
 static int block_find(struct pci_device *pci, u8 type, struct register_block *block)
 {
-	for (u8 at = pci_find_capability(pci, PCI_CAP_ID_VENDOR, 0); at; at = pci_find_capability(pci, PCI_CAP_ID_VENDOR, at)) {
+	for (u8 at = pci_find_capability(pci, PCI_CAP_ID_VENDOR, 0); at;
+	     at = pci_find_capability(pci, PCI_CAP_ID_VENDOR, at)) {
 		if (pci_read_config8(pci, at + VIRTIO_PCI_CAP_CFG_TYPE) != type)
 			continue;
 		block->window = pci_read_config8(pci, at + VIRTIO_PCI_CAP_BAR);
@@ -295,7 +298,8 @@ static int registers_map(struct virtio_pci *vp)
 	vp->notify = block_map(vp->pci, VIRTIO_PCI_CAP_NOTIFY_CFG, 2, &block);
 	if (vp->notify) {
 		vp->notify_size = block.length;
-		vp->notify_multiplier = pci_read_config32(vp->pci, block.capability + VIRTIO_PCI_NOTIFY_CAP_MULT);
+		vp->notify_multiplier =
+			pci_read_config32(vp->pci, block.capability + VIRTIO_PCI_NOTIFY_CAP_MULT);
 	}
 	vp->config = block_map(vp->pci, VIRTIO_PCI_CAP_DEVICE_CFG, 1, &block);
 	if (vp->config)

@@ -13,7 +13,13 @@
 #include <kumo/types.h>
 
 /* Device ids (virtio 1.2, 5) and feature bits (6). */
-enum { VIRTIO_ID_NET = 1, VIRTIO_ID_BLOCK = 2, VIRTIO_ID_CONSOLE = 3, VIRTIO_ID_RNG = 4, VIRTIO_ID_9P = 9 };
+enum {
+	VIRTIO_ID_NET = 1,
+	VIRTIO_ID_BLOCK = 2,
+	VIRTIO_ID_CONSOLE = 3,
+	VIRTIO_ID_RNG = 4,
+	VIRTIO_ID_9P = 9
+};
 enum { VIRTIO_F_VERSION_1 = 32 };
 
 /* Device status (2.1). */
@@ -43,7 +49,7 @@ struct virtio_buffer {
 struct virtqueue {
 	struct virtio_device *device;
 	unsigned int index;
-	u16 size; /* entries, a power of two */
+	u16 size;	 /* entries, a power of two */
 	spinlock_t lock; /* protects all below */
 	void *ring;
 	unsigned int ring_order; /* of its pages */
@@ -55,11 +61,11 @@ struct virtqueue {
 	u16 used_index;	     /* next to be read */
 	bool broken;	     /* the device broke the protocol: nothing more is taken from it */
 	struct virtqueue_slot {
-		void *token; /* of the request whose chain begins here */
-		u16 next;    /* in the request or in the free chain */
-		u16 count;   /* descriptors of the request */
+		void *token;  /* of the request whose chain begins here */
+		u16 next;     /* in the request or in the free chain */
+		u16 count;    /* descriptors of the request */
 		u32 capacity; /* bytes that the device may write */
-	} *slots;
+	} * slots;
 	/* Interrupt: something was used. Interrupts off, no locks held. */
 	void (*callback)(struct virtqueue *queue);
 	void *private;
@@ -71,7 +77,8 @@ struct virtio_transport {
 	void (*status_set)(struct virtio_device *device, u8 status); /* 0: reset, waits until it is done */
 	u64 (*features_get)(struct virtio_device *device);
 	void (*features_set)(struct virtio_device *device, u64 features);
-	void (*config_read)(struct virtio_device *device, unsigned int offset, void *to, unsigned int size);
+	void (*config_read)(struct virtio_device *device, unsigned int offset, void *to,
+			    unsigned int size);
 	/* How many entries the device allows; 0: no such queue. */
 	u16 (*queue_size)(struct virtio_device *device, unsigned int index);
 	int (*queue_start)(struct virtqueue *queue); /* tells the device where the rings are */
@@ -117,7 +124,8 @@ static inline bool virtio_has(const struct virtio_device *device, unsigned int f
 }
 /* Makes queue `index` of at most `limit` entries; ERR_PTR(-ENOENT, -ENOMEM). Before virtio_device_ready(). */
 struct virtqueue *virtqueue_create(struct virtio_device *device, unsigned int index, u16 limit,
-				   void (*callback)(struct virtqueue *queue), void *private) __must_check;
+				   void (*callback)(struct virtqueue *queue),
+				   void *private) __must_check;
 void virtio_device_ready(struct virtio_device *device); /* DRIVER_OK: the device may work */
 void virtio_device_reset(struct virtio_device *device);
 /* Frees all queues; the device must be reset. */
@@ -127,8 +135,8 @@ void virtqueues_destroy(struct virtio_device *device);
  * Gives a request to the device: out_count buffers that it reads, then in_count that it writes. They must stay until
  * virtqueue_take() returns `token` (not NULL). -ENOSPC: the queue is full; -EIO: broken. Any context.
  */
-int virtqueue_add(struct virtqueue *queue, const struct virtio_buffer *buffers, unsigned int out_count,
-		  unsigned int in_count, void *token) __must_check;
+int virtqueue_add(struct virtqueue *queue, const struct virtio_buffer *buffers,
+		  unsigned int out_count, unsigned int in_count, void *token) __must_check;
 void virtqueue_notify(struct virtqueue *queue); /* after one or more virtqueue_add() */
 /* The next finished request's token, and how many bytes the device wrote (never more than it was given); NULL: none. */
 void *virtqueue_take(struct virtqueue *queue, u32 *written);

@@ -24,7 +24,8 @@ static u32 native_colour(u8 red, u8 green, u8 blue)
 {
 	const struct framebuffer_info *fb = &boot_info.framebuffer;
 
-	return (u32)(red >> (8 - fb->red_bits)) << fb->red_shift | (u32)(green >> (8 - fb->green_bits)) << fb->green_shift |
+	return (u32)(red >> (8 - fb->red_bits)) << fb->red_shift |
+	       (u32)(green >> (8 - fb->green_bits)) << fb->green_shift |
 	       (u32)(blue >> (8 - fb->blue_bits)) << fb->blue_shift;
 }
 
@@ -99,9 +100,11 @@ static void row_draw(struct screen *screen, unsigned int row)
 	bool cursor = screen->cursor_visible && screen->cursor.row == row;
 
 	for (unsigned int column = 0; column < screen->columns; column++)
-		cell_draw(&screen->cells[row * screen->columns + column], column, cursor && column == screen->cursor.column);
+		cell_draw(&screen->cells[row * screen->columns + column], column,
+			  cursor && column == screen->cursor.column);
 	for (unsigned int y = 0; y < FONT_HEIGHT; y++)
-		memcpy(pixels + (row * FONT_HEIGHT + y) * boot_info.framebuffer.pitch_bytes, row_buffer + y * line_size, line_size);
+		memcpy(pixels + (row * FONT_HEIGHT + y) * boot_info.framebuffer.pitch_bytes,
+		       row_buffer + y * line_size, line_size);
 }
 
 void framebuffer_draw(struct screen *screen)
@@ -128,13 +131,15 @@ int framebuffer_open(unsigned int *rows, unsigned int *columns)
 	bytes_per_pixel = DIV_ROUND_UP(fb->bits_per_pixel, 8);
 	*columns = width_cells = fb->width / FONT_WIDTH;
 	*rows = fb->height / FONT_HEIGHT;
-	if (bytes_per_pixel < 2 || bytes_per_pixel > 4 || !*columns || !*rows || fb->red_bits > 8 || fb->green_bits > 8 ||
-	    fb->blue_bits > 8 || fb->pitch_bytes < fb->width * bytes_per_pixel) {
-		pr_err("a framebuffer of %ux%u with %u bits a pixel can't be used\n", fb->width, fb->height, fb->bits_per_pixel);
+	if (bytes_per_pixel < 2 || bytes_per_pixel > 4 || !*columns || !*rows || fb->red_bits > 8 ||
+	    fb->green_bits > 8 || fb->blue_bits > 8 || fb->pitch_bytes < fb->width * bytes_per_pixel) {
+		pr_err("a framebuffer of %ux%u with %u bits a pixel can't be used\n", fb->width,
+		       fb->height, fb->bits_per_pixel);
 		return -ENODEV;
 	}
 	palette_init();
-	row_buffer = vmalloc((size_t)width_cells * FONT_WIDTH * FONT_HEIGHT * bytes_per_pixel, GFP_KERNEL);
+	row_buffer = vmalloc((size_t)width_cells * FONT_WIDTH * FONT_HEIGHT * bytes_per_pixel,
+			     GFP_KERNEL);
 	pixels = ioremap(fb->address, (size_t)fb->pitch_bytes * fb->height, KVA_WC);
 	if (row_buffer && pixels)
 		return 0;

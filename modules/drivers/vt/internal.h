@@ -20,11 +20,18 @@ struct cell {
 	u8 foreground, background;
 	u8 attributes; /* CELL_* */
 };
-enum { CELL_BOLD = 1, CELL_UNDERLINE = 2, CELL_REVERSE = 4, CELL_BLINK = 8, CELL_DIM = 16, CELL_HIDDEN = 32 };
+enum {
+	CELL_BOLD = 1,
+	CELL_UNDERLINE = 2,
+	CELL_REVERSE = 4,
+	CELL_BLINK = 8,
+	CELL_DIM = 16,
+	CELL_HIDDEN = 32
+};
 
 struct cursor {
 	unsigned int row, column;
-	struct cell pen; /* attributes of what is written next */
+	struct cell pen;   /* attributes of what is written next */
 	bool wrap_pending; /* the last column was written: the next character starts a line */
 	bool line_drawing; /* DEC special graphics */
 	bool origin;	   /* rows count from the scroll region's top */

@@ -104,9 +104,10 @@ static void tab_forward(struct screen *screen)
 /* DEC special graphics, from ` to ~. */
 static u16 line_drawing(u32 code_point)
 {
-	static const u16 table[] = { 0x25c6, 0x2592, 0x2409, 0x240c, 0x240d, 0x240a, 0x00b0, 0x00b1, 0x2424, 0x240b, 0x2518,
-				     0x2510, 0x250c, 0x2514, 0x253c, 0x23ba, 0x23bb, 0x2500, 0x23bc, 0x23bd, 0x251c, 0x2524,
-				     0x2534, 0x252c, 0x2502, 0x2264, 0x2265, 0x03c0, 0x2260, 0x00a3, 0x00b7 };
+	static const u16 table[] = { 0x25c6, 0x2592, 0x2409, 0x240c, 0x240d, 0x240a, 0x00b0, 0x00b1,
+				     0x2424, 0x240b, 0x2518, 0x2510, 0x250c, 0x2514, 0x253c, 0x23ba,
+				     0x23bb, 0x2500, 0x23bc, 0x23bd, 0x251c, 0x2524, 0x2534, 0x252c,
+				     0x2502, 0x2264, 0x2265, 0x03c0, 0x2260, 0x00a3, 0x00b7 };
 
 	return code_point >= '`' && code_point <= '~' ? table[code_point - '`'] : (u16)code_point;
 }
@@ -210,7 +211,8 @@ static void private_mode(struct screen *screen, unsigned int mode, bool on)
 /* The nearest of the colour cube's 6x6x6 entries. */
 static u8 cube_colour(unsigned int red, unsigned int green, unsigned int blue)
 {
-	return (u8)(16 + min(red, 255u) * 5 / 255 * 36 + min(green, 255u) * 5 / 255 * 6 + min(blue, 255u) * 5 / 255);
+	return (u8)(16 + min(red, 255u) * 5 / 255 * 36 + min(green, 255u) * 5 / 255 * 6 +
+		    min(blue, 255u) * 5 / 255);
 }
 
 /* SGR 38 and 48: takes "5;N" or "2;R;G;B" behind argument i; the index of the last one used. */
@@ -234,9 +236,17 @@ static void graphic_rendition(struct screen *screen)
 	static const struct {
 		u8 code, set, clear;
 	} attributes[] = {
-		{ 1, CELL_BOLD, 0 },	{ 2, CELL_DIM, 0 },	   { 4, CELL_UNDERLINE, 0 },	   { 5, CELL_BLINK, 0 },
-		{ 7, CELL_REVERSE, 0 }, { 8, CELL_HIDDEN, 0 },	   { 22, 0, CELL_BOLD | CELL_DIM }, { 24, 0, CELL_UNDERLINE },
-		{ 25, 0, CELL_BLINK },	{ 27, 0, CELL_REVERSE },   { 28, 0, CELL_HIDDEN },
+		{ 1, CELL_BOLD, 0 },
+		{ 2, CELL_DIM, 0 },
+		{ 4, CELL_UNDERLINE, 0 },
+		{ 5, CELL_BLINK, 0 },
+		{ 7, CELL_REVERSE, 0 },
+		{ 8, CELL_HIDDEN, 0 },
+		{ 22, 0, CELL_BOLD | CELL_DIM },
+		{ 24, 0, CELL_UNDERLINE },
+		{ 25, 0, CELL_BLINK },
+		{ 27, 0, CELL_REVERSE },
+		{ 28, 0, CELL_HIDDEN },
 	};
 	struct cell *pen = &screen->cursor.pen;
 
@@ -263,7 +273,8 @@ static void graphic_rendition(struct screen *screen)
 			pen->background = DEFAULT_BACKGROUND;
 		for (size_t k = 0; k < ARRAY_SIZE(attributes); k++)
 			if (attributes[k].code == code)
-				pen->attributes = (u8)((pen->attributes | attributes[k].set) & ~attributes[k].clear);
+				pen->attributes = (u8)((pen->attributes | attributes[k].set) &
+						       ~attributes[k].clear);
 	}
 }
 
@@ -286,15 +297,18 @@ static void erase_line(struct screen *screen, unsigned int what)
 /* Inserts (or with `remove` deletes) `count` cells at the cursor. */
 static void shift_cells(struct screen *screen, unsigned int count, bool remove)
 {
-	unsigned int row = screen->cursor.row, column = screen->cursor.column, rest = screen->columns - column;
+	unsigned int row = screen->cursor.row, column = screen->cursor.column,
+		     rest = screen->columns - column;
 	unsigned int start = row * screen->columns;
 
 	count = min(count, rest);
 	if (remove) {
-		memmove(cell_at(screen, row, column), cell_at(screen, row, column) + count, (rest - count) * sizeof(struct cell));
+		memmove(cell_at(screen, row, column), cell_at(screen, row, column) + count,
+			(rest - count) * sizeof(struct cell));
 		fill(screen, start + screen->columns - count, start + screen->columns);
 	} else {
-		memmove(cell_at(screen, row, column) + count, cell_at(screen, row, column), (rest - count) * sizeof(struct cell));
+		memmove(cell_at(screen, row, column) + count, cell_at(screen, row, column),
+			(rest - count) * sizeof(struct cell));
 		fill(screen, start + column, start + column + count);
 	}
 	mark_dirty(screen, row, row + 1);
@@ -316,7 +330,9 @@ static void shift_lines(struct screen *screen, unsigned int count, bool remove)
 static void scroll_region(struct screen *screen)
 {
 	unsigned int top = screen->argument_count > 0 ? max(screen->arguments[0], 1u) : 1;
-	unsigned int bottom = screen->argument_count > 1 && screen->arguments[1] ? screen->arguments[1] : screen->rows;
+	unsigned int bottom = screen->argument_count > 1 && screen->arguments[1]
+				      ? screen->arguments[1]
+				      : screen->rows;
 
 	if (top >= bottom || bottom > screen->rows)
 		return;
@@ -334,7 +350,8 @@ static void report(struct screen *screen, char final)
 	else if (screen->arguments[0] == 5)
 		strscpy(text, "\033[0n", sizeof(text));
 	else if (screen->arguments[0] == 6)
-		snprintf(text, sizeof(text), "\033[%u;%uR", screen->cursor.row + 1, screen->cursor.column + 1);
+		snprintf(text, sizeof(text), "\033[%u;%uR", screen->cursor.row + 1,
+			 screen->cursor.column + 1);
 	else
 		return;
 	screen->answer(text);
@@ -350,41 +367,91 @@ static void control_sequence(struct screen *screen, char final)
 	if (screen->marker && screen->marker != '?')
 		return; /* xterm's own queries */
 	switch (final) {
-	case 'A': cursor_move(screen, row - count, column); break;
-	case 'B': case 'e': cursor_move(screen, row + count, column); break;
-	case 'C': case 'a': cursor_move(screen, row, column + count); break;
-	case 'D': cursor_move(screen, row, column - count); break;
-	case 'E': cursor_move(screen, row + count, 0); break;
-	case 'F': cursor_move(screen, row - count, 0); break;
-	case 'G': case '`': cursor_move(screen, row, count - 1); break;
-	case 'H': case 'f': cursor_move(screen, base + count - 1, second - 1); break;
-	case 'd': cursor_move(screen, base + count - 1, column); break;
-	case 'J': erase_display(screen, first); break;
-	case 'K': erase_line(screen, first); break;
-	case 'L': shift_lines(screen, n, false); break;
-	case 'M': shift_lines(screen, n, true); break;
-	case '@': shift_cells(screen, n, false); break;
-	case 'P': shift_cells(screen, n, true); break;
-	case 'S': scroll_up(screen, screen->top, screen->bottom, n); break;
-	case 'T': scroll_down(screen, screen->top, screen->bottom, n); break;
+	case 'A':
+		cursor_move(screen, row - count, column);
+		break;
+	case 'B':
+	case 'e':
+		cursor_move(screen, row + count, column);
+		break;
+	case 'C':
+	case 'a':
+		cursor_move(screen, row, column + count);
+		break;
+	case 'D':
+		cursor_move(screen, row, column - count);
+		break;
+	case 'E':
+		cursor_move(screen, row + count, 0);
+		break;
+	case 'F':
+		cursor_move(screen, row - count, 0);
+		break;
+	case 'G':
+	case '`':
+		cursor_move(screen, row, count - 1);
+		break;
+	case 'H':
+	case 'f':
+		cursor_move(screen, base + count - 1, second - 1);
+		break;
+	case 'd':
+		cursor_move(screen, base + count - 1, column);
+		break;
+	case 'J':
+		erase_display(screen, first);
+		break;
+	case 'K':
+		erase_line(screen, first);
+		break;
+	case 'L':
+		shift_lines(screen, n, false);
+		break;
+	case 'M':
+		shift_lines(screen, n, true);
+		break;
+	case '@':
+		shift_cells(screen, n, false);
+		break;
+	case 'P':
+		shift_cells(screen, n, true);
+		break;
+	case 'S':
+		scroll_up(screen, screen->top, screen->bottom, n);
+		break;
+	case 'T':
+		scroll_down(screen, screen->top, screen->bottom, n);
+		break;
 	case 'X': {
 		unsigned int here = screen->cursor.row * screen->columns + screen->cursor.column;
 
 		fill(screen, here, here + min(n, screen->columns - screen->cursor.column));
 		break;
 	}
-	case 'm': graphic_rendition(screen); break;
-	case 'r': scroll_region(screen); break;
-	case 's': screen->saved = screen->cursor; break;
-	case 'u': screen->cursor = screen->saved; break;
-	case 'c': case 'n': report(screen, final); break;
+	case 'm':
+		graphic_rendition(screen);
+		break;
+	case 'r':
+		scroll_region(screen);
+		break;
+	case 's':
+		screen->saved = screen->cursor;
+		break;
+	case 'u':
+		screen->cursor = screen->saved;
+		break;
+	case 'c':
+	case 'n':
+		report(screen, final);
+		break;
 	case 'g':
 		if (first == 3)
 			memset(screen->tabs, 0, screen->columns);
 		else
 			screen->tabs[screen->cursor.column] = 0;
 		break;
-	case 'h': case 'l':
+	case 'h':
+	case 'l':
 		for (unsigned int i = 0; i < screen->argument_count; i++) {
 			if (screen->marker)
 				private_mode(screen, screen->arguments[i], final == 'h');
@@ -407,16 +474,43 @@ static void escape(struct screen *screen, char c)
 		screen->marker = 0;
 		memset(screen->arguments, 0, sizeof(screen->arguments));
 		break;
-	case ']': case 'P': case '^': case '_': screen->state = STRING; break;
-	case '(': case ')': case '*': case '+': screen->state = CHARSET; break;
-	case 'D': line_feed(screen); break;
-	case 'E': cursor_move(screen, (int)screen->cursor.row, 0); line_feed(screen); break;
-	case 'M': reverse_line_feed(screen); break;
-	case 'H': screen->tabs[screen->cursor.column] = 1; break;
-	case '7': screen->saved = screen->cursor; break;
-	case '8': screen->cursor = screen->saved; mark_dirty(screen, 0, screen->rows); break;
-	case 'c': reset(screen); break;
-	default: break;
+	case ']':
+	case 'P':
+	case '^':
+	case '_':
+		screen->state = STRING;
+		break;
+	case '(':
+	case ')':
+	case '*':
+	case '+':
+		screen->state = CHARSET;
+		break;
+	case 'D':
+		line_feed(screen);
+		break;
+	case 'E':
+		cursor_move(screen, (int)screen->cursor.row, 0);
+		line_feed(screen);
+		break;
+	case 'M':
+		reverse_line_feed(screen);
+		break;
+	case 'H':
+		screen->tabs[screen->cursor.column] = 1;
+		break;
+	case '7':
+		screen->saved = screen->cursor;
+		break;
+	case '8':
+		screen->cursor = screen->saved;
+		mark_dirty(screen, 0, screen->rows);
+		break;
+	case 'c':
+		reset(screen);
+		break;
+	default:
+		break;
 	}
 }
 
@@ -428,7 +522,8 @@ static void control_byte(struct screen *screen, char c)
 		screen->argument_count = max(screen->argument_count, 1u);
 		*argument = min(*argument * 10 + (unsigned int)(c - '0'), 65535u);
 	} else if (c == ';' || c == ':') {
-		screen->argument_count = min(max(screen->argument_count, 1u) + 1, (unsigned int)ESCAPE_ARGUMENTS);
+		screen->argument_count =
+			min(max(screen->argument_count, 1u) + 1, (unsigned int)ESCAPE_ARGUMENTS);
 	} else if (c == '?' || c == '>' || c == '=' || c == '!' || c == ' ') {
 		screen->marker = c;
 	} else if (c >= '@' && c <= '~') {
@@ -446,20 +541,38 @@ static bool control_character(struct screen *screen, u8 c)
 	if (c >= ' ' && c != 0x7f)
 		return false;
 	switch (c) {
-	case '\b': cursor_move(screen, (int)cursor->row, (int)cursor->column - 1); break;
-	case '\t': tab_forward(screen); break;
-	case '\n': case '\v': case '\f':
+	case '\b':
+		cursor_move(screen, (int)cursor->row, (int)cursor->column - 1);
+		break;
+	case '\t':
+		tab_forward(screen);
+		break;
+	case '\n':
+	case '\v':
+	case '\f':
 		mark_dirty(screen, cursor->row, cursor->row + 1);
 		line_feed(screen);
 		mark_dirty(screen, cursor->row, cursor->row + 1);
 		cursor->wrap_pending = false;
 		break;
-	case '\r': cursor_move(screen, (int)cursor->row, 0); break;
-	case 0x0e: cursor->line_drawing = true; break;
-	case 0x0f: cursor->line_drawing = false; break;
-	case 0x18: case 0x1a: screen->state = TEXT; break;
-	case 0x1b: screen->state = ESCAPE; break;
-	default: break;
+	case '\r':
+		cursor_move(screen, (int)cursor->row, 0);
+		break;
+	case 0x0e:
+		cursor->line_drawing = true;
+		break;
+	case 0x0f:
+		cursor->line_drawing = false;
+		break;
+	case 0x18:
+	case 0x1a:
+		screen->state = TEXT;
+		break;
+	case 0x1b:
+		screen->state = ESCAPE;
+		break;
+	default:
+		break;
 	}
 	return true;
 }
@@ -501,13 +614,19 @@ static void byte(struct screen *screen, u8 c)
 	if (control_character(screen, c))
 		return;
 	switch (screen->state) {
-	case ESCAPE: escape(screen, (char)c); break;
-	case CONTROL: control_byte(screen, (char)c); break;
+	case ESCAPE:
+		escape(screen, (char)c);
+		break;
+	case CONTROL:
+		control_byte(screen, (char)c);
+		break;
 	case CHARSET:
 		screen->cursor.line_drawing = c == '0';
 		screen->state = TEXT;
 		break;
-	default: text_byte(screen, c); break;
+	default:
+		text_byte(screen, c);
+		break;
 	}
 }
 

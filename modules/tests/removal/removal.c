@@ -69,7 +69,9 @@ static ssize_t removal_read(struct file *file, struct iter *to, loff_t *pos)
 
 static const struct tree_ops removal_ops = { .read = removal_read };
 
-static struct char_device device = { .name = "removal", .mode = 0444, .ops = &removal_ops, .owner = THIS_MODULE };
+static struct char_device device = {
+	.name = "removal", .mode = 0444, .ops = &removal_ops, .owner = THIS_MODULE
+};
 
 static int __init removal_init(void)
 {

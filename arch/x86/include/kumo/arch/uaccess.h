@@ -61,12 +61,13 @@ static __always_inline bool user_address_ok(const void __user *address)
                                                                                                          \
 		if (unlikely(!user_address_ok(address)))                                                 \
 			return -EFAULT;                                                                  \
-		__asm__ volatile goto(SMAP_OPEN "1: mov" suffix                                                   \
-				       " %1, %0\n\t" SMAP_CLOSE EXCEPTION_ENTRY("1b", "%l[fault]")       \
-			     : "=" constraint(result)                                                    \
-			     : "m"(*(const type *)address)                                               \
-			     : "memory", "cc"                                                            \
-			     : fault);                                                                   \
+		__asm__ volatile goto(SMAP_OPEN                                                          \
+				      "1: mov" suffix                                                    \
+				      " %1, %0\n\t" SMAP_CLOSE EXCEPTION_ENTRY("1b", "%l[fault]")        \
+				      : "=" constraint(result)                                           \
+				      : "m"(*(const type *)address)                                      \
+				      : "memory", "cc"                                                   \
+				      : fault);                                                          \
 		*value = result;                                                                         \
 		return 0;                                                                                \
 fault:                                                                                                   \
@@ -78,12 +79,13 @@ fault:                                                                          
 	{                                                                                                \
 		if (unlikely(!user_address_ok(address)))                                                 \
 			return -EFAULT;                                                                  \
-		__asm__ volatile goto(SMAP_OPEN "1: mov" suffix                                                   \
-				       " %0, %1\n\t" SMAP_CLOSE EXCEPTION_ENTRY("1b", "%l[fault]")       \
-			     :                                                                           \
-			     : constraint(value), "m"(*(type *)address)                                  \
-			     : "memory", "cc"                                                            \
-			     : fault);                                                                   \
+		__asm__ volatile goto(SMAP_OPEN                                                          \
+				      "1: mov" suffix                                                    \
+				      " %0, %1\n\t" SMAP_CLOSE EXCEPTION_ENTRY("1b", "%l[fault]")        \
+				      :                                                                  \
+				      : constraint(value), "m"(*(type *)address)                         \
+				      : "memory", "cc"                                                   \
+				      : fault);                                                          \
 		return 0;                                                                                \
 fault:                                                                                                   \
 		user_access_end();                                                                       \
