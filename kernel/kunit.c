@@ -15,6 +15,7 @@
 #include <kumo/mutex.h>
 #include <kumo/printk.h>
 #include <kumo/pseudo.h>
+#include <kumo/report.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
 #include <kumo/thread.h>
@@ -588,6 +589,7 @@ static enum kunit_status run_case_once(struct kunit_suite *suite, struct kunit_c
 		run_thread(&run);
 	}
 	resources_release(test);
+	(void)reports_seen(); /* what the case expected and did not ask for */
 	status = test->status;
 	strscpy(comment, test->status_comment, comment_size);
 	kfree(test);

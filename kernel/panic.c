@@ -9,6 +9,7 @@
 #include <kumo/export.h>
 #include <kumo/oops.h>
 #include <kumo/percpu.h>
+#include <kumo/report.h>
 #include <kumo/string.h>
 #include <kumo/time.h>
 #include "log.h"
@@ -53,6 +54,7 @@ void panic(const char *format, ...)
 			cpu_relax();
 	}
 	log_panic();
+	reports_stop();
 	arch_stop_others();
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
