@@ -108,33 +108,53 @@ static void entry_unlink(struct entry *entry)
 		list_del_init(&entry->sibling);
 }
 
-/* Ends an unused entry, and then its ancestors as far as nobody uses them and they are not to be kept. */
-static void entry_reap(struct entry *entry)
+/*
+ * Ends an entry that nobody uses and that is not to be kept; false: somebody took it meanwhile. Its parent, whose reference
+ * is the caller's to drop then, or NULL.
+ */
+static bool entry_reap(struct entry *entry, struct entry **parent)
 {
-	for (;;) {
-		struct entry *parent = entry->parent;
-		struct node *node;
-		int nobody = 0;
+	struct node *node;
+	int nobody = 0;
 
-		spin_lock(&names_lock);
-		if (!atomic_try_cmpxchg(&entry->refs, &nobody, ENTRY_GOING)) {
-			spin_unlock(&names_lock);
-			return;
-		}
-		entry_unlink(entry);
+	spin_lock(&names_lock);
+	if (!atomic_try_cmpxchg(&entry->refs, &nobody, ENTRY_GOING)) {
 		spin_unlock(&names_lock);
+		return false;
+	}
+	*parent = entry->parent == entry ? NULL : entry->parent;
+	node = entry->node;
+	entry_unlink(entry);
+	spin_unlock(&names_lock);
+	call_rcu(&entry->rcu, entry_free_rcu);
+	if (node)
+		node_put(node);
+	return true;
+}
 
-		node = entry->node;
-		call_rcu(&entry->rcu, entry_free_rcu);
-		if (node)
-			node_put(node);
-		if (parent == entry)
+/* To the end of the list of unused ones, unless it is there, or used again. */
+static void entry_keep(struct entry *entry)
+{
+	spin_lock(&names_lock);
+	if (!atomic_read(&entry->refs) && list_empty(&entry->lru) && (entry->flags & ENTRY_HASHED)) {
+		list_add_tail(&unused, &entry->lru);
+		unused_count++;
+	}
+	spin_unlock(&names_lock);
+}
+
+/* The last reference went. */
+static __noinline void entry_unused(struct entry *entry)
+{
+	struct entry *parent;
+
+	/* An entry that ends lets go of its parent, which may end in turn, and so on. */
+	while (READ_ONCE(entry->flags) & (ENTRY_DROPPED | ENTRY_TRANSIENT)) {
+		if (!entry_reap(entry, &parent) || !parent || atomic_add_return(&parent->refs, -1))
 			return;
 		entry = parent;
-		if (atomic_add_return(&entry->refs, -1) ||
-		    !(READ_ONCE(entry->flags) & (ENTRY_DROPPED | ENTRY_TRANSIENT)))
-			return;
 	}
+	entry_keep(entry);
 }
 
 void entry_put(struct entry *entry)
@@ -143,19 +163,11 @@ void entry_put(struct entry *entry)
 	 * stays: this CPU passes no quiescent state in between. */
 	if (likely(atomic_add_return(&entry->refs, -1)))
 		return;
-	if (unlikely(READ_ONCE(entry->flags) & (ENTRY_DROPPED | ENTRY_TRANSIENT))) {
-		entry_reap(entry);
-	} else if (unlikely(list_empty(&entry->lru))) {
-		spin_lock(&names_lock);
-		if (!atomic_read(&entry->refs) && list_empty(&entry->lru) &&
-		    (entry->flags & ENTRY_HASHED)) {
-			list_add_tail(&unused, &entry->lru);
-			unused_count++;
-		}
-		spin_unlock(&names_lock);
-	} else {
+	if (unlikely((READ_ONCE(entry->flags) & (ENTRY_DROPPED | ENTRY_TRANSIENT)) ||
+		     list_empty(&entry->lru)))
+		entry_unused(entry);
+	else
 		entry->recently_used = true;
-	}
 }
 
 static int entry_set_name(struct entry *entry, const struct name *name)
@@ -469,7 +481,7 @@ static void ended_release(struct work *work)
 	}
 }
 
-void names_shrink(unsigned long pages_wanted)
+bool names_shrink(unsigned long pages_wanted)
 {
 	unsigned long wanted = pages_wanted * (PAGE_SIZE / sizeof(struct entry));
 	unsigned long scan, done = 0;
@@ -497,7 +509,10 @@ void names_shrink(unsigned long pages_wanted)
 	spin_unlock(&names_lock);
 	if (done)
 		work_queue(&ended_work);
+	return done;
 }
+
+static struct shrinker names_shrinker = { .shrink = names_shrink };
 
 /* The next to end below `root`: a leaf; or NULL when only root is left. names_lock held. */
 static struct entry *entry_leaf(struct entry *root)
@@ -563,6 +578,7 @@ void names_init(void)
 	if (!buckets || !entry_cache)
 		panic("no memory for the name cache");
 	work_init(&ended_work, ended_release);
+	shrinker_register(&names_shrinker);
 	nodes_init();
 	mounts_init();
 	files_init();

@@ -33,6 +33,9 @@
 #define ZONE_BOUNDARY (4 * GIB)
 #define POISON_BYTE 0x6b
 #define RAW_RANGES 32
+#define SHRINK_PAGES 256 /* asked of a cache at a time */
+#define SHRINK_WAITS 20	 /* milliseconds for what it gives to arrive */
+#define RECLAIM_TRIES 8	 /* each brought memory, and others took it */
 
 /* Whole blocks that are free and whose descriptors are not initialised. */
 struct raw_range {
@@ -257,7 +260,7 @@ static __noinline struct page *page_alloc_zones(unsigned int order, unsigned int
 		page = zones_alloc(order, gfp, floor_pages(gfp));
 		if (page || !patient)
 			break;
-		if (tries < 2 && page_reclaim())
+		if (tries < RECLAIM_TRIES && page_reclaim())
 			continue;
 		/* Who allocates for a process fails instead, and has the process or another killed without any lock held. */
 		if ((gfp & (GFP_USER | GFP_NOWARN)) || order > 3 || tries >= 50 || !oom_kill())
@@ -358,9 +361,31 @@ static void local_drain_all(void *unused)
 	local_drain(local, local->count);
 }
 
-bool page_reclaim(void)
+static spinlock_t shrinkers_lock = SPINLOCK_INIT("shrinkers"); /* the list */
+static struct list shrinkers = LIST_INIT(shrinkers);
+
+void shrinker_register(struct shrinker *shrinker)
 {
-	unsigned long flags, before = free_pages_in_zones();
+	spin_lock(&shrinkers_lock);
+	list_add_tail(&shrinkers, &shrinker->link);
+	spin_unlock(&shrinkers_lock);
+}
+
+/* True: some of them give memory back, soon. None ever leaves the list, so it needs no lock to be walked. */
+static bool shrink_caches(void)
+{
+	struct shrinker *shrinker;
+	bool any = false;
+
+	list_for_each(shrinker, &shrinkers, link)
+		any |= shrinker->shrink(SHRINK_PAGES);
+	return any;
+}
+
+/* Empties what allocators keep at hand. */
+static void drain_caches(void)
+{
+	unsigned long flags;
 
 	kernel_stack_reclaim();
 	slab_reclaim();
@@ -369,6 +394,19 @@ bool page_reclaim(void)
 	local_irq_restore(flags);
 	if (num_online_cpus() > 1)
 		smp_call_others(local_drain_all, NULL);
+}
+
+bool page_reclaim(void)
+{
+	unsigned long before = free_pages_in_zones();
+	bool more = shrink_caches();
+
+	drain_caches();
+	/* What a worker and a grace period bring. Who waits here may hold what the worker waits for, so not for long. */
+	for (unsigned int i = 0; more && i < SHRINK_WAITS && free_pages_in_zones() <= before; i++) {
+		sleep_ns(NSEC_PER_MSEC);
+		drain_caches();
+	}
 	return free_pages_in_zones() > before;
 }
 EXPORT_SYMBOL(page_reclaim);

@@ -187,8 +187,9 @@ int kernel_mount(const char *type, const char *source, const char *target, unsig
 struct text;
 void mounts_show(struct text *text, bool mountinfo); /* /proc/PID/mounts, mountinfo of the current namespace */
 
-/* Gives back memory of names that nobody uses: about so many pages, most of it after the next grace period. */
-void names_shrink(unsigned long pages_wanted);
+/* Gives back memory of names that nobody uses, and of their nodes: about so many pages, by a worker and after the next grace
+ * period. Takes only names_lock, never waits. False: there was nothing to give. */
+bool names_shrink(unsigned long pages_wanted);
 
 void names_init(void); /* caches and hashes */
 void ram_tree_init(void); /* registers ramfs, tmpfs and rootfs; mounts the root; fs of the first thread */

@@ -87,7 +87,19 @@ void page_put(struct page *page);
 /* Drops one reference of each. */
 void page_put_many(struct page **pages, unsigned int count);
 
-/* Hands memory that only caches hold to the free lists (slabs, stacks, per-CPU lists); true if there was any. May sleep. */
+/*
+ * A cache that gives memory back when there is too little. `shrink` may be called with any mutex held: it takes spin locks
+ * for short times, allocates nothing and does not wait, but hands what must wait to a worker or to RCU. False: it holds
+ * nothing that it could do without. Only the core has such caches; they are never unregistered.
+ */
+struct shrinker {
+	struct list link;
+	bool (*shrink)(unsigned long pages_wanted);
+};
+void shrinker_register(struct shrinker *shrinker);
+
+/* Hands memory that only caches hold to the free lists (names, slabs, stacks, per-CPU lists); true if there was any. Sleeps
+ * a little for what comes late. */
 bool page_reclaim(void);
 
 #define page_array ((struct page *)VMEMMAP_BASE)
