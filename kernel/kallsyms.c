@@ -79,6 +79,7 @@ size_t kallsyms_format(char *text, size_t size, unsigned long address, bool with
 		length += (size_t)scnprintf(text + length, size - length, " [%s]", info.module);
 	return length;
 }
+EXPORT_SYMBOL(kallsyms_format);
 
 unsigned long kallsyms_address(const char *name)
 {

@@ -51,6 +51,7 @@ struct pt_regs *interrupt_registers(void)
 {
 	return this_cpu_read(interrupt_regs);
 }
+EXPORT_SYMBOL(interrupt_registers);
 
 static void handle(struct irq_source *source)
 {

@@ -9,6 +9,7 @@
 #include <kumo/atomic.h>
 #include <kumo/boot.h>
 #include <kumo/err.h>
+#include <kumo/export.h>
 #include <kumo/irq.h>
 #include <kumo/module.h>
 #include <kumo/oops.h>
@@ -16,6 +17,7 @@
 #include <kumo/signal.h>
 #include <kumo/string.h>
 #include <kumo/thread.h>
+#include <kumo/uaccess.h>
 
 extern char _text[], _etext[];
 
@@ -90,6 +92,26 @@ unsigned int arch_backtrace_save(const struct pt_regs *regs, unsigned long *addr
 	}
 	return stored;
 }
+EXPORT_SYMBOL(arch_backtrace_save);
+
+unsigned int arch_backtrace_user(const struct pt_regs *regs, unsigned long *addresses, unsigned int limit)
+{
+	unsigned long frame = regs->bp, lowest = regs->sp, words[2];
+	unsigned int stored = 0;
+
+	if (stored < limit && regs->ip < USER_END)
+		addresses[stored++] = regs->ip;
+	while (stored < limit && frame >= lowest && frame % sizeof(long) == 0) {
+		if (copy_from_user_nofault(words, (const void __user *)frame, sizeof(words)) ||
+		    words[1] < PAGE_SIZE || words[1] >= USER_END)
+			break;
+		addresses[stored++] = words[1];
+		lowest = frame + sizeof(words);
+		frame = words[0];
+	}
+	return stored;
+}
+EXPORT_SYMBOL(arch_backtrace_user);
 
 void arch_backtrace(const struct pt_regs *regs)
 {

@@ -5,6 +5,7 @@
 #include <kumo/arch/gdt.h>
 #include <kumo/arch/msr.h>
 #include <kumo/arch/ptrace.h>
+#include <kumo/export.h>
 #include <kumo/string.h>
 #include <kumo/thread.h>
 #include <kumo/uaccess.h>
@@ -81,6 +82,7 @@ struct pt_regs *thread_user_regs(struct thread *thread)
 {
 	return (struct pt_regs *)stack_top(thread) - 1;
 }
+EXPORT_SYMBOL(thread_user_regs);
 
 struct thread *arch_thread_switch(struct thread *previous, struct thread *next)
 {

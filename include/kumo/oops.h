@@ -18,6 +18,10 @@ void arch_backtrace(const struct pt_regs *regs);
 /* Return addresses of the call chain, innermost first; how many were stored. */
 unsigned int arch_backtrace_save(const struct pt_regs *regs, unsigned long *addresses,
 				 unsigned int limit);
+/* The same of the program that `regs` came from, as far as it keeps frame pointers: what is not in memory ends the
+ * chain. Any context, the current thread's memory. */
+unsigned int arch_backtrace_user(const struct pt_regs *regs, unsigned long *addresses,
+				 unsigned int limit);
 
 /* What has happened since the start that makes later reports doubtful: a set of bits with Linux's numbers, in
  * /proc/sys/kernel/tainted. Any context. */
