@@ -176,7 +176,7 @@ static int entry_set_name(struct entry *entry, const struct name *name)
 
 	entry->long_name = NULL;
 	if (unlikely(name->length >= sizeof(entry->inline_name))) {
-		text = entry->long_name = kmalloc(name->length + 1, GFP_USER);
+		text = entry->long_name = kmalloc(name->length + 1, GFP_USER | GFP_CORE);
 		if (!text)
 			return -ENOMEM;
 	}
@@ -189,7 +189,7 @@ static int entry_set_name(struct entry *entry, const struct name *name)
 static struct entry *entry_alloc(struct tree *tree, const struct name *name, struct node *node,
 				 u64 believe_until_ns)
 {
-	struct entry *entry = slab_alloc(entry_cache, GFP_USER);
+	struct entry *entry = slab_alloc(entry_cache, GFP_USER | GFP_CORE);
 
 	if (!entry)
 		return NULL;
@@ -367,7 +367,7 @@ int entry_move(struct entry *entry, struct entry *parent, const struct name *nam
 	/* Texts of moved entries may be under the eyes of a walker: a short text is rewritten in place (the walker's check of
 	 * names_sequence rejects what it saw), a long one goes after a grace period. */
 	if (!exchange && name->length >= sizeof(entry->inline_name)) {
-		new_text = kmalloc(name->length + 1, GFP_USER);
+		new_text = kmalloc(name->length + 1, GFP_USER | GFP_CORE);
 		if (!new_text)
 			return -ENOMEM;
 		memcpy(new_text, name->text, name->length);

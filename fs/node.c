@@ -22,7 +22,7 @@ u64 tree_next_id(void)
 
 struct node *node_alloc(struct tree *tree, const struct attr *attr, void *private)
 {
-	struct node *node = slab_alloc(node_cache, GFP_USER);
+	struct node *node = slab_alloc(node_cache, GFP_USER | GFP_CORE);
 
 	if (!node)
 		return NULL;
@@ -70,7 +70,7 @@ struct page_cache *node_page_cache(struct node *node)
 
 	if (likely(cache))
 		return cache;
-	cache = kzalloc(sizeof(*cache), GFP_USER);
+	cache = kzalloc(sizeof(*cache), GFP_USER | GFP_CORE);
 	if (!cache)
 		return NULL;
 	page_cache_init(cache, node);

@@ -240,7 +240,7 @@ static u64 id_of(u64 parent, const char *name, size_t length)
 static struct node *node_make(struct tree *tree, u64 id, const struct pseudo_file *file,
 			      struct scope *scope, struct pseudo_directory *entry)
 {
-	struct pseudo_node *pseudo = kmalloc(sizeof(*pseudo), GFP_KERNEL);
+	struct pseudo_node *pseudo = kmalloc(sizeof(*pseudo), GFP_KERNEL | GFP_CORE);
 	bool directory = (file->mode & S_IFMT) == S_IFDIR;
 	struct attr attr = {
 		.id = id,

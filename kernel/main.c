@@ -18,6 +18,7 @@
 #include <kumo/slab.h>
 #include <kumo/thread.h>
 #include <kumo/time.h>
+#include <kumo/track.h>
 #include <kumo/tty.h>
 #include <kumo/vm.h>
 #include <kumo/work.h>
@@ -49,6 +50,7 @@ static int start_system(void *unused)
 	ram_tree_init();
 	proc_init();
 	sys_init();
+	track_init();
 	device_init();
 	modules_init();
 	tty_init();

@@ -10,6 +10,7 @@
 #include <kumo/percpu.h>
 #include <kumo/printk.h>
 #include <kumo/string.h>
+#include <kumo/track.h>
 
 #define UNIT 16UL
 #define AREA_SIZE (8 * KIB)
@@ -22,6 +23,9 @@ static DEFINE_PER_CPU(char, area)[AREA_SIZE] __aligned(ALIGN_LIMIT);
 static unsigned long used[UNITS / 64];	 /* bit by unit: it belongs to a block */
 static unsigned long begins[UNITS / 64]; /* a block begins here */
 static struct mutex percpu_mutex = MUTEX_INIT(percpu_mutex, "percpu"); /* both */
+#ifdef CONFIG_DEBUG
+static struct track tracks[UNITS]; /* by the first unit of a block */
+#endif
 
 /* `count` free units from `first` on? Otherwise where to go on looking. */
 static bool range_free(unsigned long first, unsigned long count, unsigned long *next)
@@ -50,6 +54,9 @@ void *alloc_percpu(size_t size, size_t align)
 			set_bit(used, unit);
 		set_bit(begins, first);
 		block = area + first * UNIT;
+#ifdef CONFIG_DEBUG
+		track_allocated(&tracks[first], size, 0);
+#endif
 		break;
 	}
 	mutex_unlock(&percpu_mutex);
@@ -71,6 +78,9 @@ void free_percpu(void *pointer)
 	if (WARN_ON(first >= UNITS || !test_bit(begins, first)))
 		return;
 	mutex_lock(&percpu_mutex);
+#ifdef CONFIG_DEBUG
+	track_freed(&tracks[first]);
+#endif
 	clear_bit(begins, first);
 	do
 		clear_bit(used, first++);

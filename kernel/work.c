@@ -212,7 +212,7 @@ static int worker_main(void *arg)
 
 static void make_worker(void)
 {
-	struct worker *worker = kzalloc(sizeof(*worker), GFP_KERNEL);
+	struct worker *worker = kzalloc(sizeof(*worker), GFP_KERNEL | GFP_CORE);
 	struct thread *thread;
 	unsigned long flags;
 

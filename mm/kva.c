@@ -24,7 +24,11 @@
 #define MAP_BATCH 64	       /* pages mapped at a time */
 #define PURGE_BYTES (64 * MIB) /* of freed addresses */
 #define STACK_PAGES (THREAD_STACK_SIZE / PAGE_SIZE)
+#ifdef CONFIG_DEBUG
+#define STACK_STOCK 0 /* so that the track of a stack is its thread's */
+#else
 #define STACK_STOCK 8
+#endif
 
 struct kva_area {
 	struct rb_node node;	  /* in region->areas, by start */
@@ -32,6 +36,9 @@ struct kva_area {
 	bool owns_pages;	  /* from the page allocator, to be given back */
 	bool freed;		  /* waits for a flush; in region->freed */
 	struct list freed_link;
+#ifdef CONFIG_DEBUG
+	struct track track;
+#endif
 };
 
 struct kva_region {
@@ -139,6 +146,20 @@ static void region_purge(struct kva_region *region)
 		slab_free(area_slab, area);
 }
 
+static inline void area_track_allocated(struct kva_area *area)
+{
+#ifdef CONFIG_DEBUG
+	track_allocated(&area->track, area->end - area->start, 0);
+#endif
+}
+
+static inline void area_track_freed(struct kva_area *area)
+{
+#ifdef CONFIG_DEBUG
+	track_freed(&area->track);
+#endif
+}
+
 /* Addresses for `size` bytes (whole pages), nothing mapped. NULL: none left, or no memory. */
 static struct kva_area *area_alloc(struct kva_region *region, unsigned long size, unsigned long align)
 {
@@ -147,7 +168,7 @@ static struct kva_area *area_alloc(struct kva_region *region, unsigned long size
 
 	if (!size || size > region->limit - region->base)
 		return NULL;
-	area = slab_alloc(area_slab, GFP_KERNEL);
+	area = slab_alloc(area_slab, GFP_KERNEL | GFP_UNTRACKED); /* goes after a flush, not with the area */
 	if (!area)
 		return NULL;
 	if (READ_ONCE(region->freed_bytes) > PURGE_BYTES)
@@ -165,8 +186,10 @@ static struct kva_area *area_alloc(struct kva_region *region, unsigned long size
 			region_insert(region, area);
 		}
 		spin_unlock_irqrestore(&region->lock, flags);
-		if (start)
+		if (start) {
+			area_track_allocated(area);
 			return area;
+		}
 		if (round)
 			break;
 		region_purge(region);
@@ -204,6 +227,7 @@ static void area_free(struct kva_region *region, struct kva_area *area)
 {
 	unsigned long flags;
 
+	area_track_freed(area);
 	if (area->owns_pages)
 		unmap_pages(area->start, area->end);
 	else
@@ -230,7 +254,7 @@ static struct kva_area *area_alloc_pages(struct kva_region *region, size_t size,
 	area->owns_pages = true;
 	for (at = area->start; at < area->end; at += count * PAGE_SIZE) {
 		for (count = 0; count < MAP_BATCH && at + count * PAGE_SIZE < area->end; count++) {
-			pages[count] = page_alloc(0, gfp);
+			pages[count] = page_alloc(0, gfp | GFP_UNTRACKED);
 			if (!pages[count])
 				goto fail;
 		}
@@ -412,7 +436,7 @@ void kernel_stack_free(void *stack)
 	memory_account_fast(MEMORY_STACK, -(long)STACK_PAGES);
 	flags = local_irq_save();
 	stock = this_cpu_ptr(&stack_stock);
-	kept = stock->count < STACK_STOCK;
+	kept = stock->count + 1 <= STACK_STOCK;
 	if (kept)
 		stock->stacks[stock->count++] = stack;
 	local_irq_restore(flags);

@@ -67,7 +67,9 @@ DEFINE_PER_CPU(struct memory_counters, memory_counters);
 static unsigned long total_pages;
 static unsigned long reserve_pages;
 
+#ifndef CONFIG_DEBUG
 _Static_assert(sizeof(struct page) == 64, "struct page must stay one cache line");
+#endif
 
 static inline struct zone *page_zone(const struct page *page)
 {
@@ -223,6 +225,16 @@ static void page_poison(struct page *page, unsigned int order)
 	memset(page_address(page), POISON_BYTE, PAGE_SIZE << order);
 }
 
+static void page_track_allocated(struct page *page, unsigned int order, unsigned int gfp)
+{
+	track_allocated(&page->track, PAGE_SIZE << order, gfp);
+}
+
+static void page_track_freed(struct page *page)
+{
+	track_freed(&page->track);
+}
+
 /* Looks whether somebody wrote to the page while it was free. Pages that were never freed are not poisoned. */
 static void page_check_poison(struct page *page)
 {
@@ -244,6 +256,12 @@ static inline void page_poison(struct page *page, unsigned int order)
 {
 }
 static inline void page_check_poison(struct page *page)
+{
+}
+static inline void page_track_allocated(struct page *page, unsigned int order, unsigned int gfp)
+{
+}
+static inline void page_track_freed(struct page *page)
 {
 }
 #endif
@@ -275,6 +293,7 @@ static __noinline struct page *page_alloc_zones(unsigned int order, unsigned int
 		return NULL;
 	}
 	page_check_poison(page);
+	page_track_allocated(page, order, gfp);
 	refcount_set(&page->refs, 1);
 	if (gfp & GFP_ZERO)
 		for (unsigned int i = 0; i < 1U << order; i++)
@@ -295,6 +314,7 @@ struct page *page_alloc(unsigned int order, unsigned int gfp)
 			page = local->pages[--local->count];
 			local_irq_restore(flags);
 			page_check_poison(page);
+			page_track_allocated(page, order, gfp);
 			refcount_set(&page->refs, 1);
 			if (gfp & GFP_ZERO)
 				page_clear(page_address(page));
@@ -312,6 +332,7 @@ void page_free(struct page *page, unsigned int order)
 	unsigned long flags;
 	struct zone *zone;
 
+	page_track_freed(page);
 	page_poison(page, order);
 	page->flags = 0;
 	page->order = 0;

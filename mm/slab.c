@@ -67,14 +67,69 @@ static inline struct page *slab_of(const struct slab_cache *cache, const void *o
 	return virt_to_page((void *)((unsigned long)object & ~((PAGE_SIZE << cache->order) - 1)));
 }
 
+#ifdef CONFIG_DEBUG
+/* What the debug build keeps for each object, in an array at the slab's end. */
+#define OBJECT_EXTRA sizeof(struct track)
+
+static struct track *slab_tracks(const struct slab_cache *cache, struct page *slab)
+{
+	return (struct track *)((char *)page_address(slab) + (PAGE_SIZE << cache->order)) -
+	       cache->objects_per_slab;
+}
+
+static struct track *object_track(const struct slab_cache *cache, const void *object)
+{
+	struct page *slab = slab_of(cache, object);
+
+	return &slab_tracks(cache, slab)[((char *)object - (char *)page_address(slab)) / cache->size];
+}
+
+static void slab_prepare_extra(const struct slab_cache *cache, struct page *slab)
+{
+	memset(slab_tracks(cache, slab), 0, cache->objects_per_slab * OBJECT_EXTRA);
+}
+
+static void object_allocated(struct slab_cache *cache, void *object, size_t size, unsigned int gfp)
+{
+	track_allocated(object_track(cache, object), size, gfp);
+}
+
+static void object_freed(struct slab_cache *cache, struct slab_magazine *magazine, void *object)
+{
+	if (((char *)object - (char *)page_address(slab_of(cache, object))) % cache->size)
+		panic("slab %s: %p, which is freed, is not the start of an object", cache->name, object);
+	for (unsigned int i = 0; i < magazine->count; i++)
+		if (magazine->objects[i] == object)
+			panic("slab %s: object %p freed twice", cache->name, object);
+	track_freed(object_track(cache, object));
+	if (!(cache->flags & SLAB_RCU))
+		memset(object, FREED_BYTE, cache->size);
+}
+#else
+#define OBJECT_EXTRA 0
+
+static inline void slab_prepare_extra(const struct slab_cache *cache, struct page *slab)
+{
+}
+
+static inline void object_allocated(struct slab_cache *cache, void *object, size_t size, unsigned int gfp)
+{
+}
+
+static inline void object_freed(struct slab_cache *cache, struct slab_magazine *magazine, void *object)
+{
+}
+#endif
+
 /* Makes a slab of fresh pages, in no list yet. NULL: no memory. */
 static struct page *slab_create(struct slab_cache *cache, unsigned int gfp)
 {
-	struct page *slab = page_alloc(cache->order, gfp & ~GFP_ZERO);
+	struct page *slab = page_alloc(cache->order, (gfp & ~GFP_ZERO) | GFP_UNTRACKED);
 	char *object;
 
 	if (!slab)
 		return NULL;
+	slab_prepare_extra(cache, slab);
 	for (unsigned int i = 0; i < 1U << cache->order; i++) {
 		slab[i].flags = BIT(PG_SLAB);
 		slab[i].slab_cache = cache;
@@ -209,26 +264,8 @@ static struct slab_magazine *magazine_of_cpu(struct slab_cache *cache)
 	return magazine;
 }
 
-#ifdef CONFIG_DEBUG
-static void object_check_freed(struct slab_cache *cache, struct slab_magazine *magazine, void *object)
-{
-	if (((char *)object - (char *)page_address(slab_of(cache, object))) % cache->size)
-		panic("slab %s: %p, which is freed, is not the start of an object", cache->name, object);
-	for (unsigned int i = 0; i < magazine->count; i++)
-		if (magazine->objects[i] == object)
-			panic("slab %s: object %p freed twice", cache->name, object);
-	if (!(cache->flags & SLAB_RCU))
-		memset(object, FREED_BYTE, cache->size);
-}
-#else
-static inline void object_check_freed(struct slab_cache *cache, struct slab_magazine *magazine,
-				      void *object)
-{
-}
-#endif
-
 /* The magazine is empty: fills it and takes one; makes a slab where there is none. */
-static __noinline void *slab_alloc_slow(struct slab_cache *cache, unsigned int gfp)
+static __noinline void *slab_alloc_slow(struct slab_cache *cache, size_t size, unsigned int gfp)
 {
 	struct slab_magazine *magazine;
 	struct page *slab = NULL;
@@ -256,12 +293,14 @@ static __noinline void *slab_alloc_slow(struct slab_cache *cache, unsigned int g
 		if (!slab)
 			return NULL;
 	}
+	object_allocated(cache, object, size, gfp);
 	if (gfp & GFP_ZERO)
 		memset(object, 0, cache->size);
 	return object;
 }
 
-void *slab_alloc(struct slab_cache *cache, unsigned int gfp)
+/* An object of which `size` bytes were asked for. */
+static __always_inline void *slab_alloc_inline(struct slab_cache *cache, size_t size, unsigned int gfp)
 {
 	struct slab_magazine *magazine;
 	unsigned long flags;
@@ -271,13 +310,19 @@ void *slab_alloc(struct slab_cache *cache, unsigned int gfp)
 	magazine = cache->magazines[smp_processor_id()];
 	if (unlikely(!magazine->count)) {
 		local_irq_restore(flags);
-		return slab_alloc_slow(cache, gfp);
+		return slab_alloc_slow(cache, size, gfp);
 	}
 	object = magazine->objects[--magazine->count];
 	local_irq_restore(flags);
+	object_allocated(cache, object, size, gfp);
 	if (gfp & GFP_ZERO)
 		return memset(object, 0, cache->size);
 	return object;
+}
+
+void *slab_alloc(struct slab_cache *cache, unsigned int gfp)
+{
+	return slab_alloc_inline(cache, cache->size, gfp);
 }
 EXPORT_SYMBOL(slab_alloc);
 
@@ -314,7 +359,7 @@ static __always_inline void slab_free_inline(struct slab_cache *cache, void *obj
 
 	flags = local_irq_save();
 	magazine = cache->magazines[smp_processor_id()];
-	object_check_freed(cache, magazine, object);
+	object_freed(cache, magazine, object);
 	if (unlikely(magazine->count == magazine->capacity)) {
 		local_irq_restore(flags);
 		slab_free_slow(cache, object);
@@ -333,6 +378,7 @@ EXPORT_SYMBOL(slab_free);
 /* The smallest order that holds eight objects, or wastes at most an eighth. */
 static unsigned int slab_order(size_t size)
 {
+	size += OBJECT_EXTRA;
 	for (unsigned int order = 0; order < SLAB_MAX_ORDER; order++) {
 		size_t slab_size = PAGE_SIZE << order;
 
@@ -358,7 +404,7 @@ static void slab_cache_init(struct slab_cache *cache, const char *name, size_t s
 	cache->size = size;
 	cache->flags = flags;
 	cache->order = slab_order(size);
-	cache->objects_per_slab = (PAGE_SIZE << cache->order) / size;
+	cache->objects_per_slab = (PAGE_SIZE << cache->order) / (size + OBJECT_EXTRA);
 	/* With their two counters magazines fill a kmalloc class: 512, 256, 128 or 64 bytes. */
 	cache->magazine_capacity = size <= 64 ? 63 : size <= 256 ? 31 : size <= 1024 ? 15 : 7;
 	cache->empty_count = 0;
@@ -457,7 +503,7 @@ void *kmalloc_any(size_t size, unsigned int gfp)
 	unsigned int order;
 
 	if (likely(size <= KMALLOC_CACHE_MAX))
-		return slab_alloc(kmalloc_caches[kmalloc_class(size ? size : 1)], gfp);
+		return slab_alloc_inline(kmalloc_caches[kmalloc_class(size ? size : 1)], size, gfp);
 	if (size > PAGE_SIZE << PAGE_MAX_ORDER)
 		return NULL;
 	order = 64 - __builtin_clzl((size - 1) >> PAGE_SHIFT);

@@ -9,11 +9,12 @@
 #include <kumo/list.h>
 #include <kumo/rcu.h>
 #include <kumo/refcount.h>
+#include <kumo/track.h>
 
 struct page_cache;
 struct slab_cache;
 
-/* 64 bytes, one for each frame of RAM. A union's live member follows from who holds the page. */
+/* One for each frame of RAM; 64 bytes in the release build. A union's live member follows from who holds the page. */
 struct page {
 	unsigned long flags; /* PG_*, changed atomically while others may hold the page */
 	refcount_t refs;     /* zero: free, or not the first page of its allocation */
@@ -43,6 +44,9 @@ struct page {
 	};
 	u32 waiters;   /* threads that wait for PG_LOCKED */
 	void *private; /* the serving tree's own */
+#ifdef CONFIG_DEBUG
+	struct track track; /* of the allocation whose head it is */
+#endif
 };
 
 enum page_flag {
@@ -69,6 +73,10 @@ enum {
 	/* On behalf of a process: the first to fail when memory is short. Also for what of the kernel's own a process can have
 	 * without end (processes, files, names, mappings): it is told ENOMEM, and nobody else has to go for it. */
 	GFP_USER = 16,
+	/* For the debug build's tracks (track.h). CORE: what the core keeps for everybody, and not the property of the module that
+	 * happened to make it first. UNTRACKED: not an allocation of its own but a part of one. */
+	GFP_CORE = 32,
+	GFP_UNTRACKED = 64,
 };
 
 /*

@@ -77,6 +77,9 @@ struct module {
 
 	struct pseudo_directory *directory, *parameters; /* /sys/module/NAME; NULL before and after */
 	struct pseudo_file *param_files;
+#ifdef CONFIG_DEBUG
+	unsigned int owner; /* of what it allocates: track.h */
+#endif
 };
 
 /* `user` calls functions of `owner`, and holds a reference of it. */

@@ -25,6 +25,7 @@
 #include <kumo/rcu.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
+#include <kumo/track.h>
 #include <kumo/uaccess.h>
 #include <linux/module.h>
 #include "internal.h"
@@ -191,6 +192,9 @@ static int place(struct module_load *load)
 	module = (struct module *)load->base[REGION_DATA];
 	memset(module, 0, sizeof(*module));
 	strscpy(module->name, load->name, sizeof(module->name));
+#ifdef CONFIG_DEBUG
+	module->owner = track_owner(module->name);
+#endif
 	module->core = core_block;
 	module->text_size = core[0];
 	module->rodata_size = core[1];
@@ -348,9 +352,18 @@ static void set_state(struct module *module, enum module_state state)
 	mutex_unlock(&module_mutex);
 }
 
+/* The module has given back what it had, says the rule; while its symbols can still be named. */
+static inline void check_leaks(struct module *module)
+{
+#ifdef CONFIG_DEBUG
+	track_check_leaks(module->owner);
+#endif
+}
+
 /* From nowhere in the list to nowhere in memory. Nobody holds it. */
 static void forget(struct module *module)
 {
+	check_leaks(module);
 	mutex_lock(&module_mutex);
 	module_uses_release(module);
 	hlist_del(&module->link);
