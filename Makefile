@@ -300,8 +300,13 @@ staged := $(patsubst $(B)/%,$(stage)/kernel/%,$(module_files))
 $(stage)/kernel/%.ko: $(B)/%.ko
 	@mkdir -p $(@D) && $(STRIP) -g -o $@ $<
 
-$(B)/initramfs.cpio: $(staged) $(B)/user/init $(B)/modules.list $(B)/Module.symvers scripts/mkinitramfs scripts/cpio.py /bin/busybox
-	$(call say,CPIO,$@)scripts/mkinitramfs base --release $(RELEASE) --stage $(B)/stage --symvers $(B)/Module.symvers \
+# Two archives: a Debian userland may take the place of the first.
+$(B)/initramfs.cpio: $(B)/userland.cpio $(B)/system.cpio
+	@cat $^ > $@
+$(B)/userland.cpio: scripts/mkinitramfs scripts/cpio.py /bin/busybox
+	$(call say,CPIO,$@)mkdir -p $(@D) && scripts/mkinitramfs userland --output $@
+$(B)/system.cpio: $(staged) $(B)/user/init $(B)/modules.list $(B)/Module.symvers scripts/mkinitramfs scripts/cpio.py
+	$(call say,CPIO,$@)scripts/mkinitramfs system --release $(RELEASE) --stage $(B)/stage --symvers $(B)/Module.symvers \
 		--init $(B)/user/init --output $@ $(staged)
 ifeq ($(outside),)
 $(B)/Module.symvers: $(stamp)
