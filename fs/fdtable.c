@@ -395,6 +395,17 @@ void fd_unreserve(int fd)
 	files_unlock(files, locked);
 }
 
+int fd_add(struct file *file, u32 flags)
+{
+	int fd = fd_reserve(0, flags & O_CLOEXEC);
+
+	if (fd < 0)
+		file_put(file);
+	else
+		fd_install(fd, file);
+	return fd;
+}
+
 int fd_close(unsigned int fd)
 {
 	struct files *files = current->files;
@@ -525,3 +536,4 @@ EXPORT_SYMBOL(fd_release);
 EXPORT_SYMBOL(fd_reserve);
 EXPORT_SYMBOL(fd_install);
 EXPORT_SYMBOL(fd_unreserve);
+EXPORT_SYMBOL(fd_add);

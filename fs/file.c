@@ -4,6 +4,7 @@
  * A file with a path pins its node through the path's entry: an entry that is in use never lets go of its node. Only a
  * file without a name holds its node itself.
  */
+#include <kumo/epoll.h>
 #include <kumo/export.h>
 #include <kumo/module.h>
 #include <kumo/slab.h>
@@ -44,6 +45,7 @@ struct file *file_alloc(u32 flags, const struct cred *cred)
 	list_init(&file->pos_lock.waiters);
 	file->owner_signal = (struct file_owner){};
 	file->name = NULL;
+	file->watchers.first = NULL;
 	/* Last: before, a reader that still holds the memory's former life under RCU cannot take it. */
 	__atomic_store_n(&file->refs.refs.counter, 1, __ATOMIC_RELEASE);
 	return file;
@@ -60,6 +62,9 @@ static __noinline void file_release(struct file *file)
 {
 	struct node *node = file->node;
 
+	/* Seen empty, its sets have left the queues that clunk may free. */
+	if (unlikely(smp_load_acquire(&file->watchers.first)))
+		epoll_file_release(file);
 	if (unlikely(!list_empty(&node->locks)))
 		file_locks_release(file);
 	if ((file->mode & FILE_OPENED) && file->ops->clunk)
@@ -170,6 +175,7 @@ void files_init(void)
 		anonymous_mount = mount_alloc(&anonymous_tree, anonymous_tree.root_entry, MS_NOEXEC);
 	if (!anonymous_mount)
 		panic("no memory for the tree of files without a name");
+	epoll_init();
 }
 EXPORT_SYMBOL(file_put);
 EXPORT_SYMBOL(file_anonymous);

@@ -15,6 +15,7 @@
 #include <kumo/printk.h>
 #include <kumo/spinlock.h>
 #include <kumo/thread.h>
+#include <kumo/wait.h>
 
 #define SYMLINKS_MAX 40
 #define PATH_MAX_BYTES 4096 /* Linux's PATH_MAX, with NUL */
@@ -94,6 +95,15 @@ static inline bool entry_believed(const struct entry *entry)
 	return likely(entry->believe_until_ns == BELIEVE_FOREVER) ||
 	       time_monotonic_ns() < entry->believe_until_ns;
 }
+
+/* ---- Waiting for files (poll.c) ---- */
+
+/* The key of a wake-up that means: this queue is going. A waiter's wake function then calls poll_wait_gone(), as the last
+ * thing that it does with its entry. */
+#define POLL_QUEUE_GONE (~0UL)
+void poll_wait_gone(struct wait_entry *wait);
+/* Leaves the queue, unless it is gone. From then on the wake function does not run. */
+void poll_wait_leave(struct wait_queue *queue, struct wait_entry *wait);
 
 /* ---- Nodes (node.c) ---- */
 

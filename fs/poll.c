@@ -13,25 +13,37 @@ struct poll_page {
 	unsigned int count;
 	struct poll_entry entries[];
 };
-#define KEY_GONE (~0UL) /* the queue is going */
 #define POLL_PAGE_ENTRIES ((PAGE_SIZE - sizeof(struct poll_page)) / sizeof(struct poll_entry))
+
+void poll_wait_gone(struct wait_entry *wait)
+{
+	struct list *next = wait->link.next, *prev = wait->link.prev;
+
+	next->prev = prev;
+	WRITE_ONCE(prev->next, next);
+	smp_store_release(&wait->link.next, NULL); /* pairs with poll_wait_leave() */
+}
+
+void poll_wait_leave(struct wait_queue *queue, struct wait_entry *wait)
+{
+	/* Taken out already, the queue may be gone; else it stays for a grace period after it takes us out. */
+	rcu_read_lock();
+	if (smp_load_acquire(&wait->link.next))
+		wait_queue_remove(queue, wait);
+	rcu_read_unlock();
+}
 
 /* The queue's lock is held, interrupts are off. The entry stays linked until its owner takes it out. */
 static bool poll_wake(struct wait_entry *wait, unsigned long key)
 {
 	struct poll_entry *entry = container_of(wait, struct poll_entry, wait);
 
-	if (unlikely(key == KEY_GONE)) { /* the only time that it is unlinked here */
-		struct list *next = wait->link.next, *prev = wait->link.prev;
-
-		next->prev = prev;
-		WRITE_ONCE(prev->next, next);
-		smp_store_release(&wait->link.next, NULL); /* pairs with poll_entry_release() */
-	} else if (key && !(key & entry->events)) {
+	if (key != POLL_QUEUE_GONE && key && !(key & entry->events))
 		return false;
-	}
 	WRITE_ONCE(entry->waiter->triggered, true);
 	thread_wake(wait->thread); /* a full barrier before it looks at the sleeper's state: triggered is seen, or it sleeps */
+	if (unlikely(key == POLL_QUEUE_GONE))
+		poll_wait_gone(wait); /* the only time that it is unlinked here */
 	return true;
 }
 
@@ -107,11 +119,7 @@ int poll_waiter_sleep(struct poll_waiter *waiter, u64 deadline_ns)
 
 static void poll_entry_release(struct poll_entry *entry)
 {
-	/* Taken out already, the queue may be gone; else it stays for a grace period after it takes us out. */
-	rcu_read_lock();
-	if (smp_load_acquire(&entry->wait.link.next))
-		wait_queue_remove(entry->queue, &entry->wait);
-	rcu_read_unlock();
+	poll_wait_leave(entry->queue, &entry->wait);
 	file_put(entry->file);
 }
 
@@ -133,7 +141,7 @@ void poll_waiter_release(struct poll_waiter *waiter)
 
 void poll_queue_gone(struct wait_queue *queue)
 {
-	wake_up_key(queue, KEY_GONE);
+	wake_up_key(queue, POLL_QUEUE_GONE);
 	synchronize_rcu();
 }
 EXPORT_SYMBOL(poll_queue_gone);

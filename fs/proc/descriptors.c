@@ -166,6 +166,8 @@ static int descriptor_info_show(struct text *text, void *object)
 		    (long long)(file->mode & FILE_STREAM ? 0 : file->pos), file->flags,
 		    file->path.mount ? file->path.mount->id : 0,
 		    (unsigned long long)(file->node ? file->node->attr.id : 0));
+	if (file->ops->show_info)
+		file->ops->show_info(file, text);
 	file_put(file);
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* /proc/sys: what can be asked and set about the system, a value a file. */
 #include <generated/version.h>
 #include <kumo/autoload.h>
+#include <kumo/epoll.h>
 #include <kumo/oops.h>
 #include <kumo/page.h>
 #include <kumo/pipe.h>
@@ -219,7 +220,20 @@ static int pipe_max_store(const char *words, size_t length, void *unused, const 
 	return error;
 }
 
+CONSTANT(watches_show, "%d\n", READ_ONCE(epoll_watches_max))
+
+static int watches_store(const char *words, size_t length, void *unused, const struct cred *cred)
+{
+	return integer_store(words, 0, 0x7fffffff, &epoll_watches_max);
+}
+
+static const struct pseudo_file epoll_files[] = {
+	PSEUDO_CONTROL("max_user_watches", 0644, watches_show, watches_store),
+	{},
+};
+
 static const struct pseudo_file fs_files[] = {
+	PSEUDO_DIRECTORY("epoll", 0555, epoll_files),
 	PSEUDO_TEXT("file-max", 0444, file_max_show),
 	PSEUDO_TEXT("nr_open", 0444, descriptors_max_show),
 	PSEUDO_CONTROL("pipe-max-size", 0644, pipe_max_show, pipe_max_store),

@@ -15,6 +15,7 @@ struct user {
 	u32 uid;
 	atomic_t process_count; /* threads, as Linux counts */
 	atomic_t signal_count;	/* queued signals */
+	atomic_t watch_count;	/* in event sets (fs/epoll.c) */
 	struct hlist_node hash_link;
 };
 

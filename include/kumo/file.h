@@ -31,6 +31,7 @@ struct file {
 		int signal, pid;
 	} owner_signal;	  /* F_SETOWN, F_SETSIG */
 	const char *name; /* of an anonymous file: "pipe", "socket", "[eventfd]" */
+	struct hlist watchers; /* event sets that it is in (fs/epoll.c) */
 };
 enum {
 	FILE_READ = 1,
@@ -138,6 +139,8 @@ void fd_release(struct fd_ref ref);
 int fd_reserve(unsigned int from, u32 flags /* O_CLOEXEC */) __must_check;
 void fd_install(int fd, struct file *file); /* takes over the caller's reference */
 void fd_unreserve(int fd);
+/* A descriptor for a file that was just made. Takes the reference over, also on failure. flags: O_CLOEXEC. */
+int fd_add(struct file *file, u32 flags) __must_check;
 int fd_close(unsigned int fd);
 int fd_duplicate(struct file *file, unsigned int from,
 		 u32 flags) __must_check; /* F_DUPFD: takes its own reference */

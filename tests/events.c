@@ -1,0 +1,552 @@
+/* Event sets and event descriptors: epoll(7), eventfd(2), timerfd_create(2), signalfd(2). */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tap.h"
+
+/* The compiler knows some calls, and that what is tried here is wrong. */
+#pragma GCC diagnostic ignored "-Wstringop-overflow"
+#pragma GCC diagnostic ignored "-Wstringop-overread"
+
+#define FAILS(call, error) (errno = 0, (call) == -1 && errno == (error))
+
+static int ends[2];
+
+static void open_pipe(void)
+{
+	if (pipe2(ends, O_NONBLOCK)) {
+		perror("pipe2");
+		exit(1);
+	}
+}
+
+static void close_pipe(void)
+{
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static int control(int set, int operation, int fd, uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.u64 = 0x1234567800000000 | (unsigned)fd };
+
+	return epoll_ctl(set, operation, fd, &event);
+}
+
+/* The events of the one descriptor that is ready; 0: none, -1: something else. */
+static int one(int set, int fd, int timeout)
+{
+	struct epoll_event events[4];
+	int count = epoll_wait(set, events, 4, timeout);
+
+	if (count <= 0)
+		return count;
+	return count == 1 && events[0].data.u64 == (0x1234567800000000 | (unsigned)fd)
+		       ? (int)events[0].events
+		       : -1;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* What /proc says about a descriptor: the text of its fdinfo or of its link. */
+static const char *about(int fd, int link)
+{
+	static char text[1024];
+	char name[64];
+	ssize_t size;
+
+	snprintf(name, sizeof(name), "/proc/self/%s/%d", link ? "fd" : "fdinfo", fd);
+	if (link) {
+		size = readlink(name, text, sizeof(text) - 1);
+	} else {
+		int file = open(name, O_RDONLY);
+
+		size = read(file, text, sizeof(text) - 1);
+		close(file);
+	}
+	text[size > 0 ? size : 0] = '\0';
+	return text;
+}
+
+/* ---- epoll ---- */
+
+static void epoll_errors(void)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int set, file, dir, null, other;
+
+	tap_ok(FAILS(epoll_create(0), EINVAL) && FAILS(epoll_create(-1), EINVAL),
+	       "epoll_create wants a positive size");
+	tap_ok(FAILS(epoll_create1(1), EINVAL), "epoll_create1 refuses unknown flags");
+	set = epoll_create1(EPOLL_CLOEXEC);
+	tap_ok(set >= 0 && fcntl(set, F_GETFD) == FD_CLOEXEC && (fcntl(set, F_GETFL) & O_ACCMODE) == O_RDWR,
+	       "EPOLL_CLOEXEC marks the descriptor");
+	other = epoll_create(1);
+	open_pipe();
+	tap_ok(!control(set, EPOLL_CTL_ADD, ends[0], EPOLLIN), "a pipe can be watched");
+	tap_ok(FAILS(control(set, EPOLL_CTL_ADD, ends[0], EPOLLIN), EEXIST), "not twice");
+	tap_ok(FAILS(control(set, EPOLL_CTL_MOD, ends[1], EPOLLIN), ENOENT),
+	       "MOD wants one that is there");
+	tap_ok(FAILS(control(set, EPOLL_CTL_DEL, ends[1], EPOLLIN), ENOENT), "so does DEL");
+	tap_ok(FAILS(control(set, EPOLL_CTL_ADD, set, EPOLLIN), EINVAL), "a set does not watch itself");
+	tap_ok(FAILS(control(ends[0], EPOLL_CTL_ADD, ends[1], EPOLLIN), EINVAL), "a pipe is no set");
+	tap_ok(FAILS(control(99, EPOLL_CTL_ADD, ends[1], EPOLLIN), EBADF) &&
+		       FAILS(control(set, EPOLL_CTL_ADD, 99, EPOLLIN), EBADF),
+	       "descriptors that are not open");
+	tap_ok(FAILS(control(set, 77, ends[0], EPOLLIN), EINVAL), "an unknown operation");
+	tap_ok(FAILS(epoll_ctl(set, EPOLL_CTL_MOD, ends[0], NULL), EFAULT), "MOD needs an event");
+	file = open("/tmp/events-file", O_RDWR | O_CREAT, 0600);
+	dir = open("/tmp", O_RDONLY);
+	null = open("/dev/null", O_RDWR);
+	tap_ok(FAILS(control(set, EPOLL_CTL_ADD, file, EPOLLIN), EPERM),
+	       "a regular file cannot be watched");
+	tap_ok(FAILS(control(set, EPOLL_CTL_ADD, dir, EPOLLIN), EPERM), "nor a directory");
+	tap_ok(FAILS(control(set, EPOLL_CTL_ADD, null, EPOLLIN), EPERM), "nor /dev/null");
+	close(file);
+	close(dir);
+	close(null);
+	unlink("/tmp/events-file");
+	tap_ok(FAILS(epoll_wait(set, &event, 0, 0), EINVAL) &&
+		       FAILS(epoll_wait(set, &event, -1, 0), EINVAL) &&
+		       FAILS(epoll_wait(set, &event, 0x7fffffff, 0), EINVAL),
+	       "epoll_wait wants a sensible count");
+	tap_ok(FAILS(epoll_wait(ends[0], &event, 1, 0), EINVAL), "waiting for a pipe as a set");
+	tap_ok(FAILS(epoll_wait(99, &event, 1, 0), EBADF), "waiting for nothing");
+	tap_ok(FAILS(control(set, EPOLL_CTL_MOD, ends[0], EPOLLIN | EPOLLEXCLUSIVE), EINVAL),
+	       "EPOLLEXCLUSIVE cannot be set later");
+	tap_ok(FAILS(control(set, EPOLL_CTL_ADD, other, EPOLLIN | EPOLLEXCLUSIVE), EINVAL),
+	       "nor for a set");
+	tap_ok(FAILS(control(set, EPOLL_CTL_ADD, ends[1], EPOLLOUT | EPOLLEXCLUSIVE | EPOLLONESHOT),
+		     EINVAL),
+	       "nor with EPOLLONESHOT");
+	tap_ok(!control(set, EPOLL_CTL_ADD, ends[1], EPOLLOUT | EPOLLEXCLUSIVE) &&
+		       FAILS(control(set, EPOLL_CTL_MOD, ends[1], EPOLLOUT), EINVAL),
+	       "a watch with it does not change");
+	if (write(ends[1], "x", 1) != 1)
+		perror("write");
+	tap_ok(FAILS(epoll_wait(set, (struct epoll_event *)8, 1, 0), EFAULT),
+	       "a bad address for the events");
+	tap_ok(!epoll_ctl(set, EPOLL_CTL_DEL, ends[0], NULL), "DEL needs no event");
+	close_pipe();
+	close(set);
+	close(other);
+}
+
+static void epoll_triggers(void)
+{
+	int set = epoll_create1(0);
+	struct epoll_event events[2];
+	char c;
+
+	open_pipe();
+	control(set, EPOLL_CTL_ADD, ends[0], EPOLLIN);
+	tap_ok(one(set, ends[0], 0) == 0, "an empty pipe is not ready");
+	write(ends[1], "ab", 2);
+	tap_ok(one(set, ends[0], 0) == EPOLLIN && one(set, ends[0], -1) == EPOLLIN,
+	       "level: told as long as it holds");
+	read(ends[0], &c, 1);
+	tap_ok(one(set, ends[0], 0) == EPOLLIN, "with one byte left, too");
+	read(ends[0], &c, 1);
+	tap_ok(one(set, ends[0], 0) == 0, "then no more");
+
+	control(set, EPOLL_CTL_MOD, ends[0], EPOLLIN | EPOLLET);
+	write(ends[1], "a", 1);
+	tap_ok(one(set, ends[0], 0) == EPOLLIN && one(set, ends[0], 0) == 0, "edge: told once");
+	write(ends[1], "b", 1);
+	tap_ok(one(set, ends[0], 0) == EPOLLIN && one(set, ends[0], 0) == 0,
+	       "and again for the next event");
+	control(set, EPOLL_CTL_MOD, ends[0], EPOLLIN | EPOLLET);
+	tap_ok(one(set, ends[0], 0) == EPOLLIN, "MOD looks anew");
+
+	control(set, EPOLL_CTL_MOD, ends[0], EPOLLIN | EPOLLONESHOT);
+	tap_ok(one(set, ends[0], 0) == EPOLLIN && one(set, ends[0], 0) == 0, "one-shot: told once");
+	write(ends[1], "c", 1);
+	tap_ok(one(set, ends[0], 0) == 0, "and not for the next event");
+	control(set, EPOLL_CTL_MOD, ends[0], EPOLLIN | EPOLLONESHOT);
+	tap_ok(one(set, ends[0], 0) == EPOLLIN, "until it is armed again");
+
+	control(set, EPOLL_CTL_MOD, ends[0], 0);
+	tap_ok(one(set, ends[0], 0) == 0, "a watch for nothing");
+	control(set, EPOLL_CTL_MOD, ends[0], EPOLLIN | EPOLLRDNORM);
+	tap_ok(one(set, ends[0], 0) == (EPOLLIN | EPOLLRDNORM), "several bits at once");
+	close(ends[1]);
+	control(set, EPOLL_CTL_MOD, ends[0], 0);
+	tap_ok(one(set, ends[0], 0) == EPOLLHUP, "a hang-up is told unasked");
+	close(ends[0]);
+	tap_ok(one(set, ends[0], 0) == 0, "a closed file leaves the set");
+
+	open_pipe();
+	control(set, EPOLL_CTL_ADD, ends[1], EPOLLOUT);
+	control(set, EPOLL_CTL_ADD, ends[0], EPOLLIN);
+	write(ends[1], "x", 1);
+	tap_ok(epoll_wait(set, events, 1, 0) == 1 && epoll_wait(set, events + 1, 1, 0) == 1 &&
+		       events[0].data.u64 != events[1].data.u64,
+	       "with room for one, ready files take turns");
+	tap_ok(epoll_wait(set, events, 2, 0) == 2, "with room for two, both are told");
+	close(ends[0]);
+	tap_ok(one(set, ends[1], 0) == (EPOLLOUT | EPOLLERR), "the writer learns that the reader went");
+	close(ends[1]);
+	close(set);
+}
+
+static void epoll_names(void)
+{
+	int set = epoll_create1(0), copy;
+
+	open_pipe();
+	copy = dup(ends[0]);
+	tap_ok(!control(set, EPOLL_CTL_ADD, ends[0], EPOLLIN) &&
+		       !control(set, EPOLL_CTL_ADD, copy, EPOLLIN),
+	       "two descriptors of a file are two watches");
+	write(ends[1], "x", 1);
+	close(ends[0]);
+	{
+		struct epoll_event events[4];
+
+		tap_ok(epoll_wait(set, events, 4, 0) == 2, "closing one leaves both: the file is open");
+	}
+	close(copy);
+	tap_ok(one(set, copy, 0) == 0, "closing the other takes both out");
+	close(ends[1]);
+
+	open_pipe();
+	control(set, EPOLL_CTL_ADD, ends[0], EPOLLIN);
+	tap_ok(!strcmp(about(set, 1), "anon_inode:[eventpoll]"), "its name in /proc");
+	{
+		char wanted[64];
+
+		snprintf(wanted, sizeof(wanted), "tfd: %8d events: %8x data: %16lx ", ends[0],
+			 EPOLLIN | EPOLLERR | EPOLLHUP, 0x1234567800000000 | (unsigned)ends[0]);
+		tap_ok(strstr(about(set, 0), wanted) != NULL, "its watches in /proc");
+	}
+	if (!fork()) { /* a child shares the set */
+		write(ends[1], "x", 1);
+		_exit(one(set, ends[0], 0) != EPOLLIN);
+	}
+	{
+		int status;
+
+		wait(&status);
+		tap_ok(!status && one(set, ends[0], 0) == EPOLLIN, "a set is shared with a child");
+	}
+	close_pipe();
+	close(set);
+}
+
+static void epoll_nesting(void)
+{
+	int inner = epoll_create1(0), outer = epoll_create1(0), sets[6], fd;
+	struct pollfd poller = { .fd = inner, .events = POLLIN };
+
+	open_pipe();
+	control(inner, EPOLL_CTL_ADD, ends[0], EPOLLIN);
+	tap_ok(!control(outer, EPOLL_CTL_ADD, inner, EPOLLIN), "a set in a set");
+	tap_ok(FAILS(control(inner, EPOLL_CTL_ADD, outer, EPOLLIN), ELOOP), "but not in a circle");
+	tap_ok(one(outer, inner, 0) == 0 && poll(&poller, 1, 0) == 0, "not ready");
+	write(ends[1], "x", 1);
+	tap_ok(poll(&poller, 1, 0) == 1 && poller.revents == POLLIN, "a set can be polled");
+	tap_ok(one(outer, inner, 0) == EPOLLIN, "an event goes up");
+	tap_ok(one(inner, ends[0], 0) == EPOLLIN, "and is still there");
+	{
+		char c;
+
+		read(ends[0], &c, 1);
+	}
+	tap_ok(one(outer, inner, 0) == 0 && poll(&poller, 1, 0) == 0, "until the file is not ready");
+	if (!fork()) {
+		usleep(50000);
+		write(ends[1], "x", 1);
+		_exit(0);
+	}
+	tap_ok(one(outer, inner, 5000) == EPOLLIN, "it wakes through two sets");
+	wait(NULL);
+	close(outer);
+	close(inner);
+
+	fd = ends[0];
+	for (int i = 0; i < 5; i++) {
+		sets[i] = epoll_create1(0);
+		if (control(sets[i], EPOLL_CTL_ADD, fd, EPOLLIN))
+			perror("nesting");
+		fd = sets[i];
+	}
+	sets[5] = epoll_create1(0);
+	tap_ok(FAILS(control(sets[5], EPOLL_CTL_ADD, sets[4], EPOLLIN), ELOOP), "five levels, not six");
+	tap_ok(one(sets[4], sets[3], 0) == EPOLLIN, "five work");
+	tap_ok(FAILS(control(sets[0], EPOLL_CTL_ADD, sets[5], EPOLLIN), ELOOP), "nor one more below");
+	tap_ok(FAILS(control(sets[0], EPOLL_CTL_ADD, sets[4], EPOLLIN), ELOOP), "a long circle");
+	for (int i = 0; i < 6; i++)
+		close(sets[i]);
+	close_pipe();
+}
+
+static volatile sig_atomic_t signals;
+
+static void on_signal(int signal)
+{
+	signals++;
+}
+
+static void epoll_waiting(void)
+{
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+	struct timespec timeout = { .tv_nsec = 30000000 }, bad = { .tv_nsec = 1000000000 };
+	struct epoll_event event;
+	int set = epoll_create1(0);
+	int64_t start = now_ms();
+	sigset_t mask, empty;
+
+	open_pipe();
+	control(set, EPOLL_CTL_ADD, ends[0], EPOLLIN);
+	tap_ok(epoll_wait(set, &event, 1, 30) == 0 && now_ms() - start >= 29, "a timeout");
+	start = now_ms();
+	tap_ok(syscall(SYS_epoll_pwait2, set, &event, 1, &timeout, NULL, 8L) == 0 &&
+		       now_ms() - start >= 29,
+	       "one of epoll_pwait2");
+	tap_ok(FAILS(syscall(SYS_epoll_pwait2, set, &event, 1, &bad, NULL, 8L), EINVAL), "a bad one");
+	tap_ok(FAILS(syscall(SYS_epoll_pwait2, set, &event, 1, (void *)8, NULL, 8L), EFAULT),
+	       "a bad address");
+	tap_ok(FAILS(syscall(SYS_epoll_pwait, set, &event, 1, 0, &mask, 4L), EINVAL),
+	       "a set of signals of 4 bytes");
+
+	sigaction(SIGALRM, &action, NULL);
+	ualarm(30000, 0);
+	tap_ok(FAILS(epoll_wait(set, &event, 1, 5000), EINTR) && signals == 1,
+	       "a signal ends it, SA_RESTART or not");
+	sigemptyset(&empty);
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGALRM);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	raise(SIGALRM);
+	tap_ok(epoll_wait(set, &event, 1, 10) == 0 && signals == 1, "a blocked one does not");
+	tap_ok(FAILS(epoll_pwait(set, &event, 1, 5000, &empty), EINTR) && signals == 2,
+	       "unless epoll_pwait unblocks it");
+	sigprocmask(SIG_BLOCK, NULL, &mask);
+	tap_ok(sigismember(&mask, SIGALRM), "then it is blocked again");
+	sigprocmask(SIG_SETMASK, &empty, NULL);
+	close_pipe();
+	close(set);
+}
+
+#define WAITERS 4
+
+static int shared_set;
+static volatile int woken;
+
+static void *wait_once(void *unused)
+{
+	struct epoll_event event;
+
+	if (epoll_wait(shared_set, &event, 1, 3000) == 1)
+		__atomic_add_fetch(&woken, 1, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+static void *wait_exclusive(void *unused)
+{
+	struct epoll_event event;
+	int set = epoll_create1(0);
+
+	control(set, EPOLL_CTL_ADD, ends[0], EPOLLIN | EPOLLEXCLUSIVE);
+	if (epoll_wait(set, &event, 1, 300) == 1)
+		__atomic_add_fetch(&woken, 1, __ATOMIC_SEQ_CST);
+	close(set);
+	return NULL;
+}
+
+static void epoll_threads(void)
+{
+	pthread_t threads[WAITERS];
+
+	open_pipe();
+	shared_set = epoll_create1(0);
+	control(shared_set, EPOLL_CTL_ADD, ends[0], EPOLLIN | EPOLLET);
+	for (int i = 0; i < WAITERS; i++)
+		pthread_create(&threads[i], NULL, wait_once, NULL);
+	usleep(50000);
+	for (int i = 1; i <= WAITERS; i++) {
+		write(ends[1], "x", 1);
+		for (int tries = 0; woken < i && tries < 200; tries++)
+			usleep(5000);
+	}
+	for (int i = 0; i < WAITERS; i++)
+		pthread_join(threads[i], NULL);
+	tap_ok(woken == WAITERS, "each edge wakes one thread of a set (%d)", woken);
+	close(shared_set);
+	close_pipe();
+
+	open_pipe();
+	woken = 0;
+	for (int i = 0; i < WAITERS; i++)
+		pthread_create(&threads[i], NULL, wait_exclusive, NULL);
+	usleep(100000);
+	write(ends[1], "x", 1);
+	for (int i = 0; i < WAITERS; i++)
+		pthread_join(threads[i], NULL);
+	tap_ok(woken >= 1 && woken < WAITERS, "EPOLLEXCLUSIVE wakes not all sets (%d)", woken);
+	close_pipe();
+}
+
+static void *close_and_open(void *stop)
+{
+	while (!*(volatile int *)stop) {
+		int pair[2];
+
+		if (pipe(pair))
+			return "pipe";
+		control(shared_set, EPOLL_CTL_ADD, pair[0], EPOLLIN | EPOLLET);
+		write(pair[1], "x", 1);
+		close(pair[0]);
+		close(pair[1]);
+	}
+	return NULL;
+}
+
+static void epoll_races(void)
+{
+	struct epoll_event events[8];
+	pthread_t threads[2];
+	volatile int stop = 0;
+	void *failed[2];
+	long seen = 0;
+	int64_t end = now_ms() + 500;
+
+	shared_set = epoll_create1(0);
+	for (int i = 0; i < 2; i++)
+		pthread_create(&threads[i], NULL, close_and_open, (void *)&stop);
+	while (now_ms() < end) {
+		int inner = epoll_create1(0);
+
+		control(inner, EPOLL_CTL_ADD, shared_set, EPOLLIN);
+		seen += epoll_wait(inner, events, 8, 1) > 0;
+		seen += epoll_wait(shared_set, events, 8, 0) > 0;
+		close(inner);
+	}
+	stop = 1;
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], &failed[i]);
+	tap_ok(!failed[0] && !failed[1] && seen, "files that close while they are looked at");
+	tap_ok(epoll_wait(shared_set, events, 8, 0) == 0, "leave nothing behind");
+	close(shared_set);
+}
+
+/* ---- eventfd ---- */
+
+static void *add_later(void *fd)
+{
+	usleep(50000);
+	eventfd_write((int)(intptr_t)fd, 5);
+	return NULL;
+}
+
+static void *take_later(void *fd)
+{
+	eventfd_t value;
+
+	usleep(50000);
+	eventfd_read((int)(intptr_t)fd, &value);
+	return NULL;
+}
+
+static int polled(int fd)
+{
+	struct pollfd poller = { .fd = fd, .events = POLLIN | POLLOUT };
+
+	return poll(&poller, 1, 0) < 0 ? -1 : poller.revents;
+}
+
+static void eventfds(void)
+{
+	uint64_t value = 0, most = UINT64_MAX;
+	pthread_t thread;
+	struct stat st;
+	int fd;
+
+	tap_ok(FAILS(eventfd(0, 0x10), EINVAL), "eventfd refuses unknown flags");
+	fd = eventfd(3, EFD_CLOEXEC | EFD_NONBLOCK);
+	tap_ok(fcntl(fd, F_GETFD) == FD_CLOEXEC && fcntl(fd, F_GETFL) == (O_RDWR | O_NONBLOCK),
+	       "flags are kept");
+	tap_ok(read(fd, &value, 7) == -1 && errno == EINVAL, "a read wants 8 bytes");
+	tap_ok(polled(fd) == (POLLIN | POLLOUT), "it can be read and written");
+	tap_ok(read(fd, &value, 8) == 8 && value == 3, "a read takes the first value");
+	tap_ok(polled(fd) == POLLOUT, "then there is nothing to read");
+	tap_ok(read(fd, &value, 8) == -1 && errno == EAGAIN, "EAGAIN says so");
+	value = 2;
+	tap_ok(write(fd, &value, 8) == 8 && write(fd, &value, 16) == 8, "writes add");
+	tap_ok(write(fd, &value, 4) == -1 && errno == EINVAL, "a write wants 8 bytes");
+	tap_ok(write(fd, &most, 8) == -1 && errno == EINVAL, "the largest number cannot be written");
+	tap_ok(write(fd, (void *)8, 8) == -1 && errno == EFAULT, "a bad address");
+	tap_ok(strstr(about(fd, 0), "eventfd-count:                4\n") != NULL, "its count in /proc");
+	tap_ok(!strcmp(about(fd, 1), "anon_inode:[eventfd]"), "its name in /proc");
+	tap_ok(!fstat(fd, &st) && st.st_mode == 0600, "it is a file of no kind");
+	tap_ok(lseek(fd, 0, SEEK_CUR) == 0 || errno == ESPIPE, "seeking does nothing");
+	tap_ok(pread(fd, &value, 8, 0) == -1 && errno == ESPIPE, "pread has no place");
+	tap_ok(read(fd, &value, 8) == 8 && value == 4, "a read takes the sum");
+	value = UINT64_MAX - 1;
+	tap_ok(write(fd, &value, 8) == 8 && polled(fd) == POLLIN, "filled up it cannot be written");
+	value = 1;
+	tap_ok(write(fd, &value, 8) == -1 && errno == EAGAIN, "EAGAIN when there is no room");
+	value = 0;
+	tap_ok(write(fd, &value, 8) == 8, "nothing always fits");
+	fcntl(fd, F_SETFL, 0);
+	pthread_create(&thread, NULL, take_later, (void *)(intptr_t)fd);
+	value = 1;
+	tap_ok(write(fd, &value, 8) == 8, "a writer waits for room");
+	pthread_join(thread, NULL);
+	tap_ok(read(fd, &value, 8) == 8 && value == 1, "which a reader makes");
+	pthread_create(&thread, NULL, add_later, (void *)(intptr_t)fd);
+	tap_ok(read(fd, &value, 8) == 8 && value == 5, "a reader waits for a writer");
+	pthread_join(thread, NULL);
+	close(fd);
+
+	fd = eventfd(2, EFD_SEMAPHORE | EFD_NONBLOCK);
+	tap_ok(read(fd, &value, 8) == 8 && value == 1 && read(fd, &value, 8) == 8 && value == 1 &&
+		       read(fd, &value, 8) == -1 && errno == EAGAIN,
+	       "a semaphore gives ones");
+	close(fd);
+	fd = eventfd(0, 0);
+	close(syscall(SYS_eventfd, 0));
+	{
+		int set = epoll_create1(0);
+
+		control(set, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLET);
+		eventfd_write(fd, 1);
+		tap_ok(one(set, fd, 0) == EPOLLIN && one(set, fd, 0) == 0, "an edge for each write");
+		eventfd_write(fd, 1);
+		tap_ok(one(set, fd, 0) == EPOLLIN && one(set, fd, 0) == 0, "though nobody has read");
+		close(set);
+	}
+	close(fd);
+}
+
+int main(void)
+{
+	epoll_errors();
+	epoll_triggers();
+	epoll_names();
+	epoll_nesting();
+	epoll_waiting();
+	epoll_threads();
+	epoll_races();
+	eventfds();
+	return tap_end();
+}
