@@ -124,7 +124,9 @@ int path_link(const struct path *parent, const struct name *last, const struct p
 	error = -EPERM;
 	if (S_ISDIR(node->attr.mode) || !dir->ops->link)
 		goto out;
-	mutex_lock(&node->lock);
+	error = mutex_lock_killable(&node->lock);
+	if (error)
+		goto out;
 	error = -ENOENT;
 	if (node->attr.nlink) {
 		tree_change_begin(tree);
@@ -350,10 +352,12 @@ int path_rename(const struct path *old_parent, const struct name *old_last,
 	if (error || (target && target->node == entry->node))
 		goto out;
 
-	if (target)
+	if (target) {
+		error = mutex_lock_killable(&target->node->lock);
+		if (error)
+			goto out;
 		replaced = node_get(target->node);
-	if (replaced)
-		mutex_lock(&replaced->lock);
+	}
 	tree_change_begin(tree);
 	error = node_of(old_parent)
 			->ops->rename(node_of(old_parent), old_last, entry->node,

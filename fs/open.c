@@ -90,17 +90,14 @@ static struct file *file_open_take(const struct path *path, u32 flags, bool crea
 	file->ops = node->ops;
 	file->mode = access_modes[flags & O_ACCMODE] | FILE_SEEK;
 
-	if ((file->mode & FILE_WRITE) && kind == S_IFREG) {
+	/* Who only truncates writes, too: not what is being executed. */
+	if (kind == S_IFREG && ((file->mode & FILE_WRITE) || ((flags & O_TRUNC) && !created))) {
 		error = mount_want_write(path->mount);
 		if (!error)
 			error = node_write_begin(node);
 		if (error)
 			goto fail;
 		file->mode |= FILE_WRITER;
-	} else if ((flags & O_TRUNC) && !created) {
-		error = mount_want_write(path->mount);
-		if (error)
-			goto fail;
 	}
 
 	if (kind == S_IFREG || kind == S_IFDIR)

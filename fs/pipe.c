@@ -224,8 +224,7 @@ static ssize_t pipe_write(struct file *file, struct iter *from, loff_t *pos)
 		return -ERESTARTSYS;
 	for (;;) {
 		if (!pipe->readers) {
-			if (!total)
-				error = -EPIPE;
+			error = -EPIPE;
 			break;
 		}
 		if (!done && !packet && !total && !pipe_empty(pipe))

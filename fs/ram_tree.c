@@ -431,6 +431,7 @@ static int ram_fallocate(struct file *file, int mode, u64 offset, u64 length)
 {
 	struct node *node = file->node;
 	u64 end = offset + length, index;
+	int error = 0;
 
 	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
 		return -EOPNOTSUPP;
@@ -446,21 +447,27 @@ static int ram_fallocate(struct file *file, int mode, u64 offset, u64 length)
 	charge_update(node);
 	if (ram_of(node)->page_limit && room_for_write(node, (loff_t)offset, length) < length)
 		return -ENOSPC;
-	for (index = offset >> PAGE_SHIFT; index << PAGE_SHIFT < end; index++) {
+	for (index = offset >> PAGE_SHIFT; index << PAGE_SHIFT < end && !error; index++) {
 		struct page *page = page_cache_get(node->cache, index, true);
 
-		if (IS_ERR(page))
-			return PTR_ERR(page) == -ENOMEM ? -ENOSPC : (int)PTR_ERR(page);
+		if (IS_ERR(page)) {
+			error = PTR_ERR(page) == -ENOMEM ? -ENOSPC : (int)PTR_ERR(page);
+			break;
+		}
 		page_put(page);
-		if (fatal_signal_pending())
-			return -EINTR;
+		if (signal_pending())
+			error = -EINTR;
 		cond_resched();
 	}
-	if (!(mode & FALLOC_FL_KEEP_SIZE) && end > node_size(node))
-		node_set_size(node, end);
+	if (error) { /* what was asked for in vain shall not fill the memory: all behind the end goes */
+		page_cache_truncate(node->cache, node_size(node));
+	} else {
+		if (!(mode & FALLOC_FL_KEEP_SIZE) && end > node_size(node))
+			node_set_size(node, end);
+		node_touch(node, false, true, true);
+	}
 	charge_update(node);
-	node_touch(node, false, true, true);
-	return 0;
+	return error;
 }
 
 static u32 type_of(const struct node *node)
@@ -697,8 +704,8 @@ static void ram_unmounted(struct tree *tree)
 	.detach = ram_detach, .unmounted = ram_unmounted, .statfs = ram_statfs, .walk = ram_walk,  \
 	.create = ram_create, .link = ram_link, .unlink = ram_unlink, .rename = ram_rename,        \
 	.setattr = ram_setattr, .clunk = ram_clunk, .read = page_cache_read, .write = ram_write,   \
-	.readdir = ram_readdir, .mmap = page_cache_mmap, .fallocate = ram_fallocate,               \
-	.forget = ram_forget
+	.readdir = ram_readdir, .mmap = page_cache_mmap, .seek = page_cache_seek,                  \
+	.fallocate = ram_fallocate, .forget = ram_forget
 
 static const struct tree_ops ram_ops = { .attach = ram_attach, RAM_OPERATIONS };
 static const struct tree_ops tmpfs_ops = { .attach = tmpfs_attach, RAM_OPERATIONS };

@@ -13,8 +13,7 @@
 /* Linux transfers at most so much in one call. */
 #define TRANSFER_MAX (0x7fffffffUL & PAGE_MASK)
 
-/* As relatime has it: only when the file was changed since it was last read, or a day has passed. */
-static void file_accessed(struct file *file)
+void file_accessed(struct file *file)
 {
 	struct node *node = file->node;
 	const struct attr *attr = &node->attr;
@@ -80,6 +79,14 @@ static ssize_t limit_file_size(loff_t pos, size_t count)
 		return -EFBIG;
 	}
 	return (ssize_t)min((u64)count, limit - (u64)pos);
+}
+
+/* Where RLIMIT_FSIZE forbids to make a file longer: -EFBIG with the signal sent. */
+static int may_have_size(const struct node *node, u64 size)
+{
+	ssize_t allowed = size > node_size(node) ? limit_file_size((loff_t)size - 1, 1) : 0;
+
+	return allowed < 0 ? (int)allowed : 0;
 }
 
 static ssize_t write_regular(struct file *file, struct iter *from, loff_t *pos)
@@ -181,11 +188,11 @@ loff_t file_seek_size(struct file *file, loff_t offset, int whence, u64 size)
 		if (!offset)
 			return file->pos;
 		if (__builtin_add_overflow(file->pos, offset, &offset))
-			return -EOVERFLOW;
+			return -EINVAL;
 		break;
 	case SEEK_END:
 		if (__builtin_add_overflow((loff_t)size, offset, &offset))
-			return -EOVERFLOW;
+			return -EINVAL;
 		break;
 	case SEEK_DATA: /* without knowledge of holes all is data, and the end is the one hole */
 		if ((u64)offset >= size)
@@ -304,8 +311,6 @@ int file_allocate(struct file *file, int mode, loff_t offset, loff_t length)
 		return -EOPNOTSUPP;
 	if (!(file->mode & FILE_WRITE))
 		return -EBADF;
-	if ((mode & ~FALLOC_FL_KEEP_SIZE) && (file->flags & O_APPEND))
-		return -EPERM;
 	if (S_ISFIFO(node->attr.mode))
 		return -ESPIPE;
 	if (S_ISDIR(node->attr.mode))
@@ -319,7 +324,10 @@ int file_allocate(struct file *file, int mode, loff_t offset, loff_t length)
 	error = mutex_lock_killable(&node->lock);
 	if (error)
 		return error;
-	error = file->ops->fallocate(file, mode, (u64)offset, (u64)length);
+	if (!(mode & FALLOC_FL_PUNCH_HOLE)) /* as on Linux, FALLOC_FL_KEEP_SIZE does not help */
+		error = may_have_size(node, (u64)(offset + length));
+	if (!error)
+		error = file->ops->fallocate(file, mode, (u64)offset, (u64)length);
 	mutex_unlock(&node->lock);
 	return error;
 }
@@ -327,14 +335,9 @@ int file_allocate(struct file *file, int mode, loff_t offset, loff_t length)
 static int node_truncate(struct node *node, u64 size, const struct cred *cred)
 {
 	struct attr_change change = { .valid = SETATTR_SIZE, .size = size };
-	ssize_t allowed;
+	int error = may_have_size(node, size);
 
-	if (size > node_size(node)) {
-		allowed = limit_file_size((loff_t)size - 1, 1);
-		if (allowed < 0)
-			return (int)allowed;
-	}
-	return node_setattr(node, &change, cred);
+	return error ? error : node_setattr(node, &change, cred);
 }
 
 int file_truncate(struct file *file, u64 size)
@@ -364,6 +367,7 @@ int path_truncate(const struct path *path, u64 size, const struct cred *cred)
 	node_write_end(node);
 	return error;
 }
+EXPORT_SYMBOL(file_accessed);
 EXPORT_SYMBOL(file_read);
 EXPORT_SYMBOL(file_write);
 EXPORT_SYMBOL(kernel_read);

@@ -72,7 +72,17 @@ static int set_flags(struct file *file, unsigned long flags)
 	return 0;
 }
 
-static long lock_command(struct file *file, unsigned int command, struct flock __user *user)
+static bool fd_is(unsigned int fd, const struct file *file)
+{
+	struct fd_ref ref = fd_borrow(fd);
+	bool same = ref.file == file;
+
+	fd_release(ref);
+	return same;
+}
+
+static long lock_command(unsigned int fd, struct file *file, unsigned int command,
+			 struct flock __user *user)
 {
 	struct flock lock;
 	long result;
@@ -83,6 +93,11 @@ static long lock_command(struct file *file, unsigned int command, struct flock _
 	if (!result && (command == F_GETLK || command == F_OFD_GETLK) &&
 	    copy_to_user(user, &lock, sizeof(lock)))
 		return -EFAULT;
+	/* Another thread has closed the descriptor: it looked for locks to release before this one was there. */
+	if (!result && (command == F_SETLK || command == F_SETLKW) && !fd_is(fd, file)) {
+		file_locks_release_owner(file, current->files);
+		return -EBADF;
+	}
 	return result;
 }
 
@@ -138,7 +153,7 @@ static long control(unsigned int fd, struct file *file, unsigned int command, un
 	case F_OFD_GETLK:
 	case F_OFD_SETLK:
 	case F_OFD_SETLKW:
-		return lock_command(file, command, (struct flock __user *)argument);
+		return lock_command(fd, file, command, (struct flock __user *)argument);
 	case F_GETOWN:
 		return file->owner_signal.pid;
 	case F_SETOWN:

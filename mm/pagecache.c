@@ -19,6 +19,7 @@
 #include <kumo/thread.h>
 #include <kumo/tree.h>
 #include <kumo/wait.h>
+#include <linux/fs.h>
 
 #define LOCK_QUEUES 16
 #define REMOVE_BATCH 32
@@ -69,7 +70,7 @@ void page_cache_init(struct page_cache *cache, struct node *node)
 	cache->pages = (struct xarray)XARRAY_INIT;
 	cache->page_count = 0;
 	spin_init(&cache->lock, "page_cache");
-	spin_init(&cache->mappings_lock, "mappings");
+	mutex_init(&cache->mappings_lock, "mappings");
 	list_init(&cache->mappings);
 }
 EXPORT_SYMBOL(page_cache_init);
@@ -245,7 +246,7 @@ void page_cache_unmap(struct page_cache *cache, u64 first_page, u64 last_page, b
 	smp_mb(); /* page->cache was cleared before mappings are looked for; pairs with the lock of a table in fault.c */
 	if (list_empty(&cache->mappings))
 		return;
-	spin_lock(&cache->mappings_lock);
+	mutex_lock(&cache->mappings_lock);
 	list_for_each(vma, &cache->mappings, cache_link) {
 		first = max(first_page, vma->offset_pages);
 		last = min(last_page, vma->offset_pages + ((vma->end - vma->start) >> PAGE_SHIFT) - 1);
@@ -256,8 +257,9 @@ void page_cache_unmap(struct page_cache *cache, u64 first_page, u64 last_page, b
 			      vma->start + ((last - vma->offset_pages + 1) << PAGE_SHIFT),
 			      !private_too);
 		unmap_batch_finish(&batch);
+		cond_resched();
 	}
-	spin_unlock(&cache->mappings_lock);
+	mutex_unlock(&cache->mappings_lock);
 }
 
 /* Takes all pages of [first, last] out. */
@@ -377,10 +379,7 @@ ssize_t page_cache_read(struct file *file, struct iter *to, loff_t *pos)
 			}
 		}
 	}
-	if (!done)
-		return error;
-	node_touch(file->node, true, false, false);
-	return (ssize_t)done;
+	return done ? (ssize_t)done : error;
 }
 EXPORT_SYMBOL(page_cache_read);
 
@@ -462,6 +461,42 @@ ssize_t page_cache_write(struct file *file, struct iter *from, loff_t *pos)
 }
 EXPORT_SYMBOL(page_cache_write);
 
+/* The first page at or behind `index` that is there, or (hole) is not. */
+static u64 find_next(struct page_cache *cache, u64 index, bool hole)
+{
+	bool there;
+
+	do {
+		spin_lock(&cache->lock);
+		if (hole)
+			there = xarray_load(&cache->pages, index);
+		else if (!xarray_find(&cache->pages, &index))
+			index = ~0ULL >> PAGE_SHIFT;
+		spin_unlock(&cache->lock);
+		if (hole && there && ++index % 1024 == 0)
+			cond_resched();
+	} while (hole && there);
+	return index;
+}
+
+loff_t page_cache_seek(struct file *file, loff_t offset, int whence)
+{
+	struct node *node = file->node;
+	u64 size = S_ISREG(node->attr.mode) ? node_size(node) : 0, found;
+	struct page_cache *cache;
+
+	if ((whence != SEEK_DATA && whence != SEEK_HOLE) || (u64)offset >= size)
+		return file_seek_size(file, offset, whence, size);
+	cache = node_page_cache(node);
+	if (!cache)
+		return -ENOMEM;
+	found = find_next(cache, (u64)offset >> PAGE_SHIFT, whence == SEEK_HOLE) << PAGE_SHIFT;
+	if (whence == SEEK_DATA && found >= size)
+		return -ENXIO;
+	return file_seek_size(file, (loff_t)min(max(found, (u64)offset), size), SEEK_SET, size);
+}
+EXPORT_SYMBOL(page_cache_seek);
+
 /* ---- Mappings ---- */
 
 static struct page *mapping_fault(struct vma *vma, u64 offset_pages, bool write)
@@ -485,7 +520,7 @@ int page_cache_mmap(struct file *file, struct vma *vma)
 		return -ENOMEM;
 	vma->ops = &page_cache_vma_ops;
 	vma->private = cache;
-	node_touch(file->node, true, false, false);
+	file_accessed(file);
 	return 0;
 }
 EXPORT_SYMBOL(page_cache_mmap);

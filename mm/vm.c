@@ -102,9 +102,9 @@ void vma_link(struct vma *vma)
 
 	tree_insert(vma);
 	if (cache) {
-		spin_lock(&cache->mappings_lock);
+		mutex_lock(&cache->mappings_lock);
 		list_add_tail(&cache->mappings, &vma->cache_link);
-		spin_unlock(&cache->mappings_lock);
+		mutex_unlock(&cache->mappings_lock);
 	}
 }
 
@@ -115,9 +115,9 @@ void vma_link_copy(struct vma *copy, struct vma *original)
 	tree_insert(copy);
 	if (cache) {
 		/* Behind the original: truncation empties that first, so nothing that it took out is copied after it passed. */
-		spin_lock(&cache->mappings_lock);
+		mutex_lock(&cache->mappings_lock);
 		list_add(&original->cache_link, &copy->cache_link);
-		spin_unlock(&cache->mappings_lock);
+		mutex_unlock(&cache->mappings_lock);
 	}
 }
 
@@ -127,9 +127,9 @@ static void cache_unlink(struct vma *vma)
 
 	if (!cache)
 		return;
-	spin_lock(&cache->mappings_lock);
+	mutex_lock(&cache->mappings_lock);
 	list_del(&vma->cache_link);
-	spin_unlock(&cache->mappings_lock);
+	mutex_unlock(&cache->mappings_lock);
 }
 
 void vma_unlink(struct vma *vma)
@@ -155,12 +155,12 @@ void vma_set_range(struct vma *vma, unsigned long start, unsigned long end, u64 
 	if (vma->flags & VM_LOCKED)
 		vma->mm->locked_pages += more;
 	if (cache)
-		spin_lock(&cache->mappings_lock);
+		mutex_lock(&cache->mappings_lock);
 	vma->start = start;
 	vma->end = end;
 	vma->offset_pages = offset_pages;
 	if (cache)
-		spin_unlock(&cache->mappings_lock);
+		mutex_unlock(&cache->mappings_lock);
 }
 
 struct vma *vma_alloc(struct mm *mm, unsigned long start, unsigned long end, unsigned int flags)
@@ -346,6 +346,10 @@ int may_grow(struct mm *mm, unsigned long pages, unsigned int flags)
 
 	if (limit != RLIM_INFINITY && mm->total_pages + pages > limit >> PAGE_SHIFT)
 		return -ENOMEM;
+	limit = process_limit(RLIMIT_MEMLOCK);
+	if (flags & VM_LOCKED && limit != RLIM_INFINITY &&
+	    mm->locked_pages + pages > limit >> PAGE_SHIFT && !capable(CAP_IPC_LOCK))
+		return -EAGAIN;
 	/* Memory is promised without being there, but not more at once than the machine has. */
 	if ((flags & (VM_WRITE | VM_SHARED | VM_NORESERVE)) == VM_WRITE && pages > 4096 &&
 	    pages > machine_pages())
@@ -425,11 +429,13 @@ static unsigned int flags_from_prot(unsigned long prot)
 	return prot & (VM_READ | VM_WRITE | VM_EXEC);
 }
 
-/* What the file's opening allows of a mapping; adds VM_MAY*. 0, -EACCES, -ENODEV. */
-static int file_flags(const struct file *file, unsigned int *flags)
+/* What the file's opening allows of a mapping; adds VM_MAY*. 0, -EACCES, -ENODEV, -EOVERFLOW. */
+static int file_flags(const struct file *file, unsigned int *flags, u64 offset_pages, u64 pages)
 {
 	if (file->mode & FILE_PATH)
 		return -EBADF;
+	if (S_ISREG(file->node->attr.mode) && offset_pages + pages > FILE_PAGES_MAX)
+		return -EOVERFLOW;
 	if (!(file->mode & FILE_READ))
 		return -EACCES;
 	if (*flags & VM_SHARED && !(file->mode & FILE_WRITE)) {
@@ -437,7 +443,7 @@ static int file_flags(const struct file *file, unsigned int *flags)
 			return -EACCES;
 		*flags &= ~VM_MAYWRITE;
 	}
-	if (!file->ops->mmap)
+	if (!file->ops->mmap || S_ISDIR(file->node->attr.mode))
 		return -ENODEV;
 	return 0;
 }
@@ -562,10 +568,12 @@ long vm_map(struct mm *mm, unsigned long address, unsigned long length, unsigned
 	}
 	if (flags & MAP_NORESERVE)
 		vm_flags |= VM_NORESERVE;
+	if (flags & MAP_LOCKED && !process_limit(RLIMIT_MEMLOCK) && !capable(CAP_IPC_LOCK))
+		return -EPERM;
 	if (flags & MAP_LOCKED || mm->lock_future)
 		vm_flags |= VM_LOCKED;
 	if (file) {
-		error = file_flags(file, &vm_flags);
+		error = file_flags(file, &vm_flags, offset_pages, length >> PAGE_SHIFT);
 		if (error)
 			return error;
 	}

@@ -332,7 +332,7 @@ long vm_remap(struct mm *mm, unsigned long old, unsigned long old_length, unsign
 	if (down_write_killable(&mm->map_lock))
 		return -EINTR;
 	result = remap_locked(mm, old, old_length, new_length, flags, new_address);
-	populate = result >= 0 && new_length > old_length && mm->lock_future;
+	populate = result >= 0 && new_length > old_length && vma_find(mm, result)->flags & VM_LOCKED;
 	up_write(&mm->map_lock);
 	if (populate && vm_populate(mm, result + old_length, new_length - old_length) == -EINTR)
 		return result; /* moved all the same; the pages come with faults */

@@ -10,6 +10,9 @@
 /* Distance that a stack keeps from the mapping below it. */
 #define STACK_GUARD_GAP (256 * PAGE_SIZE)
 
+/* Files end below 2^63. */
+#define FILE_PAGES_MAX ((1ULL << (63 - PAGE_SHIFT)) - 1)
+
 extern struct page *zero_page; /* read where nothing was written yet; never counted */
 extern const struct vma_ops page_cache_vma_ops; /* vma->private: the struct page_cache */
 extern const struct vma_ops shared_memory_ops;	/* MAP_SHARED | MAP_ANONYMOUS */
@@ -71,7 +74,8 @@ void vma_link_copy(struct vma *copy, struct vma *original); /* fork: into the fi
 int unmap_range_locked(struct mm *mm, unsigned long start, unsigned long end);
 unsigned long find_free_range(struct mm *mm, unsigned long length); /* or 0 */
 bool range_is_free(struct mm *mm, unsigned long start, unsigned long length);
-int may_grow(struct mm *mm, unsigned long pages, unsigned int flags); /* limits: 0 or -ENOMEM */
+int may_grow(struct mm *mm, unsigned long pages,
+	     unsigned int flags); /* limits: 0, -ENOMEM, -EAGAIN (locked memory) */
 
 /* fault.c */
 int vma_grow_down(struct mm *mm, unsigned long address);

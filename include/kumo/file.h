@@ -78,6 +78,9 @@ loff_t file_seek_size(struct file *file, loff_t offset, int whence, u64 size); /
 bool dir_emit_dots(struct file *file, struct dir_context *context);
 /* Reads entries from the file's position on, and moves it. -ENOTDIR, -ENOENT for a removed directory. */
 int file_readdir(struct file *file, struct dir_context *context) __must_check;
+/* Notes that the file was read, as the mount and O_NOATIME have it; relatime: only when it was changed since it was last read, or
+ * a day has passed. */
+void file_accessed(struct file *file);
 int file_sync(struct file *file, bool data_only) __must_check;
 int file_allocate(struct file *file, int mode, loff_t offset, loff_t length) __must_check; /* fallocate(2) */
 int file_truncate(struct file *file, u64 size) __must_check; /* ftruncate(2) */

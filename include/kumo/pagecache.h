@@ -2,12 +2,14 @@
  * The page cache (mm/pagecache.c): the pages of one file, by offset. Owned by the core and keyed by the file's node;
  * read(2), write(2), mmap(2) and exec all see the same pages. A RAM tree's files live in it alone.
  *
- * Locks: cache->lock (the index; a leaf), the lock of a page (PG_LOCKED: filling, truncating; sleeps), cache->mappings_lock
- * (the list of vmas).
+ * Locks, outermost first: the lock of a page (PG_LOCKED: filling, truncating; sleeps); cache->mappings_lock (the list of
+ * vmas; sleeps, since truncation empties all of them under it); cache->lock (the index), which has only a page table's lock inside
+ * it; neither of the last two is held when the other is taken.
  */
 #ifndef KUMO_PAGECACHE_H
 #define KUMO_PAGECACHE_H
 
+#include <kumo/mutex.h>
 #include <kumo/page.h>
 #include <kumo/spinlock.h>
 #include <kumo/xarray.h>
@@ -22,7 +24,7 @@ struct page_cache {
 	struct xarray pages;
 	spinlock_t lock;
 	u64 page_count;
-	spinlock_t mappings_lock;
+	struct mutex mappings_lock;
 	struct list mappings; /* vmas that map this file */
 };
 
@@ -48,5 +50,7 @@ void page_cache_punch(struct page_cache *cache, u64 start, u64 end);
 ssize_t page_cache_read(struct file *file, struct iter *to, loff_t *pos);
 ssize_t page_cache_write(struct file *file, struct iter *from, loff_t *pos);
 int page_cache_mmap(struct file *file, struct vma *vma);
+/* tree_ops.seek for trees whose files live in the cache alone: where it has no page is a hole. */
+loff_t page_cache_seek(struct file *file, loff_t offset, int whence);
 
 #endif
