@@ -2,7 +2,7 @@
 # What scripts/kumo promises of a command: its streams, its status, its words.
 # seconds: 240
 . "$ROOT/tests/host/lib.sh"
-plan 16
+plan 17
 work=$(mktemp -d)
 trap 'rm -rf "$work"; exit $((failures > 0))' EXIT
 
@@ -91,3 +91,21 @@ together()
 	[[ $out == $'1\n2\n3' ]] || { echo "$out"; return 1; }
 }
 check 'output and errors in one pipe keep their order' together
+
+# A signal that comes while the host has not taken a line yet must not have the shell write it again.
+interrupted()
+{
+	local lines=300 width=8000
+	# shellcheck disable=SC2016 # for the guest's shell
+	kumo --smp 2 -- sh -c '
+		trap : USR1
+		line=$(printf "%'"$width"'d" 0)
+		(while usleep 300 && kill -USR1 $$; do :; done) 2> /dev/null &
+		i=0
+		while [ $i -lt '"$lines"' ]; do echo "$i $line"; i=$((i + 1)); done
+		trap "" USR1
+		kill $!' | awk -v lines="$lines" -v width="$width" '
+		$1 != NR - 1 || length != length(NR - 1) + 1 + width { print "line", NR, "begins with", $1; exit wrong = 1 }
+		END { exit wrong || NR != lines }'
+}
+check 'output comes once though signals interrupt its writer' interrupted

@@ -44,7 +44,7 @@ static void device_bind(struct virtio_device *device, struct virtio_driver *driv
 
 	if (device->driver || device->id != driver->id)
 		return;
-	virtio_device_reset(device);
+	transport->status_set(device, 0);
 	transport->status_set(device, VIRTIO_ACKNOWLEDGE);
 	transport->status_set(device, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER);
 	error = features_agree(device, driver);
@@ -65,7 +65,6 @@ static void device_unbind(struct virtio_device *device)
 	if (!device->driver)
 		return;
 	virtio_device_reset(device);
-	synchronize_rcu(); /* interrupt handlers that had begun are done */
 	device->driver->remove(device);
 	device->driver = NULL;
 }
@@ -171,6 +170,7 @@ EXPORT_SYMBOL(virtio_device_ready);
 void virtio_device_reset(struct virtio_device *device)
 {
 	device->transport->status_set(device, 0);
+	synchronize_rcu(); /* interrupt handlers that had begun are done */
 }
 EXPORT_SYMBOL(virtio_device_reset);
 

@@ -2,7 +2,8 @@
  * What the two files of virtio_console.ko share: console.c speaks the device's control protocol, console_port.c moves
  * bytes and serves /dev.
  *
- * Locks: port->lock (interrupts off) protects a port's buffers and state; it is taken before virtqueue.lock.
+ * Locks: port->lock (interrupts off) protects a port's buffers and state; it is taken before a terminal's locks and
+ * virtqueue.lock.
  */
 #ifndef VIRTIO_CONSOLE_INTERNAL_H
 #define VIRTIO_CONSOLE_INTERNAL_H
@@ -24,7 +25,7 @@ enum {
 
 /* A buffer that the device fills. */
 struct port_input {
-	struct list link; /* in port->ready while it holds bytes */
+	struct list link; /* in port->ready while it holds bytes that nobody reads */
 	u8 *data;
 	u32 size, taken;
 };
@@ -34,7 +35,8 @@ struct port {
 	u32 id;
 	struct virtqueue *in, *out;
 	spinlock_t lock;
-	struct list ready; /* filled inputs, in order */
+	struct list ready;	    /* filled inputs, in order */
+	struct port_input *reading; /* the one before them: its bytes are being read; NULL: none */
 	struct port_input inputs[PORT_INPUTS];
 	struct wait_queue readers, writers;
 	bool in_use;	     /* between PORT_ADD and PORT_REMOVE */
@@ -46,7 +48,7 @@ struct port {
 	bool linked;
 	struct char_device device;
 	struct pseudo_directory *directory;
-	struct tty *tty; /* a console port */
+	struct tty *tty; /* a console port's; changes under `lock` */
 };
 
 struct console_device {

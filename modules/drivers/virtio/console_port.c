@@ -12,6 +12,7 @@
 #include <kumo/module.h>
 #include <kumo/printk.h>
 #include <kumo/pseudo.h>
+#include <kumo/signal.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
 #include <linux/poll.h>
@@ -33,7 +34,7 @@ static int input_give(struct port *port, struct port_input *input)
 	return virtqueue_add(port->in, &buffer, 0, 1, input);
 }
 
-/* Moves what the device has filled to the ready list, or to the terminal. The lock is held. */
+/* Moves what the device has filled to the ready list. The lock is held. */
 static void inputs_collect(struct port *port)
 {
 	struct port_input *input;
@@ -46,13 +47,15 @@ static void inputs_collect(struct port *port)
 	}
 }
 
-static void terminal_feed(struct port *port)
+/* Empties the ready list, into the terminal if there is one; the buffers go back to the device. The lock is held. */
+static void inputs_use_up(struct port *port)
 {
-	struct port_input *input;
-	u32 size;
+	struct port_input *input, *after;
 
-	while ((input = virtqueue_take(port->in, &size))) {
-		tty_receive(port->tty, input->data, size);
+	list_for_each_safe(input, after, &port->ready, link) {
+		list_del(&input->link);
+		if (port->tty)
+			tty_receive(port->tty, input->data + input->taken, input->size - input->taken);
 		if (input_give(port, input))
 			return; /* the queue is broken and has said so */
 	}
@@ -62,14 +65,11 @@ static void terminal_feed(struct port *port)
 static void input_came(struct virtqueue *queue)
 {
 	struct port *port = queue->private;
-	unsigned long flags;
+	unsigned long flags = spin_lock_irqsave(&port->lock);
 
-	if (port->tty) {
-		terminal_feed(port);
-		return;
-	}
-	flags = spin_lock_irqsave(&port->lock);
 	inputs_collect(port);
+	if (port->tty)
+		inputs_use_up(port);
 	spin_unlock_irqrestore(&port->lock, flags);
 	wake_up_all(&port->readers);
 }
@@ -86,10 +86,10 @@ static void output_gone(struct virtqueue *queue)
 		if (output->abandoned)
 			kfree(output);
 	}
-	spin_unlock_irqrestore(&port->lock, flags);
-	wake_up_all(&port->writers);
 	if (port->tty)
 		tty_output_ready(port->tty);
+	spin_unlock_irqrestore(&port->lock, flags);
+	wake_up_all(&port->writers);
 }
 
 int port_prepare(struct port *port)
@@ -174,28 +174,33 @@ static void port_clunk(struct file *file)
 	WRITE_ONCE(port->opened, false);
 }
 
-/* The first input with bytes; NULL: none has come. What the device has done is looked at here too, so that bytes that came
- * before the host closed its side are read before the end of file. */
+/*
+ * The input that is being read, the first with bytes if none was; NULL: none has come. What the device has done is looked at
+ * here too, so that bytes that came before the host closed its side are read before the end of file.
+ */
 static struct port_input *input_first(struct port *port)
 {
 	unsigned long flags = spin_lock_irqsave(&port->lock);
-	struct port_input *input = NULL;
+	struct port_input *input;
 
 	inputs_collect(port);
-	if (!list_empty(&port->ready))
-		input = list_first(&port->ready, struct port_input, link);
+	if (!port->reading && !list_empty(&port->ready)) {
+		port->reading = list_first(&port->ready, struct port_input, link);
+		list_del(&port->reading->link);
+	}
+	input = port->reading;
 	spin_unlock_irqrestore(&port->lock, flags);
 	return input;
 }
 
-/* An input that has been read goes back to the device. */
-static void input_finished(struct port *port, struct port_input *input)
+/* The input that has been read goes back to the device. */
+static void input_finished(struct port *port)
 {
 	unsigned long flags = spin_lock_irqsave(&port->lock);
 
-	list_del(&input->link);
-	if (!input_give(port, input))
+	if (!input_give(port, port->reading))
 		virtqueue_notify(port->in);
+	port->reading = NULL;
 	spin_unlock_irqrestore(&port->lock, flags);
 }
 
@@ -230,7 +235,7 @@ static ssize_t port_read(struct file *file, struct iter *to, loff_t *pos)
 		input->taken += (u32)copied;
 		done += (ssize_t)copied;
 		if (input->taken == input->size)
-			input_finished(port, input);
+			input_finished(port);
 		if (copied < wanted)
 			return done ? done : -EFAULT;
 	}
@@ -252,7 +257,7 @@ static bool output_is_done(struct port *port, struct port_output *output)
 	return READ_ONCE(output->done) || READ_ONCE(port->gone);
 }
 
-/* Waits until the host has it. A writer that is interrupted leaves it to the answer. */
+/* Waits until the host has it. A writer that is interrupted, or does not wait, leaves it to the answer. */
 static int output_wait(struct port *port, struct port_output *output, bool wait)
 {
 	int error = wait ? wait_event_interruptible(&port->writers, output_is_done(port, output)) : 0;
@@ -291,8 +296,9 @@ static ssize_t port_write_chunk(struct file *file, struct iter *from)
 		iter_revert(from, size);
 		return error == -ENOSPC ? -EAGAIN : error;
 	}
+	/* The bytes are on their way: an interrupted wait must not have them written again. */
 	error = output_wait(port, output, wait);
-	return error ? error : (ssize_t)size;
+	return error == -ENODEV ? error : (ssize_t)size;
 }
 
 static ssize_t port_write(struct file *file, struct iter *from, loff_t *pos)
@@ -316,6 +322,8 @@ static ssize_t port_write(struct file *file, struct iter *from, loff_t *pos)
 		if (written < 0)
 			return done ? done : written;
 		done += written;
+		if (signal_pending())
+			break;
 	}
 	return done;
 }
@@ -401,17 +409,27 @@ void port_set_name(struct port *port, const char *name)
 
 void port_remove(struct port *port)
 {
+	unsigned long flags = spin_lock_irqsave(&port->lock);
+	struct tty *tty = port->tty;
+
+	port->tty = NULL;
+	spin_unlock_irqrestore(&port->lock, flags);
 	WRITE_ONCE(port->gone, true);
 	port_host_open(port, false);
-	if (port->tty) {
-		tty_unregister(port->tty);
-		port->tty = NULL;
-	}
+	if (tty)
+		tty_unregister(tty);
 	if (port->linked)
 		device_link_remove(port->link_name);
 	port->linked = false;
 	char_device_unregister(&port->device);
 	pseudo_directory_remove(port->directory);
+	/* What nobody has read is not for the next one of this number. */
+	flags = spin_lock_irqsave(&port->lock);
+	if (port->reading)
+		list_add(&port->ready, &port->reading->link);
+	port->reading = NULL;
+	inputs_use_up(port);
+	spin_unlock_irqrestore(&port->lock, flags);
 }
 
 /* ---- Console ports: /dev/hvcN ---- */
@@ -460,6 +478,7 @@ int port_become_console(struct port *port)
 {
 	static atomic_t next;
 	unsigned int number;
+	unsigned long flags;
 	char name[16];
 	struct tty *tty;
 
@@ -470,7 +489,10 @@ int port_become_console(struct port *port)
 	tty = tty_register(name, device_make(HVC_MAJOR, number), &terminal_ops, port, THIS_MODULE);
 	if (IS_ERR(tty))
 		return (int)PTR_ERR(tty);
-	WRITE_ONCE(port->tty, tty);
+	flags = spin_lock_irqsave(&port->lock);
+	port->tty = tty;
+	inputs_use_up(port); /* what came before it */
+	spin_unlock_irqrestore(&port->lock, flags);
 	tty_console_prefer(tty, name);
 	console_send(port->console, port->id, VIRTIO_CONSOLE_PORT_OPEN, 1);
 	return 0;

@@ -24,7 +24,8 @@ struct virtio_pci {
 	u8 __iomem *config, *isr, *notify;
 	u64 config_size, notify_size;
 	u32 notify_multiplier;
-	int vectors; /* 0: the legacy line */
+	unsigned int queue_limit; /* as the device said once: it may say something else each time */
+	int vectors;		  /* 0: the legacy line */
 };
 
 static struct virtio_pci *of(struct virtio_device *device)
@@ -75,17 +76,21 @@ static void features_set(struct virtio_device *device, u64 features)
 	writel((u32)(features >> 32), &common->guest_feature);
 }
 
-/* Read again until the generation stood still (4.1.4.3.1). What lies beyond the device's configuration reads as zero. */
+/*
+ * Read again until the generation stood still (4.1.4.3.1), though not for ever. What lies beyond the device's configuration
+ * reads as zero.
+ */
 static void config_read(struct virtio_device *device, unsigned int offset, void *to, unsigned int size)
 {
 	struct virtio_pci *vp = of(device);
 	u8 *bytes = to, generation;
+	int tries = 100;
 
 	do {
 		generation = readb(&vp->common->config_generation);
 		for (unsigned int i = 0; i < size; i++)
 			bytes[i] = offset + i < vp->config_size ? readb(vp->config + offset + i) : 0;
-	} while (generation != readb(&vp->common->config_generation));
+	} while (generation != readb(&vp->common->config_generation) && --tries);
 }
 
 static u16 queue_size(struct virtio_device *device, unsigned int index)
@@ -93,7 +98,7 @@ static u16 queue_size(struct virtio_device *device, unsigned int index)
 	struct virtio_pci_common_cfg __iomem *common = of(device)->common;
 	u16 size;
 
-	if (index >= readw(&common->num_queues))
+	if (index >= of(device)->queue_limit)
 		return 0;
 	writew((u16)index, &common->queue_select);
 	size = readw(&common->queue_size);
@@ -209,8 +214,10 @@ static enum irq_result legacy_interrupt(int irq, void *arg)
 
 static int interrupts_start(struct virtio_pci *vp)
 {
-	int wanted = 1 + readw(&vp->common->num_queues), error;
+	int wanted, error;
 
+	vp->queue_limit = readw(&vp->common->num_queues);
+	wanted = 1 + (int)vp->queue_limit;
 	vp->vectors = pci_msix_enable(vp->pci, wanted);
 	if (vp->vectors >= 2) {
 		if (vp->vectors < wanted)

@@ -127,6 +127,7 @@ struct virtqueue *virtqueue_create(struct virtio_device *device, unsigned int in
 				   void (*callback)(struct virtqueue *queue),
 				   void *private) __must_check;
 void virtio_device_ready(struct virtio_device *device); /* DRIVER_OK: the device may work */
+/* The device is as after power-on, and callbacks of its queues have ended. May sleep. */
 void virtio_device_reset(struct virtio_device *device);
 /* Frees all queues; the device must be reset. */
 void virtqueues_destroy(struct virtio_device *device);
