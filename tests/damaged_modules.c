@@ -415,6 +415,7 @@ static void relocation(const Elf64_Shdr *table, Elf64_Rela *entry)
 	unsigned long type = ELF64_R_TYPE(entry->r_info), symbol = ELF64_R_SYM(entry->r_info),
 		      size = type == RELA_64 ? 8 : 4, target_size = sections[table->sh_info].sh_size;
 	const char *target = section_names + sections[table->sh_info].sh_name, *say = NULL;
+	bool param = !strcmp(target, "__param");
 
 	field_refused(DAMAGE(entry->r_offset), target_size - size + 1, ENOEXEC, "lies outside section");
 	field_refused(DAMAGE(entry->r_offset), target_size, ENOEXEC, "lies outside section");
@@ -431,12 +432,16 @@ static void relocation(const Elf64_Shdr *table, Elf64_Rela *entry)
 		say = "is out of reach";
 	else if (!strcmp(target, ".kumo.module"))
 		say = "init or exit function lies outside";
-	else if (!strcmp(target, "__param") && entry->r_offset % 32 == 0)
+	else if (param && entry->r_offset % 32 == 0)
 		say = "a parameter has no name";
 	else if (!strcmp(target, "__ksymtab") && entry->r_offset % 16 == 8)
 		say = "name of an exported symbol";
 	for (unsigned int i = 0; say && i < COUNT(far); i++)
 		field_refused(DAMAGE(entry->r_addend), (unsigned long)far[i], ENOEXEC, say);
+	/* A pointer that nothing is written to stays NULL. */
+	if (param && entry->r_offset % 32 < 16)
+		field_refused(DAMAGE(entry->r_info), ELF64_R_INFO(symbol, R_X86_64_NONE), ENOEXEC,
+			      "a parameter has no name or no operations");
 }
 
 static void relocations(void)

@@ -289,6 +289,7 @@ static bool owns_functions(const struct module *module)
 static int find_tables(struct module_load *load)
 {
 	struct module *module = load->module;
+	const struct kernel_param *params;
 	size_t count;
 
 	module->descriptor = table(load, SECTION_DESCRIPTOR, sizeof(struct module_descriptor), &count);
@@ -306,10 +307,12 @@ static int find_tables(struct module_load *load)
 		if (i && strcmp(module->exports[i - 1].name, module->exports[i].name) >= 0)
 			return fault(load, "its exported symbols are not in order");
 	}
-	module->params = table(load, SECTION_PARAMS, sizeof(struct kernel_param), &module->param_count);
-	for (size_t i = 0; i < module->param_count; i++)
-		if (!owns_string(load, module->params[i].name) || !module->params[i].ops)
+	params = table(load, SECTION_PARAMS, sizeof(struct kernel_param), &count);
+	for (size_t i = 0; i < count; i++)
+		if (!owns_string(load, params[i].name) || !params[i].ops)
 			return fault(load, "a parameter has no name or no operations");
+	module->params = params; /* not before: forget() calls their operations */
+	module->param_count = count;
 	module->suites = table(load, SECTION_SUITES, sizeof(void *), &module->suite_count);
 	module->exceptions = table(load, SECTION_EXCEPTIONS, 1, &module->exceptions_size);
 	return 0;
@@ -363,6 +366,7 @@ static inline void check_leaks(struct module *module)
 /* From nowhere in the list to nowhere in memory. Nobody holds it. */
 static void forget(struct module *module)
 {
+	module_params_free(module); /* while the modules whose operations these are cannot go */
 	check_leaks(module);
 	mutex_lock(&module_mutex);
 	module_uses_release(module);
@@ -370,7 +374,6 @@ static void forget(struct module *module)
 	module_changed();
 	mutex_unlock(&module_mutex);
 	synchronize_rcu();
-	module_params_free(module);
 	memory_free(module);
 }
 
