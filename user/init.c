@@ -93,11 +93,16 @@ static void mount_trees(void)
 {
 	static const struct {
 		const char *type, *target;
-	} trees[] = { { "proc", "/proc" }, { "sysfs", "/sys" }, { "devtmpfs", "/dev" } };
+	} trees[] = { { "proc", "/proc" },
+		      { "sysfs", "/sys" },
+		      { "devtmpfs", "/dev" },
+		      { "tmpfs", "/dev/shm" } };
 
 	for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++) {
 		int error = sys_mount(trees[i].type, trees[i].target, trees[i].type);
 
+		if (error == -ENOENT && !sys_mkdir(trees[i].target, 01777))
+			error = sys_mount(trees[i].type, trees[i].target, trees[i].type);
 		/* EBUSY: the kernel has mounted it. */
 		if (error && error != -EBUSY)
 			say("mount", trees[i].target, error);
@@ -118,20 +123,6 @@ static void link_descriptors(void)
 		if (error && error != -EEXIST)
 			say("link", links[i][1], error);
 	}
-}
-
-static int open_terminal(const char *path)
-{
-	int fd = sys_open(path, O_RDWR | O_NOCTTY, 0);
-
-	if (fd < 0)
-		return fd;
-	for (int i = 0; i < 3; i++)
-		if (fd != i)
-			sys_dup2(fd, i);
-	if (fd > 2)
-		sys_close(fd);
-	return 0;
 }
 
 /* Reads a whole file of less than `size` bytes and ends it with NUL; its length or an error. */
@@ -155,6 +146,33 @@ static long read_file(const char *path, char *to, size_t size)
 		return got;
 	to[at] = '\0';
 	return at;
+}
+
+static void name_machine(void)
+{
+	char name[__NEW_UTS_LEN + 2];
+	long length = read_file("/etc/hostname", name, sizeof(name) - 1);
+
+	if (length > 0 && name[length - 1] == '\n')
+		length--;
+	if (length > 0)
+		length = sys_sethostname(name, length);
+	if (length < 0 && length != -ENOENT)
+		say("name the machine by", "/etc/hostname", length);
+}
+
+static int open_terminal(const char *path)
+{
+	int fd = sys_open(path, O_RDWR | O_NOCTTY, 0);
+
+	if (fd < 0)
+		return fd;
+	for (int i = 0; i < 3; i++)
+		if (fd != i)
+			sys_dup2(fd, i);
+	if (fd > 2)
+		sys_close(fd);
+	return 0;
 }
 
 static void add_string(char **list, int *count, char *string)
@@ -196,7 +214,7 @@ static bool environment_has(char *name)
 static void read_task(void)
 {
 	static char *const defaults[][2] = {
-		{ "PATH=", "PATH=/bin:/sbin:/usr/bin:/usr/sbin" },
+		{ "PATH=", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
 		{ "HOME=", "HOME=/root" },
 		{ "USER=", "USER=root" },
 		{ "TERM=", "TERM=linux" },
@@ -317,7 +335,10 @@ static int wait_for(int child)
 /* Starts a shell, or the command, on a terminal; what fork returned. */
 static int start_on_terminal(const char *path, bool shell)
 {
-	static char *login[] = { "-sh", NULL };
+	static const struct {
+		const char *path;
+		char *words[2]; /* ends with NULL */
+	} shells[] = { { "/bin/bash", { "-bash" } }, { "/bin/sh", { "-sh" } } };
 	int child = sys_fork();
 
 	if (child == 0) {
@@ -325,7 +346,13 @@ static int start_on_terminal(const char *path, bool shell)
 		sys_chdir(task.folder);
 		if (!shell)
 			execute(task.arguments);
-		say("run", "/bin/sh", sys_execve("/bin/sh", login, task.environment));
+		for (size_t i = 0; i < sizeof(shells) / sizeof(shells[0]); i++) {
+			int error = sys_execve(shells[i].path, (char **)shells[i].words,
+					       task.environment);
+
+			if (error != -ENOENT)
+				say("run", shells[i].path, error);
+		}
 		sys_exit(STATUS_NOT_FOUND);
 	}
 	return child;
@@ -433,6 +460,7 @@ void init_main(void)
 
 	mount_trees();
 	link_descriptors();
+	name_machine();
 	open_terminal("/dev/console");
 	read_task();
 	load_modules();

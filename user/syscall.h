@@ -66,6 +66,16 @@ static inline int sys_mount(const char *source, const char *target, const char *
 	return SYSCALL(mount, source, target, type, 0, 0);
 }
 
+static inline int sys_mkdir(const char *path, unsigned int mode)
+{
+	return SYSCALL(mkdir, path, mode, 0, 0, 0);
+}
+
+static inline int sys_sethostname(const char *name, size_t length)
+{
+	return SYSCALL(sethostname, name, length, 0, 0, 0);
+}
+
 static inline int sys_symlink(const char *target, const char *path)
 {
 	return SYSCALL(symlink, target, path, 0, 0, 0);
