@@ -190,3 +190,4 @@ void namespace_start(struct tree *tree)
 	current->fs = fs;
 }
 EXPORT_SYMBOL(path_name);
+EXPORT_SYMBOL(fs_umask);

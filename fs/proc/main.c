@@ -3,6 +3,7 @@
  * (process.c, memory.c, descriptors.c) and links to the reader's own. Formats are Linux's, byte for byte where programs parse
  * them: ps, top, free, uptime, glibc.
  */
+#include <kumo/export.h>
 #include <kumo/device.h>
 #include <kumo/main.h>
 #include <kumo/printk.h>
@@ -13,6 +14,7 @@
 #include "internal.h"
 
 struct pseudo_tree *proc_tree;
+EXPORT_SYMBOL(proc_tree);
 
 /* ---- Names that are numbers ---- */
 

@@ -1,0 +1,64 @@
+/* /proc/net/unix: a line for each socket, in Linux's form. */
+#include <kumo/file.h>
+#include <kumo/module.h>
+#include <kumo/pseudo.h>
+
+#include "unix.h"
+
+#define FLAG_LISTENING (1U << 16)
+enum { SHOWN_UNCONNECTED = 1, SHOWN_CONNECTING = 2, SHOWN_CONNECTED = 3 };
+
+static void show_name(struct text *text, const struct unix_name *name)
+{
+	u32 length = name->length;
+
+	text_putc(text, ' ');
+	if (name->text[0])
+		length--; /* the NUL of a path */
+	for (u32 i = 0; i < length; i++)
+		text_putc(text, name->text[i] ? name->text[i] : '@');
+}
+
+static void show_socket(struct text *text, struct unix_socket *socket)
+{
+	const struct file *file = READ_ONCE(socket->socket.file);
+	const struct unix_name *name = smp_load_acquire(&socket->name);
+	u8 state = READ_ONCE(socket->state);
+	int shown = state != UNIX_CONNECTED ? SHOWN_UNCONNECTED
+		    : file		    ? SHOWN_CONNECTED
+					    : SHOWN_CONNECTING;
+
+	/* The address would tell where the kernel's memory is. */
+	text_printf(text, "%016lx: %08X %08X %08X %04X %02X %5llu", 0UL, refcount_read(&socket->refs),
+		    0, state == UNIX_LISTENING ? FLAG_LISTENING : 0, socket->socket.type, shown,
+		    file ? (unsigned long long)file->node->attr.id : 0ULL);
+	if (name)
+		show_name(text, name);
+	text_putc(text, '\n');
+}
+
+static int unix_show(struct text *text, void *object)
+{
+	struct unix_socket *socket;
+
+	text_puts(text, "Num       RefCount Protocol Flags    Type St Inode Path\n");
+	mutex_lock(&sockets_lock);
+	list_for_each(socket, &sockets, all_link)
+		show_socket(text, socket);
+	mutex_unlock(&sockets_lock);
+	return 0;
+}
+
+static const struct pseudo_file unix_file = PSEUDO_TEXT("unix", 0444, unix_show);
+static struct pseudo_directory *net_directory;
+
+int unix_proc_init(void)
+{
+	net_directory = pseudo_directory_path(proc_tree, "net");
+	return net_directory ? pseudo_file_add(net_directory, &unix_file, NULL) : -ENOMEM;
+}
+
+void unix_proc_exit(void)
+{
+	pseudo_file_remove(net_directory, "unix");
+}
