@@ -356,82 +356,99 @@ void entry_removed(struct entry *entry)
 		node_put(node);
 }
 
-int entry_move(struct entry *entry, struct entry *parent, const struct name *name,
-	       struct entry *replaced, bool exchange)
+/* Both entries are hashed nowhere just now: each takes the other's text. names_lock held, within a move. */
+static void entry_swap_texts(struct entry *a, struct entry *b)
+{
+	char swapped[sizeof(a->inline_name)], *long_name = a->long_name;
+	struct name name = a->name;
+
+	memcpy(swapped, a->inline_name, sizeof(swapped));
+	memcpy(a->inline_name, b->inline_name, sizeof(swapped));
+	memcpy(b->inline_name, swapped, sizeof(swapped));
+	a->name = b->name;
+	a->long_name = b->long_name;
+	a->name.text = a->long_name ? a->long_name : a->inline_name;
+	b->name = name;
+	b->long_name = long_name;
+	b->name.text = b->long_name ? b->long_name : b->inline_name;
+}
+
+/* Takes the entry out of its chain, and back into that of its place; names_lock held, within a move. */
+static void entry_lift(struct entry *entry)
+{
+	if (entry->flags & ENTRY_HASHED)
+		hlist_del(&entry->hash_link);
+}
+
+static void entry_settle(struct entry *entry, struct entry *parent)
+{
+	list_del(&entry->sibling);
+	entry->parent = parent;
+	list_add(&parent->children, &entry->sibling);
+	if (entry->flags & ENTRY_HASHED)
+		hlist_add(bucket_of(parent, entry->name.hash), &entry->hash_link);
+}
+
+void entry_exchange(struct entry *a, struct entry *b)
+{
+	struct entry *a_parent = a->parent, *b_parent = b->parent;
+
+	spin_lock(&names_lock);
+	names_move_begin();
+	entry_lift(a);
+	entry_lift(b);
+	entry_swap_texts(a, b);
+	entry_settle(a, b_parent);
+	entry_settle(b, a_parent);
+	names_move_end();
+	spin_unlock(&names_lock);
+}
+
+int entry_move(struct entry *entry, struct entry *parent, const struct name *name, struct entry *replaced)
 {
 	struct entry *old_parent = entry->parent, *negative = NULL;
-	char *old_text = entry->long_name, *new_text = NULL, *replaced_text = NULL;
-	char swapped[sizeof(entry->inline_name)];
-	struct name old_name;
+	char *old_text = entry->long_name, *new_text = NULL;
 
 	/* Texts of moved entries may be under the eyes of a walker: a short text is rewritten in place (the walker's check of
 	 * names_sequence rejects what it saw), a long one goes after a grace period. */
-	if (!exchange && name->length >= sizeof(entry->inline_name)) {
-		new_text = kmalloc(name->length + 1, GFP_USER | GFP_CORE);
+	if (name->length >= sizeof(entry->inline_name)) {
+		new_text = kmalloc(name->length + 1, GFP_USER);
 		if (!new_text)
 			return -ENOMEM;
 		memcpy(new_text, name->text, name->length);
 		new_text[name->length] = 0;
 	}
-	if (!exchange && !replaced)
+	if (!replaced)
 		negative = entry_find(parent, name);
 
 	spin_lock(&names_lock);
 	names_move_begin();
 	if (negative)
 		entry_unhash(negative, 0);
-	if (entry->flags & ENTRY_HASHED)
-		hlist_del(&entry->hash_link);
-	if (exchange) {
-		if (replaced->flags & ENTRY_HASHED)
-			hlist_del(&replaced->hash_link);
-		replaced_text = replaced->long_name;
-		old_name = entry->name;
-		memcpy(swapped, entry->inline_name, sizeof(swapped));
-		memcpy(entry->inline_name, replaced->inline_name, sizeof(swapped));
-		memcpy(replaced->inline_name, swapped, sizeof(swapped));
-		entry->name = replaced->name;
-		entry->long_name = replaced_text;
-		entry->name.text = replaced_text ? replaced_text : entry->inline_name;
-		replaced->name = old_name;
-		replaced->long_name = old_text;
-		replaced->name.text = old_text ? old_text : replaced->inline_name;
-		list_del(&replaced->sibling);
-		replaced->parent = old_parent;
-		list_add(&old_parent->children, &replaced->sibling);
-		if (replaced->flags & ENTRY_HASHED)
-			hlist_add(bucket_of(old_parent, replaced->name.hash), &replaced->hash_link);
-	} else {
-		if (replaced)
-			entry_unhash(replaced, ENTRY_DELETED);
-		if (!new_text) {
-			memcpy(entry->inline_name, name->text, name->length);
-			entry->inline_name[name->length] = 0;
-		}
-		entry->long_name = new_text;
-		entry->name = (struct name){ .text = new_text ? new_text : entry->inline_name,
-					     .length = name->length,
-					     .hash = name->hash };
+	if (replaced)
+		entry_unhash(replaced, ENTRY_DELETED);
+	entry_lift(entry);
+	if (!new_text) {
+		memcpy(entry->inline_name, name->text, name->length);
+		entry->inline_name[name->length] = 0;
 	}
-	list_del(&entry->sibling);
-	entry->parent = parent;
-	list_add(&parent->children, &entry->sibling);
-	if (entry->flags & ENTRY_HASHED)
-		hlist_add(bucket_of(parent, entry->name.hash), &entry->hash_link);
+	entry->long_name = new_text;
+	entry->name = (struct name){ .text = new_text ? new_text : entry->inline_name,
+				     .length = name->length,
+				     .hash = name->hash };
+	entry_settle(entry, parent);
 	names_move_end();
 	spin_unlock(&names_lock);
 
-	if (!exchange) {
-		if (old_text)
-			kfree_rcu(old_text);
-		if (parent != old_parent) {
-			entry_get(parent);
-			entry_put(old_parent);
-		}
+	if (old_text)
+		kfree_rcu(old_text);
+	if (parent != old_parent) {
+		entry_get(parent);
+		entry_put(old_parent);
 	}
 	if (negative)
 		entry_put(negative);
-	if (replaced && !exchange)
+	if (replaced)
 		entry_drop_children(replaced);
 	return 0;
 }

@@ -82,9 +82,11 @@ struct entry *entry_add(struct entry *parent, const struct name *name, struct no
 void entry_removed(struct entry *entry);
 /* The tree says that the name means something else now: not to be found any more. */
 void entry_drop(struct entry *entry);
-/* After a rename: entry takes the name of (parent, name); what stood there is removed, or (exchange) takes entry's. */
+/* After a rename: entry takes the name of (parent, name); what stood there is removed. */
 int entry_move(struct entry *entry, struct entry *parent, const struct name *name,
-	       struct entry *replaced, bool exchange) __must_check;
+	       struct entry *replaced) __must_check;
+/* The same for two entries that change places. */
+void entry_exchange(struct entry *a, struct entry *b);
 /* Forgets what is cached below a tree's root, and the root; the tree has no more mounts. False: something still holds an
  * entry, which is a bug; the tree must then stay. */
 bool entries_release(struct tree *tree) __must_check;

@@ -313,14 +313,45 @@ static int rename_allowed(const struct path *old_parent, const struct name *old_
 	return 0;
 }
 
+/* Has the tree do it, and tells the name cache. Both directories are locked, all is checked. */
+static int rename_locked(const struct path *old_parent, const struct name *old_last,
+			 struct entry *entry, const struct path *new_parent, const struct name *new_last,
+			 struct entry *target, unsigned int flags, const struct cred *cred)
+{
+	struct node *old_dir = node_of(old_parent), *new_dir = node_of(new_parent);
+	struct node *replaced = target ? target->node : NULL;
+	struct tree *tree = old_parent->mount->tree;
+	int error = replaced ? mutex_lock_killable(&replaced->lock) : 0;
+
+	if (error)
+		return error;
+	tree_change_begin(tree);
+	error = old_dir->ops->rename(old_dir, old_last, entry->node, new_dir, new_last, replaced,
+				     flags, cred);
+	if (!error && (flags & RENAME_EXCHANGE)) {
+		entry_exchange(entry, target);
+	} else if (!error) {
+		if (replaced && S_ISDIR(replaced->attr.mode))
+			replaced->flags |= NODE_DEAD;
+		/* Without memory for a long name: both names are asked for anew when next used. */
+		if (entry_move(entry, new_parent->entry, new_last, target)) {
+			entry_drop(entry);
+			if (target)
+				entry_drop(target);
+		}
+	}
+	tree_change_end(tree);
+	if (replaced)
+		mutex_unlock(&replaced->lock);
+	return error;
+}
+
 int path_rename(const struct path *old_parent, const struct name *old_last,
 		const struct path *new_parent, const struct name *new_last, unsigned int flags,
 		const struct cred *cred)
 {
-	struct tree *tree = old_parent->mount->tree;
 	struct entry *entry, *target = NULL;
 	struct node *replaced = NULL;
-	bool exchange = flags & RENAME_EXCHANGE;
 	int error;
 
 	if (old_parent->mount != new_parent->mount)
@@ -338,8 +369,8 @@ int path_rename(const struct path *old_parent, const struct name *old_last,
 
 	entry = lookup_locked(old_parent->entry, old_last, cred);
 	if (IS_ERR(entry)) {
-		error = (int)PTR_ERR(entry);
-		goto out_unlock;
+		rename_unlock(old_parent, new_parent);
+		return (int)PTR_ERR(entry);
 	}
 	target = lookup_locked(new_parent->entry, new_last, cred);
 	if (IS_ERR(target)) {
@@ -349,42 +380,20 @@ int path_rename(const struct path *old_parent, const struct name *old_last,
 			goto out;
 	}
 	error = rename_allowed(old_parent, old_last, entry, new_parent, new_last, target, flags, cred);
-	if (error || (target && target->node == entry->node))
+	if (error)
 		goto out;
-
-	if (target) {
-		error = mutex_lock_killable(&target->node->lock);
-		if (error)
-			goto out;
+	if (target)
 		replaced = node_get(target->node);
-	}
-	tree_change_begin(tree);
-	error = node_of(old_parent)
-			->ops->rename(node_of(old_parent), old_last, entry->node,
-				      node_of(new_parent), new_last, replaced, flags, cred);
-	if (!error) {
-		if (replaced && !exchange && S_ISDIR(replaced->attr.mode))
-			replaced->flags |= NODE_DEAD;
-		/* Without memory for a long name: both names are asked for anew when next used. */
-		if (entry_move(entry, new_parent->entry, new_last, target, exchange)) {
-			entry_drop(entry);
-			if (target)
-				entry_drop(target);
-		}
-	}
-	tree_change_end(tree);
-	if (replaced)
-		mutex_unlock(&replaced->lock);
+	if (replaced != entry->node) /* two names of one file stay */
+		error = rename_locked(old_parent, old_last, entry, new_parent, new_last, target,
+				      flags, cred);
 out:
 	rename_unlock(old_parent, new_parent);
 	if (target)
 		entry_put(target);
 	entry_put(entry);
 	if (replaced)
-		node_put(replaced);
-	return error;
-out_unlock:
-	rename_unlock(old_parent, new_parent);
+		node_put(replaced); /* after the locks: a file's pages may be many */
 	return error;
 }
 

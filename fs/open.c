@@ -58,6 +58,36 @@ static int may_open(const struct path *path, u32 *flags, const struct cred *cred
 	return 0;
 }
 
+static struct file *file_open_path_only(const struct path *path, u32 flags, const struct cred *cred)
+{
+	struct file *file = file_alloc(flags & O_ALLOWED_FOR_PATH & ~O_CLOEXEC, cred);
+
+	if (!file)
+		return ERR_PTR(-ENOMEM);
+	file->path = *path;
+	file->node = path_node(path);
+	file->ops = &path_only_ops;
+	file->mode = FILE_PATH;
+	return file;
+}
+
+/* Asks who serves a node of that kind. */
+static int file_open_served(struct file *file, u32 kind, const struct cred *cred)
+{
+	switch (kind) {
+	case S_IFREG:
+	case S_IFDIR:
+		return file->ops->open ? file->ops->open(file, cred) : 0;
+	case S_IFCHR:
+	case S_IFBLK:
+		return device_open(file, cred);
+	case S_IFIFO:
+		return pipe_open_fifo(file);
+	default:
+		return -ENXIO; /* sockets are connected to */
+	}
+}
+
 /* Opens what the path names; takes the path's references over when it succeeds. */
 static struct file *file_open_take(const struct path *path, u32 flags, bool created,
 				   const struct cred *cred)
@@ -67,16 +97,8 @@ static struct file *file_open_take(const struct path *path, u32 flags, bool crea
 	struct file *file;
 	int error;
 
-	if (unlikely(flags & O_PATH)) {
-		file = file_alloc(flags & O_ALLOWED_FOR_PATH & ~O_CLOEXEC, cred);
-		if (!file)
-			return ERR_PTR(-ENOMEM);
-		file->path = *path;
-		file->node = node;
-		file->ops = &path_only_ops;
-		file->mode = FILE_PATH;
-		return file;
-	}
+	if (unlikely(flags & O_PATH))
+		return file_open_path_only(path, flags, cred);
 	if (!created) {
 		error = may_open(path, &flags, cred);
 		if (error)
@@ -100,14 +122,7 @@ static struct file *file_open_take(const struct path *path, u32 flags, bool crea
 		file->mode |= FILE_WRITER;
 	}
 
-	if (kind == S_IFREG || kind == S_IFDIR)
-		error = file->ops->open ? file->ops->open(file, cred) : 0;
-	else if (kind == S_IFCHR || kind == S_IFBLK)
-		error = device_open(file, cred);
-	else if (kind == S_IFIFO)
-		error = pipe_open_fifo(file);
-	else
-		error = -ENXIO; /* sockets are connected to */
+	error = file_open_served(file, kind, cred);
 	if (error)
 		goto fail;
 	file->mode |= FILE_OPENED;

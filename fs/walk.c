@@ -106,111 +106,153 @@ static void peek_parent(struct path *at, const struct path *root)
 	peek_cross_mounts(at);
 }
 
-int walk_peek(const struct path *start, const char *name, unsigned int flags,
-	      const struct cred *cred, struct walk_peek *peek)
+/* A walk without references on its way. */
+struct peek {
+	struct path at, root;
+	struct node *node; /* of `at`, as it was found */
+	const char *text;  /* still to walk; behind it, the texts on the stack */
+	const char *stack[SYMLINKS_MAX];
+	unsigned int depth, links;
+	bool must_be_directory, follow;
+};
+
+static inline int peek_jump(struct peek *peek, const struct path *to)
+{
+	peek->at = *to;
+	peek->node = to->entry->node;
+	return likely(peek->node) ? 0 : -ECHILD;
+}
+
+static inline int peek_begin(struct peek *peek, const struct path *start, const char *name)
 {
 	struct fs_context *fs = fs_current();
-	const char *stack[SYMLINKS_MAX], *text = name, *end;
-	unsigned int depth = 0, links = 0;
-	bool must_be_directory = flags & WALK_DIRECTORY, follow = flags & WALK_FOLLOW;
-	struct path at, root;
+	struct path working;
+
+	peek->root = fs_peek(fs, &fs->root);
+	peek->text = name;
+	if (*name == '/') {
+		peek->text = skip_slashes(name);
+		return peek_jump(peek, &peek->root);
+	}
+	if (!*name)
+		return -ECHILD;
+	if (start)
+		return peek_jump(peek, start);
+	working = fs_peek(fs, &fs->working);
+	return peek_jump(peek, &working);
+}
+
+/* Cuts the next element off the text. */
+static inline struct name peek_element(struct peek *peek)
+{
+	const char *end = element_end(peek->text);
+	struct name element = { .text = peek->text, .length = end - peek->text };
+
+	peek->text = end;
+	if (*end == '/') {
+		peek->text = skip_slashes(end);
+		if (!*peek->text) /* a slash at the end asks for a directory, in a link's text as in the name's */
+			peek->must_be_directory = peek->follow = true;
+	}
+	return element;
+}
+
+/* "." and "..". */
+static inline int peek_dots(struct peek *peek, const struct name *element)
+{
+	if (element->length == 2)
+		peek_parent(&peek->at, &peek->root);
+	peek->node = READ_ONCE(peek->at.entry->node);
+	if (!*peek->text)
+		peek->must_be_directory = true;
+	return likely(peek->node) ? 0 : -ECHILD;
+}
+
+/* Goes on with the text of a link. */
+static inline int peek_into_link(struct peek *peek, const struct node *link)
+{
+	const char *target = link->link_text;
+
+	if (!target || !*target || peek->links++ >= SYMLINKS_MAX ||
+	    (peek->at.mount->flags & MS_NOSYMFOLLOW))
+		return -ECHILD;
+	peek->stack[peek->depth++] = peek->text;
+	peek->text = skip_slashes(target);
+	return *target == '/' ? peek_jump(peek, &peek->root) : 0;
+}
+
+/* Into what the element names; -ENOENT: it is known to be absent, if nothing has moved. */
+static inline int peek_step(struct peek *peek, struct name *element)
+{
+	struct entry *next;
 	struct node *node;
+	bool last;
+
+	if (unlikely(element->length > NAME_MAX_LENGTH))
+		return -ECHILD;
+	element->hash = name_hash(element->text, element->length);
+	next = entry_find_rcu(peek->at.entry, element);
+	if (unlikely(!next || next->believe_until_ns != BELIEVE_FOREVER))
+		return -ECHILD;
+	last = !*peek->text && !peek->depth;
+	node = smp_load_acquire(&next->node); /* pairs with entry_add() */
+	if (!node)
+		return -ENOENT;
+	if (unlikely(READ_ONCE(next->flags) & ENTRY_MOUNTED)) {
+		peek->at.entry = next;
+		peek_cross_mounts(&peek->at);
+		next = peek->at.entry;
+		node = READ_ONCE(next->node);
+		if (unlikely(!node))
+			return -ECHILD;
+	}
+	if (S_ISLNK(node->attr.mode) && (!last || peek->follow))
+		return peek_into_link(peek, node);
+	peek->at.entry = next;
+	peek->node = node;
+	return 0;
+}
+
+int walk_peek(const struct path *start, const char *name, unsigned int flags,
+	      const struct cred *cred, struct walk_peek *result)
+{
+	struct peek peek;
 
 	if (unlikely(flags & (WALK_NO_SYMLINKS | WALK_BENEATH | WALK_IN_ROOT | WALK_NO_XDEV)))
 		return -ECHILD;
-	peek->sequence = names_sequence_read();
-	if (unlikely(peek->sequence & 1))
+	result->sequence = names_sequence_read();
+	if (unlikely(result->sequence & 1))
 		return -ECHILD;
-	root = fs_peek(fs, &fs->root);
-	if (*text == '/') {
-		at = root;
-		text = skip_slashes(text);
-	} else if (!*text) {
+	peek.depth = peek.links = 0;
+	peek.must_be_directory = flags & WALK_DIRECTORY;
+	peek.follow = flags & WALK_FOLLOW;
+	if (unlikely(peek_begin(&peek, start, name)))
 		return -ECHILD;
-	} else {
-		at = start ? *start : fs_peek(fs, &fs->working);
-	}
-	node = at.entry->node;
-	if (unlikely(!node))
-		return -ECHILD;
-
 	for (;;) {
-		struct entry *next;
-		struct node *next_node;
 		struct name element;
-		bool last;
+		int error;
 
-		if (!*text) {
-			if (!depth)
+		if (!*peek.text) {
+			if (!peek.depth)
 				break;
-			text = skip_slashes(stack[--depth]);
+			peek.text = skip_slashes(peek.stack[--peek.depth]);
 			continue;
 		}
-		if (unlikely(!may_search_peek(node, cred)))
+		if (unlikely(!may_search_peek(peek.node, cred)))
 			return -ECHILD;
-		end = element_end(text);
-		element.text = text;
-		element.length = end - text;
-		text = end;
-		if (*text == '/') {
-			text = skip_slashes(text);
-			if (!*text) /* a slash at the end asks for a directory, in a link's text as in the name's */
-				must_be_directory = follow = true;
-		}
-		if (unlikely(name_is_dots(element.text, element.length))) {
-			if (element.length == 2)
-				peek_parent(&at, &root);
-			node = READ_ONCE(at.entry->node);
-			if (unlikely(!node))
-				return -ECHILD;
-			if (!*text)
-				must_be_directory = true;
-			continue;
-		}
-		if (unlikely(element.length > NAME_MAX_LENGTH))
-			return -ECHILD;
-		element.hash = name_hash(element.text, element.length);
-
-		next = entry_find_rcu(at.entry, &element);
-		if (unlikely(!next || next->believe_until_ns != BELIEVE_FOREVER))
-			return -ECHILD;
-		last = !*text && !depth;
-		next_node = smp_load_acquire(&next->node); /* pairs with entry_add() */
-		if (!next_node) /* known to be absent, if nothing has moved */
-			return names_sequence_changed(peek->sequence) ? -ECHILD : -ENOENT;
-		if (unlikely(READ_ONCE(next->flags) & ENTRY_MOUNTED)) {
-			at.entry = next;
-			peek_cross_mounts(&at);
-			next = at.entry;
-			next_node = READ_ONCE(next->node);
-			if (unlikely(!next_node))
-				return -ECHILD;
-		}
-		if (S_ISLNK(next_node->attr.mode) && (!last || follow)) {
-			const char *target = next_node->link_text;
-
-			if (!target || links++ >= SYMLINKS_MAX || (at.mount->flags & MS_NOSYMFOLLOW))
-				return -ECHILD;
-			stack[depth++] = text;
-			text = target;
-			if (*text == '/') {
-				at = root;
-				node = at.entry->node;
-				if (unlikely(!node))
-					return -ECHILD;
-				text = skip_slashes(text);
-			} else if (!*text) {
-				return -ECHILD;
-			}
-			continue;
-		}
-		at.entry = next;
-		node = next_node;
+		element = peek_element(&peek);
+		if (unlikely(name_is_dots(element.text, element.length)))
+			error = peek_dots(&peek, &element);
+		else
+			error = peek_step(&peek, &element);
+		if (unlikely(error))
+			return error == -ENOENT && names_sequence_changed(result->sequence) ? -ECHILD
+											    : error;
 	}
-	if (must_be_directory && !S_ISDIR(node->attr.mode))
+	if (peek.must_be_directory && !S_ISDIR(peek.node->attr.mode))
 		return -ECHILD;
-	peek->path = at;
-	peek->node = node;
+	result->path = peek.at;
+	result->node = peek.node;
 	return 0;
 }
 
@@ -270,6 +312,56 @@ static struct entry *entry_learn(struct entry *dir, const struct name *name, str
 	return entry_add(dir, name, node, node->attr.believe_until_ns);
 }
 
+/* The tree says that there is no `name`: brings the cache up to date. dir->node->lock held. */
+static void entry_learn_absent(struct entry *dir, const struct name *name, u64 believe_until_ns)
+{
+	struct entry *entry = entry_find(dir, name);
+
+	if (entry) {
+		if (entry->node)
+			entry_drop(entry);
+		entry_put(entry);
+	}
+	if (dir->tree->flags & TREE_NEGATIVE_FOREVER)
+		believe_until_ns = BELIEVE_FOREVER;
+	if (!believe_until_ns || (dir->tree->flags & TREE_NO_CACHE_NAMES))
+		return;
+	entry = entry_add(dir, name, NULL, believe_until_ns);
+	if (!IS_ERR(entry)) /* else it is asked for again */
+		entry_put(entry);
+}
+
+/*
+ * The nodes that a tree found below `top`, beyond the element that was asked for: without the locks of their directories. With
+ * such a lock, and no change begun since we asked, what was found is true now, and may be cached. Takes the nodes over.
+ */
+static void entries_learn_below(struct entry *top, const struct name *names, struct node **nodes,
+				int count, long begun)
+{
+	struct entry *at = top, *below;
+	int i = 0;
+
+	for (; i < count && S_ISDIR(at->node->attr.mode) && mutex_trylock(&at->node->lock); i++) {
+		below = ERR_PTR(-ESTALE);
+		if (begun == atomic64_read(&at->tree->changes_begun))
+			below = entry_learn(at, &names[i], nodes[i]);
+		else
+			node_put(nodes[i]);
+		mutex_unlock(&at->node->lock);
+		if (IS_ERR(below)) {
+			i++;
+			break;
+		}
+		if (at != top)
+			entry_put(at);
+		at = below;
+	}
+	if (at != top)
+		entry_put(at);
+	while (i < count)
+		node_put(nodes[i++]);
+}
+
 /* dir->node->lock held. `rest` (may be NULL) is what follows `name`, for trees that answer many elements at once. */
 static struct entry *lookup_ask(struct entry *dir, const struct name *name, const char *rest,
 				const struct cred *cred)
@@ -278,7 +370,7 @@ static struct entry *lookup_ask(struct entry *dir, const struct name *name, cons
 	struct node *nodes[WALK_AT_ONCE];
 	struct tree *tree = dir->tree;
 	unsigned int count = 1;
-	struct entry *entry, *at, *stale;
+	struct entry *entry;
 	u64 negative_until_ns = 0;
 	long begun = 0;
 	int reached;
@@ -297,50 +389,17 @@ static struct entry *lookup_ask(struct entry *dir, const struct name *name, cons
 			count++;
 	}
 	reached = dir->node->ops->walk(dir->node, names, count, nodes, &negative_until_ns, cred);
-	if (reached == -ENOENT) {
-		stale = entry_find(dir, name);
-		if (stale && stale->node) {
-			entry_drop(stale);
-			entry_put(stale);
-			stale = NULL;
-		}
-		if (stale)
-			entry_put(stale);
-		if (tree->flags & TREE_NEGATIVE_FOREVER)
-			negative_until_ns = BELIEVE_FOREVER;
-		if (negative_until_ns && !(tree->flags & TREE_NO_CACHE_NAMES)) {
-			entry = entry_add(dir, name, NULL, negative_until_ns);
-			if (!IS_ERR(entry))
-				entry_put(entry);
-		}
-	}
+	if (reached == -ENOENT)
+		entry_learn_absent(dir, name, negative_until_ns);
 	if (reached <= 0)
 		return ERR_PTR(reached ? reached : -EIO);
-
-	entry = at = entry_learn(dir, name, nodes[0]);
-	for (int i = 1; i < reached; i++) {
-		struct entry *below;
-
-		/* What lies deeper was found without its directory's lock. With the lock, and no change begun since we asked,
-		 * it is true now. */
-		if (IS_ERR(at) || !S_ISDIR(at->node->attr.mode) || !mutex_trylock(&at->node->lock)) {
-			while (i < reached)
-				node_put(nodes[i++]);
-			break;
-		}
-		if (begun == atomic64_read(&tree->changes_begun)) {
-			below = entry_learn(at, &names[i], nodes[i]);
-		} else {
-			node_put(nodes[i]);
-			below = ERR_PTR(-ESTALE);
-		}
-		mutex_unlock(&at->node->lock);
-		if (at != entry)
-			entry_put(at);
-		at = below;
+	entry = entry_learn(dir, name, nodes[0]);
+	if (!IS_ERR(entry)) {
+		entries_learn_below(entry, names + 1, nodes + 1, reached - 1, begun);
+	} else {
+		while (--reached > 0)
+			node_put(nodes[reached]);
 	}
-	if (at != entry && !IS_ERR(at))
-		entry_put(at);
 	return entry;
 }
 
