@@ -259,6 +259,37 @@ static void vfork_wait(struct thread *child, struct completion *done)
 		wait_for_completion(done);
 }
 
+/* A thread that nobody takes back, on its way to be one: gives back what it has. */
+static void child_undo(struct thread *child, const struct clone_request *request)
+{
+	if (request->flags & CLONE_THREAD)
+		child->process = NULL; /* it has no reference yet */
+	thread_undo(child);
+}
+
+/* A thread with all that it shares or has as a copy, but without a number; ERR_PTR. */
+static struct thread *child_make(const struct clone_request *request)
+{
+	struct thread *child = thread_alloc();
+	int error;
+
+	if (!child)
+		return ERR_PTR(-ENOMEM);
+	thread_copy(child, request);
+	error = -ENOMEM;
+	child->process = request->flags & CLONE_THREAD ? current->process
+						       : process_copy(request->flags);
+	if (child->process)
+		error = copy_parts(child, request->flags);
+	if (!error)
+		error = arch_thread_fork(child, current_regs(), request->stack,
+					 request->flags & CLONE_SETTLS, request->tls);
+	if (!error)
+		return child;
+	child_undo(child, request);
+	return ERR_PTR(error);
+}
+
 long process_clone(const struct clone_request *request)
 {
 	struct completion vfork_done;
@@ -272,25 +303,9 @@ long process_clone(const struct clone_request *request)
 		return -EAGAIN;
 	if (signal_pending())
 		return -ERESTARTNOINTR;
-	child = thread_alloc();
-	if (!child)
-		return -ENOMEM;
-	thread_copy(child, request);
-	if (request->flags & CLONE_THREAD) {
-		child->process = current->process;
-	} else {
-		child->process = process_copy(request->flags);
-		result = -ENOMEM;
-		if (!child->process)
-			goto undo;
-	}
-	result = copy_parts(child, request->flags);
-	if (result)
-		goto undo;
-	result = arch_thread_fork(child, current_regs(), request->stack,
-				  request->flags & CLONE_SETTLS, request->tls);
-	if (result)
-		goto undo;
+	child = child_make(request);
+	if (IS_ERR(child))
+		return PTR_ERR(child);
 	pid = pid_alloc();
 	result = PTR_ERR(pid);
 	if (IS_ERR(pid))
@@ -329,9 +344,7 @@ undo_vfork:
 undo_pid:
 	pid_free_unused(pid);
 undo:
-	if (request->flags & CLONE_THREAD)
-		child->process = NULL; /* it has no reference yet */
-	thread_undo(child);
+	child_undo(child, request);
 	return result;
 }
 

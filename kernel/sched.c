@@ -572,39 +572,34 @@ void thread_set_mm(struct mm *mm)
 		mm_structure_put(released);
 }
 
-/* Gives the CPU to the thread that is first in order. preempted: the current thread stays runnable whatever its state
- * says, for it has not come to schedule() yet. */
-static void switch_to_next(bool preempted)
+/* Whether the current thread may go on; one that sleeps, or may not run here any more, leaves. rq->lock is held. preempted: it
+ * stays runnable whatever its state says, for it has not come to schedule() yet. */
+static bool previous_stays(struct runqueue *rq, struct thread *previous, bool preempted)
 {
-	unsigned long flags = local_irq_save();
-	struct runqueue *rq = this_runqueue();
-	struct thread *previous = current, *next;
-	unsigned int state;
-	bool stays;
-	u64 now;
+	unsigned int state = READ_ONCE(previous->state);
 
-	rcu_quiescent();
-	raw_spin_lock(&rq->lock);
-	now = arch_clock_ns();
-	account(rq, previous, now);
-	if (READ_ONCE(previous->work) & WORK_RESCHEDULE)
-		__atomic_fetch_and(&previous->work, ~WORK_RESCHEDULE, __ATOMIC_RELAXED);
-
-	stays = previous != rq->idle;
-	state = READ_ONCE(previous->state);
-	if (stays && state != THREAD_RUNNING && !preempted) {
+	if (previous == rq->idle)
+		return false;
+	if (state != THREAD_RUNNING && !preempted) {
 		if (state & (THREAD_UNINTERRUPTIBLE | THREAD_KILLABLE))
 			rq->uninterruptible++;
 		leave(rq, previous);
-		stays = false;
-	} else if (stays && unlikely(!(previous->affinity & BIT(rq->cpu))) && state == THREAD_RUNNING) {
+		return false;
+	}
+	if (unlikely(!(previous->affinity & BIT(rq->cpu))) && state == THREAD_RUNNING) {
 		/* Only in this state: on its way between two queues no waker may take it for a sleeper. */
 		leave(rq, previous);
 		rq->evict_previous = true;
-		stays = false;
+		return false;
 	}
+	return true;
+}
 
-	next = first_waiting(rq);
+/* The thread that is first in order, `previous` included if it stays; it is not in the queue any more. */
+static struct thread *choose_next(struct runqueue *rq, struct thread *previous, bool stays, u64 now)
+{
+	struct thread *next = first_waiting(rq);
+
 	if (!next && !stays && num_online_cpus() > 1) {
 		pull(rq);
 		next = first_waiting(rq);
@@ -618,12 +613,32 @@ static void switch_to_next(bool preempted)
 		if (stays)
 			tree_insert(rq, previous);
 	}
-
 	if (next != rq->idle) {
 		if ((s64)(next->virtual_runtime_ns - rq->least_virtual_ns) > 0 && !next->realtime_priority)
 			rq->least_virtual_ns = next->virtual_runtime_ns;
 		tick_by(rq, now + (rq->first ? SLICE_NS : SAMPLE_NS));
 	}
+	return next;
+}
+
+/* Gives the CPU to the thread that is first in order. */
+static void switch_to_next(bool preempted)
+{
+	unsigned long flags = local_irq_save();
+	struct runqueue *rq = this_runqueue();
+	struct thread *previous = current, *next;
+	bool stays;
+	u64 now;
+
+	rcu_quiescent();
+	raw_spin_lock(&rq->lock);
+	now = arch_clock_ns();
+	account(rq, previous, now);
+	if (READ_ONCE(previous->work) & WORK_RESCHEDULE)
+		__atomic_fetch_and(&previous->work, ~WORK_RESCHEDULE, __ATOMIC_RELAXED);
+
+	stays = previous_stays(rq, previous, preempted);
+	next = choose_next(rq, previous, stays, now);
 	if (next == previous) {
 		raw_spin_unlock(&rq->lock);
 		local_irq_restore(flags);

@@ -30,7 +30,22 @@ static u64 timespec_deadline(const struct __kernel_timespec *timeout)
 	return deadline_after(timespec_to_ns(timeout));
 }
 
-/* What is left of a timeout, for calls that tell. */
+/* The deadline that a program gives; none: WAIT_FOREVER. */
+static int deadline_get(const struct __kernel_timespec __user *user, u64 *deadline_ns)
+{
+	struct __kernel_timespec timeout;
+
+	*deadline_ns = WAIT_FOREVER;
+	if (!user)
+		return 0;
+	if (copy_from_user(&timeout, user, sizeof(timeout)))
+		return -EFAULT;
+	if (!timespec_valid(&timeout))
+		return -EINVAL;
+	*deadline_ns = timespec_deadline(&timeout);
+	return 0;
+}
+
 static struct __kernel_timespec time_left(u64 deadline_ns)
 {
 	u64 now = time_monotonic_ns();
@@ -38,10 +53,62 @@ static struct __kernel_timespec time_left(u64 deadline_ns)
 	return ns_to_timespec(deadline_ns > now ? deadline_ns - now : 0);
 }
 
+/* What the call returns. `told`: the time that is left was written, or none was wanted; else it cannot be started again. Linux,
+ * too, forgives memory that cannot be written: the call has taken place. */
+static long result_of(long ready, bool told)
+{
+	if (ready != -ERESTARTSYS)
+		return ready;
+	return told ? -ERESTARTNOHAND : -EINTR;
+}
+
+static bool deadline_tell(struct __kernel_timespec __user *user, u64 deadline_ns)
+{
+	struct __kernel_timespec left;
+
+	if (!user || deadline_ns == WAIT_FOREVER)
+		return true;
+	left = time_left(deadline_ns);
+	return !copy_to_user(user, &left, sizeof(left));
+}
+
+/* ---- Waiting ---- */
+
+/* One look at all that was asked for: how many are ready, or a negative errno. */
+typedef long look_function(void *asked, struct poll_table *table);
+
+/* deadline_ns 0: only look. How many are ready; -ERESTARTSYS, -ENOMEM, and what a look gives. */
+static long wait_ready(look_function *look, void *asked, u64 deadline_ns)
+{
+	struct poll_waiter waiter;
+	bool timed_out = false;
+	long ready;
+	int error;
+
+	if (!deadline_ns)
+		return look(asked, NULL);
+	poll_waiter_init(&waiter);
+	ready = look(asked, &waiter.table); /* in all queues from the first look on */
+	while (!ready && !timed_out) {
+		ready = waiter.error;
+		if (ready)
+			break;
+		error = poll_waiter_sleep(&waiter, deadline_ns);
+		if (error && error != -ETIME) {
+			ready = error;
+			break;
+		}
+		timed_out = error; /* and a last look */
+		ready = look(asked, NULL);
+	}
+	poll_waiter_release(&waiter);
+	return ready;
+}
+
 /* ---- poll ---- */
 
 /* One look at a descriptor: what holds of what was asked for. */
-static u32 look(unsigned int fd, u32 events, struct poll_table *table)
+static u32 look_at(unsigned int fd, u32 events, struct poll_table *table)
 {
 	struct fd_ref ref = fd_borrow(fd);
 	u32 ready;
@@ -56,48 +123,28 @@ static u32 look(unsigned int fd, u32 events, struct poll_table *table)
 	return ready;
 }
 
-static long look_at_all(struct pollfd *fds, unsigned int count, struct poll_table *table)
+struct poll_list {
+	struct pollfd *fds;
+	unsigned int count;
+};
+
+static long poll_look(void *asked, struct poll_table *table)
 {
+	const struct poll_list *list = asked;
 	long ready = 0;
 
-	for (unsigned int i = 0; i < count; i++) {
-		fds[i].revents = 0;
-		if (fds[i].fd < 0)
+	for (unsigned int i = 0; i < list->count; i++) {
+		struct pollfd *fd = &list->fds[i];
+
+		fd->revents = 0;
+		if (fd->fd < 0)
 			continue;
 		/* With one that is ready the thread will not sleep: the others need no waiter. */
-		fds[i].revents = (short)look((unsigned int)fds[i].fd, (u16)fds[i].events,
-					     ready ? NULL : table);
-		if (fds[i].revents)
+		fd->revents =
+			(short)look_at((unsigned int)fd->fd, (u16)fd->events, ready ? NULL : table);
+		if (fd->revents)
 			ready++;
 	}
-	return ready;
-}
-
-/* deadline_ns 0: only look. How many are ready; -ERESTARTSYS, -ENOMEM. */
-static long poll_files(struct pollfd *fds, unsigned int count, u64 deadline_ns)
-{
-	struct poll_waiter waiter;
-	bool timed_out = false;
-	long ready;
-	int error;
-
-	if (!deadline_ns)
-		return look_at_all(fds, count, NULL);
-	poll_waiter_init(&waiter);
-	ready = look_at_all(fds, count, &waiter.table); /* in all queues from the first look on */
-	while (!ready && !timed_out) {
-		ready = waiter.error;
-		if (ready)
-			break;
-		error = poll_waiter_sleep(&waiter, deadline_ns);
-		if (error && error != -ETIME) {
-			ready = error;
-			break;
-		}
-		timed_out = error; /* and a last look */
-		ready = look_at_all(fds, count, NULL);
-	}
-	poll_waiter_release(&waiter);
 	return ready;
 }
 
@@ -115,7 +162,9 @@ static long poll_user(struct pollfd __user *user, unsigned int count, u64 deadli
 	}
 	ready = -EFAULT;
 	if (!copy_from_user(fds, user, count * sizeof(*fds))) {
-		ready = poll_files(fds, count, deadline_ns);
+		struct poll_list list = { .fds = fds, .count = count };
+
+		ready = wait_ready(poll_look, &list, deadline_ns);
 		for (unsigned int i = 0; ready >= 0 && i < count; i++)
 			if (put_user(fds[i].revents, &user[i].revents))
 				ready = -EFAULT;
@@ -154,30 +203,17 @@ long sys_ppoll(struct pollfd __user *fds, unsigned int count,
 	       struct __kernel_timespec __user *user_timeout, const sigset_t __user *mask,
 	       size_t mask_size)
 {
-	struct __kernel_timespec timeout;
-	u64 deadline_ns = WAIT_FOREVER;
+	u64 deadline_ns;
 	long ready;
-	int error;
+	int error = deadline_get(user_timeout, &deadline_ns);
 
-	if (user_timeout) {
-		if (copy_from_user(&timeout, user_timeout, sizeof(timeout)))
-			return -EFAULT;
-		if (!timespec_valid(&timeout))
-			return -EINVAL;
-		deadline_ns = timespec_deadline(&timeout);
-	}
-	error = signal_mask_swap(mask, mask_size);
+	if (!error)
+		error = signal_mask_swap(mask, mask_size);
 	if (error)
 		return error;
 	ready = poll_user(fds, count, deadline_ns);
 	signal_mask_restore(ready == -ERESTARTSYS);
-	if (user_timeout && deadline_ns != WAIT_FOREVER) {
-		timeout = time_left(deadline_ns);
-		/* Linux, too, forgives memory that cannot be written: the call has taken place. */
-		if (copy_to_user(user_timeout, &timeout, sizeof(timeout)))
-			return ready == -ERESTARTSYS ? -EINTR : ready;
-	}
-	return ready == -ERESTARTSYS ? -ERESTARTNOHAND : ready;
+	return result_of(ready, deadline_tell(user_timeout, deadline_ns));
 }
 
 /* ---- select ---- */
@@ -189,15 +225,17 @@ long sys_ppoll(struct pollfd __user *fds, unsigned int count,
 /* Asked for and found, for reading, writing, exceptional conditions. */
 struct select_sets {
 	unsigned long *asked[3], *found[3];
+	unsigned int words;
 };
 
 /* One look at all: how many bits are set in found; -EBADF. */
-static long select_look(struct select_sets *sets, unsigned int words, struct poll_table *table)
+static long select_look(void *asked, struct poll_table *table)
 {
+	struct select_sets *sets = asked;
 	static const u32 bits[3] = { READ_BITS, WRITE_BITS, EXCEPT_BITS };
 	long ready = 0;
 
-	for (unsigned int word = 0; word < words; word++) {
+	for (unsigned int word = 0; word < sets->words; word++) {
 		unsigned long all = sets->asked[0][word] | sets->asked[1][word] | sets->asked[2][word];
 
 		for (unsigned int i = 0; i < 3; i++)
@@ -209,7 +247,7 @@ static long select_look(struct select_sets *sets, unsigned int words, struct pol
 			for (unsigned int i = 0; i < 3; i++)
 				if (sets->asked[i][word] & BIT(bit))
 					events |= bits[i];
-			holds = look(word * 64 + bit, events, ready ? NULL : table);
+			holds = look_at(word * 64 + bit, events, ready ? NULL : table);
 			if (holds == POLLNVAL)
 				return -EBADF;
 			for (unsigned int i = 0; i < 3; i++)
@@ -219,33 +257,6 @@ static long select_look(struct select_sets *sets, unsigned int words, struct pol
 				}
 		}
 	}
-	return ready;
-}
-
-static long select_files(struct select_sets *sets, unsigned int words, u64 deadline_ns)
-{
-	struct poll_waiter waiter;
-	bool timed_out = false;
-	long ready;
-	int error;
-
-	if (!deadline_ns)
-		return select_look(sets, words, NULL);
-	poll_waiter_init(&waiter);
-	ready = select_look(sets, words, &waiter.table);
-	while (!ready && !timed_out) {
-		ready = waiter.error;
-		if (ready)
-			break;
-		error = poll_waiter_sleep(&waiter, deadline_ns);
-		if (error && error != -ETIME) {
-			ready = error;
-			break;
-		}
-		timed_out = error;
-		ready = select_look(sets, words, NULL);
-	}
-	poll_waiter_release(&waiter);
 	return ready;
 }
 
@@ -279,7 +290,8 @@ static long select_user(int count, unsigned long __user *user[3], u64 deadline_n
 		if (count % 64)
 			sets.asked[i][words - 1] &= BIT((unsigned int)count % 64) - 1;
 	}
-	ready = select_files(&sets, words, deadline_ns);
+	sets.words = words;
+	ready = wait_ready(select_look, &sets, deadline_ns);
 	for (unsigned int i = 0; ready >= 0 && i < 3; i++)
 		if (user[i] && copy_to_user(user[i], sets.found[i], bytes))
 			ready = -EFAULT;
@@ -296,6 +308,7 @@ long sys_select(int count, unsigned long __user *reading, unsigned long __user *
 	struct __kernel_old_timeval value;
 	struct __kernel_timespec timeout;
 	u64 deadline_ns = WAIT_FOREVER;
+	bool told = true;
 	long ready;
 
 	if (user_timeout) {
@@ -312,10 +325,9 @@ long sys_select(int count, unsigned long __user *reading, unsigned long __user *
 		timeout = time_left(deadline_ns);
 		value.tv_sec = timeout.tv_sec;
 		value.tv_usec = timeout.tv_nsec / 1000;
-		if (copy_to_user(user_timeout, &value, sizeof(value)))
-			return ready == -ERESTARTSYS ? -EINTR : ready;
+		told = !copy_to_user(user_timeout, &value, sizeof(value));
 	}
-	return ready == -ERESTARTSYS ? -ERESTARTNOHAND : ready;
+	return result_of(ready, told);
 }
 
 /* The sixth argument points to a set of signals and its size. */
@@ -330,29 +342,18 @@ long sys_pselect6(int count, unsigned long __user *reading, unsigned long __user
 {
 	unsigned long __user *user[3] = { reading, writing, except };
 	struct pselect_mask mask = {};
-	struct __kernel_timespec timeout;
-	u64 deadline_ns = WAIT_FOREVER;
+	u64 deadline_ns;
 	long ready;
 	int error;
 
 	if (user_mask && copy_from_user(&mask, user_mask, sizeof(mask)))
 		return -EFAULT;
-	if (user_timeout) {
-		if (copy_from_user(&timeout, user_timeout, sizeof(timeout)))
-			return -EFAULT;
-		if (!timespec_valid(&timeout))
-			return -EINVAL;
-		deadline_ns = timespec_deadline(&timeout);
-	}
-	error = signal_mask_swap(mask.mask, mask.size);
+	error = deadline_get(user_timeout, &deadline_ns);
+	if (!error)
+		error = signal_mask_swap(mask.mask, mask.size);
 	if (error)
 		return error;
 	ready = select_user(count, user, deadline_ns);
 	signal_mask_restore(ready == -ERESTARTSYS);
-	if (user_timeout && deadline_ns != WAIT_FOREVER) {
-		timeout = time_left(deadline_ns);
-		if (copy_to_user(user_timeout, &timeout, sizeof(timeout)))
-			return ready == -ERESTARTSYS ? -EINTR : ready;
-	}
-	return ready == -ERESTARTSYS ? -ERESTARTNOHAND : ready;
+	return result_of(ready, deadline_tell(user_timeout, deadline_ns));
 }

@@ -116,17 +116,27 @@ unsigned int process_thread_count(void)
 	return (unsigned int)atomic_read(&thread_total);
 }
 
-struct mm *thread_mm_get(struct thread *thread)
+/* While its process is locked a thread keeps its address space, descriptors and directories. NULL: it has no process. */
+static struct process *parts_lock(struct thread *thread, unsigned long *flags)
 {
 	struct process *process = thread->process;
-	struct mm *mm = NULL;
+
+	if (process)
+		*flags = spin_lock_irqsave(&process->lock);
+	return process;
+}
+
+struct mm *thread_mm_get(struct thread *thread)
+{
 	unsigned long flags;
+	struct process *process = parts_lock(thread, &flags);
+	struct mm *mm;
 
 	if (!process)
 		return NULL;
-	flags = spin_lock_irqsave(&process->lock);
-	if (thread->mm && mm_get_unless_dead(thread->mm))
-		mm = thread->mm;
+	mm = thread->mm;
+	if (mm && !mm_get_unless_dead(mm))
+		mm = NULL;
 	spin_unlock_irqrestore(&process->lock, flags);
 	return mm;
 }
@@ -145,34 +155,30 @@ void thread_set_files(struct files *files)
 
 struct files *thread_files_get(struct thread *thread)
 {
-	struct process *process = thread->process;
-	struct files *files = NULL;
 	unsigned long flags;
+	struct process *process = parts_lock(thread, &flags);
+	struct files *files;
 
 	if (!process)
 		return NULL;
-	flags = spin_lock_irqsave(&process->lock);
-	if (thread->files) {
-		files = thread->files;
+	files = thread->files;
+	if (files)
 		refcount_inc(&files->refs);
-	}
 	spin_unlock_irqrestore(&process->lock, flags);
 	return files;
 }
 
 struct fs_context *thread_fs_get(struct thread *thread)
 {
-	struct process *process = thread->process;
-	struct fs_context *fs = NULL;
 	unsigned long flags;
+	struct process *process = parts_lock(thread, &flags);
+	struct fs_context *fs;
 
 	if (!process)
 		return NULL;
-	flags = spin_lock_irqsave(&process->lock);
-	if (thread->fs) {
-		fs = thread->fs;
+	fs = thread->fs;
+	if (fs)
 		refcount_inc(&fs->refs);
-	}
 	spin_unlock_irqrestore(&process->lock, flags);
 	return fs;
 }

@@ -310,35 +310,67 @@ static long send_break(struct tty_file *open, unsigned long argument, bool posix
 	return error;
 }
 
-long tty_ioctl(struct file *file, unsigned int command, unsigned long argument)
+/* termios in its four forms. */
+static long termios_ioctl(struct tty_file *open, unsigned int command, void __user *user)
 {
-	struct tty_file *open = tty_file_of(file);
-	struct tty *tty = open->tty;
-	void __user *user = (void __user *)argument;
-	long result;
-	int number;
-
-	if (tty_file_hung_up(open))
-		return command == TIOCSPGRP ? -ENOTTY : -EIO;
 	switch (command) {
 	case TCGETS:
-		return termios_get_user(tty, user, sizeof(struct termios));
+		return termios_get_user(open->tty, user, sizeof(struct termios));
 	case TCSETS:
 	case TCSETSW:
 	case TCSETSF:
 		return termios_set_user(open, user, sizeof(struct termios), command - TCSETS);
 	case TCGETS2:
-		return termios_get_user(tty, user, sizeof(struct termios2));
+		return termios_get_user(open->tty, user, sizeof(struct termios2));
 	case TCSETS2:
 	case TCSETSW2:
 	case TCSETSF2:
 		return termios_set_user(open, user, sizeof(struct termios2), command - TCSETS2);
 	case TCGETA:
-		return termio_get_user(tty, user);
+		return termio_get_user(open->tty, user);
 	case TCSETA:
 	case TCSETAW:
 	case TCSETAF:
 		return termio_set_user(open, user, command - TCSETA);
+	default:
+		return -ENOIOCTLCMD;
+	}
+}
+
+/* Commands about one number. */
+static long number_ioctl(struct tty *tty, unsigned int command, void __user *user)
+{
+	int number;
+
+	switch (command) {
+	case FIONREAD:
+	case TIOCOUTQ:
+		return put_user(queue_length(tty, command == TIOCOUTQ), (int __user *)user);
+	case TIOCGEXCL:
+		number = READ_ONCE(tty->exclusive);
+		return put_user(number, (int __user *)user);
+	case TIOCGETD:
+		number = N_TTY;
+		return put_user(number, (int __user *)user);
+	case TIOCSETD:
+		if (get_user(number, (int __user *)user))
+			return -EFAULT;
+		return number == N_TTY ? 0 : -EINVAL;
+	case TIOCGDEV:
+		number = (int)tty->number;
+		return put_user(number, (int __user *)user);
+	default:
+		return -ENOIOCTLCMD;
+	}
+}
+
+static long control_ioctl(struct file *file, struct tty_file *open, unsigned int command,
+			  unsigned long argument)
+{
+	void __user *user = (void __user *)argument;
+	struct tty *tty = open->tty;
+
+	switch (command) {
 	case TIOCGWINSZ:
 		return size_get(tty, user);
 	case TIOCSWINSZ:
@@ -352,35 +384,34 @@ long tty_ioctl(struct file *file, unsigned int command, unsigned long argument)
 		return send_break(open, argument, command == TCSBRKP);
 	case TIOCSTI:
 		return type_byte(file, tty, user);
-	case FIONREAD:
-	case TIOCOUTQ:
-		return put_user(queue_length(tty, command == TIOCOUTQ), (int __user *)user);
 	case TIOCEXCL:
 	case TIOCNXCL:
 		WRITE_ONCE(tty->exclusive, command == TIOCEXCL);
 		return 0;
-	case TIOCGEXCL:
-		number = READ_ONCE(tty->exclusive);
-		return put_user(number, (int __user *)user);
-	case TIOCGETD:
-		number = N_TTY;
-		return put_user(number, (int __user *)user);
-	case TIOCSETD:
-		if (get_user(number, (int __user *)user))
-			return -EFAULT;
-		return number == N_TTY ? 0 : -EINVAL;
-	case TIOCGDEV: {
-		unsigned int device = (unsigned int)tty->number;
-
-		return put_user(device, (unsigned int __user *)user);
-	}
 	case TIOCVHANGUP:
 		if (!capable(CAP_SYS_ADMIN))
 			return -EPERM;
 		tty_hangup_now(tty);
 		return 0;
 	default:
-		result = tty_jobs_ioctl(file, tty, command, argument);
-		return result == -ENOIOCTLCMD ? driver_ioctl(open, command, argument) : result;
+		return -ENOIOCTLCMD;
 	}
+}
+
+long tty_ioctl(struct file *file, unsigned int command, unsigned long argument)
+{
+	struct tty_file *open = tty_file_of(file);
+	void __user *user = (void __user *)argument;
+	long result;
+
+	if (tty_file_hung_up(open))
+		return command == TIOCSPGRP ? -ENOTTY : -EIO;
+	result = termios_ioctl(open, command, user);
+	if (result == -ENOIOCTLCMD)
+		result = control_ioctl(file, open, command, argument);
+	if (result == -ENOIOCTLCMD)
+		result = number_ioctl(open->tty, command, user);
+	if (result == -ENOIOCTLCMD)
+		result = tty_jobs_ioctl(file, open->tty, command, argument);
+	return result == -ENOIOCTLCMD ? driver_ioctl(open, command, argument) : result;
 }

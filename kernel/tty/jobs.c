@@ -49,13 +49,6 @@ struct tty *tty_of_current(void)
 	return tty;
 }
 
-/* The current thread would not notice the signal. */
-static bool signal_is_ignored(int signal)
-{
-	return ((signal_mask)current->blocked & signal_bit(signal)) ||
-	       READ_ONCE(current->sighand->actions[signal - 1].sa_handler) == SIG_IGN;
-}
-
 int tty_check_foreground(struct tty *tty, int signal)
 {
 	struct process *process = current->process;
@@ -67,7 +60,7 @@ int tty_check_foreground(struct tty *tty, int signal)
 	flags = spin_lock_irqsave(&process_tree_lock);
 	if (process->group->session->tty == tty && tty->foreground &&
 	    tty->foreground != process->group->id) {
-		if (signal_is_ignored(signal))
+		if (signal_ignored_or_blocked(signal))
 			error = signal == SIGTTIN ? -EIO : 0;
 		else if (process_group_orphaned(process->group, NULL))
 			error = -EIO;
@@ -220,17 +213,18 @@ static long set_foreground(struct tty *tty, int id)
 	if (id < 0)
 		return -EINVAL;
 	group = process_group_find(id);
-	if (!group)
-		return -ESRCH;
 	flags = spin_lock_irqsave(&process_tree_lock);
 	if (!current->process || current->process->group->session->tty != tty)
 		error = -ENOTTY;
+	else if (!group)
+		error = -ESRCH;
 	else if (group->session != tty->session)
 		error = -EPERM;
 	else
 		tty->foreground = id;
 	spin_unlock_irqrestore(&process_tree_lock, flags);
-	process_group_put(group);
+	if (group)
+		process_group_put(group);
 	return error;
 }
 
