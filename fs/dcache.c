@@ -170,16 +170,23 @@ void entry_put(struct entry *entry)
 		entry->recently_used = true;
 }
 
+int entry_text_alloc(const struct name *name, char **text)
+{
+	*text = NULL;
+	if (likely(name->length < sizeof(((struct entry *)NULL)->inline_name)))
+		return 0;
+	*text = kmalloc(name->length + 1, GFP_USER | GFP_CORE);
+	return *text ? 0 : -ENOMEM;
+}
+
 static int entry_set_name(struct entry *entry, const struct name *name)
 {
 	char *text = entry->inline_name;
 
-	entry->long_name = NULL;
-	if (unlikely(name->length >= sizeof(entry->inline_name))) {
-		text = entry->long_name = kmalloc(name->length + 1, GFP_USER | GFP_CORE);
-		if (!text)
-			return -ENOMEM;
-	}
+	if (entry_text_alloc(name, &entry->long_name))
+		return -ENOMEM;
+	if (entry->long_name)
+		text = entry->long_name;
 	memcpy(text, name->text, name->length);
 	text[name->length] = 0;
 	entry->name = (struct name){ .text = text, .length = name->length, .hash = name->hash };
@@ -404,17 +411,15 @@ void entry_exchange(struct entry *a, struct entry *b)
 	spin_unlock(&names_lock);
 }
 
-int entry_move(struct entry *entry, struct entry *parent, const struct name *name, struct entry *replaced)
+void entry_move(struct entry *entry, struct entry *parent, const struct name *name, char *new_text,
+		struct entry *replaced)
 {
 	struct entry *old_parent = entry->parent, *negative = NULL;
-	char *old_text = entry->long_name, *new_text = NULL;
+	char *old_text = entry->long_name;
 
 	/* Texts of moved entries may be under the eyes of a walker: a short text is rewritten in place (the walker's check of
 	 * names_sequence rejects what it saw), a long one goes after a grace period. */
-	if (name->length >= sizeof(entry->inline_name)) {
-		new_text = kmalloc(name->length + 1, GFP_USER);
-		if (!new_text)
-			return -ENOMEM;
+	if (new_text) {
 		memcpy(new_text, name->text, name->length);
 		new_text[name->length] = 0;
 	}
@@ -450,7 +455,6 @@ int entry_move(struct entry *entry, struct entry *parent, const struct name *nam
 		entry_put(negative);
 	if (replaced)
 		entry_drop_children(replaced);
-	return 0;
 }
 
 bool entry_is_below(const struct entry *entry, const struct entry *above)

@@ -3,6 +3,7 @@
  * them, checks what Linux checks in Linux's order, calls the tree, and tells the name cache.
  */
 #include <kumo/export.h>
+#include <kumo/slab.h>
 #include <kumo/string.h>
 #include <kumo/time.h>
 #include <linux/capability.h>
@@ -321,10 +322,13 @@ static int rename_locked(const struct path *old_parent, const struct name *old_l
 	struct node *old_dir = node_of(old_parent), *new_dir = node_of(new_parent);
 	struct node *replaced = target ? target->node : NULL;
 	struct tree *tree = old_parent->mount->tree;
-	int error = replaced ? mutex_lock_killable(&replaced->lock) : 0;
+	char *text; /* of the new name: had before anything changes */
+	int error = entry_text_alloc(new_last, &text);
 
+	if (!error && replaced)
+		error = mutex_lock_killable(&replaced->lock);
 	if (error)
-		return error;
+		goto out;
 	tree_change_begin(tree);
 	error = old_dir->ops->rename(old_dir, old_last, entry->node, new_dir, new_last, replaced,
 				     flags, cred);
@@ -333,16 +337,14 @@ static int rename_locked(const struct path *old_parent, const struct name *old_l
 	} else if (!error) {
 		if (replaced && S_ISDIR(replaced->attr.mode))
 			replaced->flags |= NODE_DEAD;
-		/* Without memory for a long name: both names are asked for anew when next used. */
-		if (entry_move(entry, new_parent->entry, new_last, target)) {
-			entry_drop(entry);
-			if (target)
-				entry_drop(target);
-		}
+		entry_move(entry, new_parent->entry, new_last, text, target);
+		text = NULL;
 	}
 	tree_change_end(tree);
 	if (replaced)
 		mutex_unlock(&replaced->lock);
+out:
+	kfree(text);
 	return error;
 }
 

@@ -179,6 +179,9 @@ static void thread_copy(struct thread *child, const struct clone_request *reques
 	child->cred = cred_get(parent->cred);
 	child->blocked = parent->blocked;
 	child->timer_slack_ns = parent->timer_slack_ns;
+#ifdef CONFIG_DEBUG
+	child->faults.marked = parent->faults.marked;
+#endif
 	/* A thread on its maker's memory cannot use the same signal stack (vfork's can: the maker sleeps). */
 	if ((request->flags & (CLONE_VM | CLONE_VFORK)) != CLONE_VM)
 		child->signal_stack = parent->signal_stack;

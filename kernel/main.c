@@ -6,6 +6,7 @@
 #include <generated/version.h>
 #include <kumo/autoload.h>
 #include <kumo/boot.h>
+#include <kumo/fault_inject.h>
 #include <kumo/irq.h>
 #include <kumo/kva.h>
 #include <kumo/main.h>
@@ -51,6 +52,7 @@ static int start_system(void *unused)
 	proc_init();
 	sys_init();
 	track_init();
+	fault_inject_init();
 	device_init();
 	modules_init();
 	tty_init();

@@ -6,6 +6,7 @@
  * It comes out of one per-CPU variable, from which blocks are given out, alike for all CPUs, by a bitmap of units.
  */
 #include <kumo/export.h>
+#include <kumo/fault_inject.h>
 #include <kumo/mutex.h>
 #include <kumo/percpu.h>
 #include <kumo/printk.h>
@@ -44,7 +45,7 @@ void *alloc_percpu(size_t size, size_t align)
 	unsigned long count = DIV_ROUND_UP(size, UNIT), step = max(align, UNIT) / UNIT, first = 0, next;
 	char *block = NULL;
 
-	if (!size || size > SIZE_LIMIT || align > ALIGN_LIMIT)
+	if (!size || size > SIZE_LIMIT || align > ALIGN_LIMIT || fault_inject(FAIL_PERCPU))
 		return NULL;
 	mutex_lock(&percpu_mutex);
 	for (; first + count <= UNITS; first = ALIGN_UP(next, step)) {

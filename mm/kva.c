@@ -13,6 +13,7 @@
 #include <kumo/arch/pagetable.h>
 #include <kumo/err.h>
 #include <kumo/export.h>
+#include <kumo/fault_inject.h>
 #include <kumo/kva.h>
 #include <kumo/printk.h>
 #include <kumo/rbtree.h>
@@ -166,7 +167,7 @@ static struct kva_area *area_alloc(struct kva_region *region, unsigned long size
 	struct kva_area *area;
 	unsigned long flags, start;
 
-	if (!size || size > region->limit - region->base)
+	if (!size || size > region->limit - region->base || fault_inject(FAIL_AREA))
 		return NULL;
 	area = slab_alloc(area_slab, GFP_KERNEL | GFP_UNTRACKED); /* goes after a flush, not with the area */
 	if (!area)

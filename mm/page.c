@@ -17,6 +17,7 @@
 #define LOG_PREFIX "memory: "
 #include "internal.h"
 #include <kumo/export.h>
+#include <kumo/fault_inject.h>
 #include <kumo/irq.h>
 #include <kumo/oom.h>
 #include <kumo/percpu.h>
@@ -307,6 +308,8 @@ struct page *page_alloc(unsigned int order, unsigned int gfp)
 	struct page *page;
 	unsigned long flags;
 
+	if (fault_inject(FAIL_PAGE))
+		return NULL;
 	if (likely(!order && !(gfp & GFP_DMA32))) {
 		flags = local_irq_save();
 		local = this_cpu_ptr(&local_pages);

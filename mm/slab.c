@@ -13,6 +13,7 @@
 #define LOG_PREFIX "slab: "
 #include "internal.h"
 #include <kumo/export.h>
+#include <kumo/fault_inject.h>
 #include <kumo/printk.h>
 #include <kumo/slab.h>
 #include <kumo/spinlock.h>
@@ -306,6 +307,8 @@ static __always_inline void *slab_alloc_inline(struct slab_cache *cache, size_t 
 	unsigned long flags;
 	void *object;
 
+	if (fault_inject(FAIL_SLAB))
+		return NULL;
 	flags = local_irq_save();
 	magazine = cache->magazines[smp_processor_id()];
 	if (unlikely(!magazine->count)) {

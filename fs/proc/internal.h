@@ -30,6 +30,12 @@ int thread_stat_show(struct text *text, void *object);
 int status_show(struct text *text, void *object);
 int statm_show(struct text *text, void *object);
 
+/* kernel/fault_inject.c; debug build */
+int fail_nth_show(struct text *text, void *object);
+int fail_nth_store(const char *words, size_t length, void *object, const struct cred *cred);
+int make_it_fail_show(struct text *text, void *object);
+int make_it_fail_store(const char *words, size_t length, void *object, const struct cred *cred);
+
 /* memory.c */
 int maps_next(struct text *text, void *object, u64 *cursor);
 int smaps_next(struct text *text, void *object, u64 *cursor);

@@ -630,12 +630,20 @@ static const struct pseudo_dynamic thread_names = {
 		PRIVATE_RECORDS("smaps", 0444, smaps_next), PSEUDO_TEXT("statm", 0444, statm_show), \
 		PSEUDO_TEXT("status", 0444, status_show), PSEUDO_TEXT("wchan", 0444, wchan_show)
 
+#ifdef CONFIG_DEBUG
+#define DEBUG_FILES                                                                                \
+	PSEUDO_CONTROL("fail-nth", 0600, fail_nth_show, fail_nth_store),                           \
+		PSEUDO_CONTROL("make-it-fail", 0600, make_it_fail_show, make_it_fail_store),
+#else
+#define DEBUG_FILES
+#endif
+
 const struct pseudo_file process_files[] = {
-	PSEUDO_TEXT("stat", 0444, process_stat_show),
+	DEBUG_FILES PSEUDO_TEXT("stat", 0444, process_stat_show),
 	COMMON_FILES,
 	PSEUDO_DYNAMIC("task", 0555, &thread_names),
 	{},
 };
-const struct pseudo_file thread_files[] = { PSEUDO_TEXT("stat", 0444, thread_stat_show),
+const struct pseudo_file thread_files[] = { DEBUG_FILES PSEUDO_TEXT("stat", 0444, thread_stat_show),
 					    COMMON_FILES,
 					    {} };

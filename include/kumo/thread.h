@@ -19,6 +19,7 @@
 
 #include <kumo/arch/thread.h> /* struct arch_thread: saved stack pointer, fs/gs base, FPU area */
 #include <kumo/cred.h>
+#include <kumo/fault_inject.h>
 #include <kumo/percpu.h>
 #include <kumo/rbtree.h>
 #include <kumo/rcu.h>
@@ -119,6 +120,7 @@ struct thread {
 	u64 timer_slack_ns;
 	const char *wait_channel; /* for /proc/PID/wchan */
 #ifdef CONFIG_DEBUG
+	struct fault_thread faults;
 	unsigned int locks_held; /* sleeping locks (lockcheck.c) */
 #endif
 };

@@ -109,7 +109,7 @@ static __always_inline size_t copy_faulting(void *to, const void *from, size_t s
 
 size_t copy_to_user(void __user *to, const void *from, size_t size)
 {
-	if (unlikely(!user_range_ok(to, size)))
+	if (unlikely(!user_range_ok(to, size) || fault_inject(FAIL_USER)))
 		return size;
 	return copy_faulting(to, from, size);
 }
@@ -117,7 +117,7 @@ EXPORT_SYMBOL(copy_to_user);
 
 size_t copy_from_user(void *to, const void __user *from, size_t size)
 {
-	if (unlikely(!user_range_ok(from, size)))
+	if (unlikely(!user_range_ok(from, size) || fault_inject(FAIL_USER)))
 		return size;
 	return copy_faulting(to, from, size);
 }
@@ -127,7 +127,7 @@ size_t copy_to_user_nofault(void __user *to, const void *from, size_t size)
 {
 	size_t left;
 
-	if (unlikely(!user_range_ok(to, size)))
+	if (unlikely(!user_range_ok(to, size) || fault_inject(FAIL_USER)))
 		return size;
 	this_cpu_inc(user_faults_off);
 	left = copy_faulting(to, from, size);
@@ -140,7 +140,7 @@ size_t copy_from_user_nofault(void *to, const void __user *from, size_t size)
 {
 	size_t left;
 
-	if (unlikely(!user_range_ok(from, size)))
+	if (unlikely(!user_range_ok(from, size) || fault_inject(FAIL_USER)))
 		return size;
 	this_cpu_inc(user_faults_off);
 	left = copy_faulting(to, from, size);
@@ -153,7 +153,7 @@ size_t clear_user(void __user *to, size_t size)
 {
 	size_t left = size >> 3, rest = size & 7;
 
-	if (unlikely(!user_range_ok(to, size)))
+	if (unlikely(!user_range_ok(to, size) || fault_inject(FAIL_USER)))
 		return size;
 	__asm__ volatile(SMAP_OPEN "1: rep stosq\n\t"
 				   "mov %2, %0\n\t"
@@ -210,7 +210,7 @@ int user_cmpxchg_u32(u32 __user *address, u32 old, u32 new, u32 *found)
 {
 	u32 seen = old;
 
-	if (unlikely(!user_address_ok(address) || (unsigned long)address % 4))
+	if (unlikely(!user_address_ok(address) || (unsigned long)address % 4 || fault_inject(FAIL_USER)))
 		return -EFAULT;
 	this_cpu_inc(user_faults_off);
 	__asm__ volatile goto(

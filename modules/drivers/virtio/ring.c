@@ -7,6 +7,7 @@
 
 #include <kumo/err.h>
 #include <kumo/export.h>
+#include <kumo/fault_inject.h>
 #include <kumo/page.h>
 #include <kumo/printk.h>
 #include <kumo/slab.h>
@@ -223,6 +224,9 @@ void *virtqueue_take(struct virtqueue *queue, u32 *written)
 		u16 at = queue->used_index % queue->size;
 		u32 id = READ_ONCE(queue->used->ring[at].id);
 		u32 length = READ_ONCE(queue->used->ring[at].length);
+
+		if (fault_inject(FAIL_DEVICE))
+			id = queue->size;
 
 		if (id >= queue->size || !queue->slots[id].token) {
 			pr_err("virtio%u: queue %u: the device returned buffer %u, which it did not have; the queue is stopped\n",

@@ -12,6 +12,7 @@
 
 #include <kumo/arch/layout.h>
 #include <kumo/err.h>
+#include <kumo/fault_inject.h>
 #include <kumo/types.h>
 
 /* One entry of the exception table; both relative to their own place. */
@@ -59,7 +60,7 @@ static __always_inline bool user_address_ok(const void __user *address)
 	{                                                                                                \
 		type result;                                                                             \
                                                                                                          \
-		if (unlikely(!user_address_ok(address)))                                                 \
+		if (unlikely(!user_address_ok(address) || fault_inject(FAIL_USER)))                      \
 			return -EFAULT;                                                                  \
 		__asm__ volatile goto(SMAP_OPEN                                                          \
 				      "1: mov" suffix                                                    \
@@ -77,7 +78,7 @@ fault:                                                                          
 	}                                                                                                \
 	static __always_inline __must_check int put_user_##type(type value, void __user *address)        \
 	{                                                                                                \
-		if (unlikely(!user_address_ok(address)))                                                 \
+		if (unlikely(!user_address_ok(address) || fault_inject(FAIL_USER)))                      \
 			return -EFAULT;                                                                  \
 		__asm__ volatile goto(SMAP_OPEN                                                          \
 				      "1: mov" suffix                                                    \
