@@ -46,6 +46,10 @@ machine_flags := -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral
 	-fcf-protection=none -fno-asynchronous-unwind-tables
 common_flags := $(includes) $(prefix_map) $(flags_$(BUILD)) -g $(machine_flags)
 c_flags := -std=gnu11 $(common_flags) $(warnings) -fno-strict-aliasing -fno-common -fwrapv -fno-omit-frame-pointer
+# The debug build's address sanitizer (mm/asan): all checks are calls; the offset is arch/x86's SHADOW_OFFSET.
+checks_debug := -fsanitize=kernel-address -fsanitize-address-use-after-scope -fasan-shadow-offset=0xdffffc0000000000 --param asan-globals=1 --param asan-stack=1 \
+	--param asan-instrument-allocas=1 --param asan-instrumentation-with-call-threshold=0
+checks = $(checks_$(BUILD))
 asm_flags := $(common_flags) -D__ASSEMBLY__ -Wa,--fatal-warnings
 module_flags = $(if $(modname),-DMODULE -DKBUILD_MODNAME='"$(modname)"',-DKBUILD_MODNAME='"kernel"')
 link_flags := -nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments --build-id=sha1
@@ -163,7 +167,7 @@ clean:
 keep = $(if $(if $(wildcard $(1)),$(call differs,$(strip $(file <$(1))),$(strip $(2))),new),$(shell mkdir -p $(dir $(1)))$(file >$(1),$(strip $(2))))
 differs = $(if $(and $(findstring x$(1)y,x$(2)y),$(findstring x$(2)y,x$(1)y)),,yes)
 ifeq ($(M),)
-$(call keep,$(B)/flags,$(c_flags) | $(asm_flags) | $(link_flags) | $(zlib_flags))
+$(call keep,$(B)/flags,$(c_flags) $(checks_$(BUILD)) | $(asm_flags) | $(link_flags) | $(zlib_flags))
 $(call keep,$(B)/objects,$(core_objects))
 $(call keep,$(B)/modules.list,$(modules))
 endif
@@ -177,7 +181,7 @@ $(version_h): Makefile
 
 # A file's dependencies serve its .o and its .symvers alike.
 depend = -MMD -MP -MF $(@:.o=.d) -MT $@ -MT $(@:.o=.symvers)
-compile = mkdir -p $(@D) && $(CC) $(c_flags) $(module_flags) $(extra_flags) $(depend) -c $< -o $@
+compile = mkdir -p $(@D) && $(CC) $(c_flags) $(checks) $(module_flags) $(extra_flags) $(depend) -c $< -o $@
 # genksyms leaves out what it cannot read: as many checksums as exports must come out.
 checksum = mkdir -p $(@D) && text=$$(mktemp $@.XXXXXX) && trap 'rm -f "$$text" "$$text.out"' EXIT && \
 	$(CC) -E -D__GENKSYMS__ $(c_flags) $(module_flags) $(extra_flags) $< > $$text && \
@@ -206,6 +210,11 @@ $(zlib)/zlib.h:
 	@scripts/setup
 # Named, not by pattern: what a pattern makes is intermediate, and make deletes it.
 $(zlib_objects:$(B)/zlib/%.o=$(zlib)/%.c): | $(zlib)/zlib.h ;
+
+# Without the sanitizers' checks: they themselves; the slabs, which touch free objects; what writes a report, lest
+# it be reported; the backtrace, which reads other functions' frames.
+unchecked := $(patsubst %.c,%,$(filter-out %_test.c,$(wildcard mm/asan/*.c))) arch/x86/mm/shadow mm/slab kernel/report arch/x86/oops
+$(unchecked:%=$(B)/%.o): checks :=
 
 # The vDSO is a shared object of user space, and the kernel holds its bytes.
 vdso := $(B)/arch/x86/vdso/vdso.so

@@ -1,6 +1,7 @@
 /* Programs that the kernel starts: the first process, and helpers such as modprobe. */
 #define LOG_PREFIX "init: "
 #include <kumo/arch/entry.h>
+#include <kumo/asan.h>
 #include <kumo/boot.h>
 #include <kumo/err.h>
 #include <kumo/export.h>
@@ -20,6 +21,13 @@ struct helper {
 	struct completion started;
 };
 
+/* A kernel thread whose process has been given a program leaves for it: what is on its stack is of no use any more. */
+static void __noreturn become_program(void)
+{
+	asan_stack_reset(current->stack);
+	enter_user_mode(thread_user_regs(current));
+}
+
 static int helper_main(void *argument)
 {
 	struct helper *helper = argument;
@@ -29,7 +37,7 @@ static int helper_main(void *argument)
 	complete(&helper->started); /* `helper` is gone when the waiter is back */
 	if (error)
 		return error;
-	enter_user_mode(thread_user_regs(current));
+	become_program();
 }
 
 int call_usermode_helper(const char *path, const char *const *argv, const char *const *envp, bool wait)
@@ -110,5 +118,5 @@ void start_first_process(void)
 	}
 	if (error)
 		panic("no program to start with: /init, /sbin/init and /bin/sh are missing; try init=PATH");
-	enter_user_mode(thread_user_regs(current));
+	become_program();
 }

@@ -4,6 +4,7 @@
  * by one more word that overlaps what is done already.
  */
 #include <kumo/arch/string.h>
+#include <kumo/asan.h>
 #include <kumo/err.h>
 #include <kumo/export.h>
 #include <kumo/string.h>
@@ -33,12 +34,14 @@ static __always_inline void move_short(u8 *to, const u8 *from, size_t size)
 	}
 }
 
-void *memcpy(void *to, const void *from, size_t size)
+__no_asan void *memcpy(void *to, const void *from, size_t size)
 {
 	u8 *t = to;
 	const u8 *f = from;
 	size_t left = size;
 
+	asan_check_read(from, size);
+	asan_check_write(to, size);
 	if (size < 8) {
 		move_short(t, f, size);
 		return to;
@@ -55,15 +58,17 @@ void *memcpy(void *to, const void *from, size_t size)
 }
 EXPORT_SYMBOL(memcpy);
 
-void *memmove(void *to, const void *from, size_t size)
+__no_asan void *memmove(void *to, const void *from, size_t size)
 {
 	u8 *t = to;
 	const u8 *f = from;
 
+	if (size >= 8 && (t - f >= (long)size || f - t >= (long)size))
+		return memcpy(to, from, size);
+	asan_check_read(from, size);
+	asan_check_write(to, size);
 	if (size < 8) {
 		move_short(t, f, size);
-	} else if (t - f >= (long)size || f - t >= (long)size) {
-		memcpy(to, from, size);
 	} else if (t < f) {
 		u64 last = *(const word64 *)(f + size - 8);
 
@@ -82,11 +87,12 @@ void *memmove(void *to, const void *from, size_t size)
 }
 EXPORT_SYMBOL(memmove);
 
-void *memset(void *to, int byte, size_t size)
+__no_asan void *memset(void *to, int byte, size_t size)
 {
 	u8 *t = to;
 	u64 word = 0x0101010101010101ULL * (u8)byte;
 
+	asan_check_write(to, size);
 	if (size >= 8) {
 		size_t words = size / 8;
 
@@ -108,10 +114,12 @@ void *memset(void *to, int byte, size_t size)
 }
 EXPORT_SYMBOL(memset);
 
-int memcmp(const void *a, const void *b, size_t size)
+__no_asan int memcmp(const void *a, const void *b, size_t size)
 {
 	const u8 *x = a, *y = b;
 
+	asan_check_read(a, size);
+	asan_check_read(b, size);
 	while (size >= 8 && *(const word64 *)x == *(const word64 *)y) {
 		x += 8;
 		y += 8;

@@ -24,6 +24,23 @@ static __always_inline void memory_account_fast(enum memory_counter counter, lon
 /* slab.c: gives empty slabs back; the number of pages. */
 unsigned long slab_reclaim(void);
 
+#ifdef CONFIG_DEBUG
+/* slab.c: the object in or before whose redzone `address` lies; false when that is in no slab. */
+struct slab_object {
+	const char *cache;
+	void *start;
+	size_t size;
+	const struct track *track;
+};
+bool slab_object_find(const void *address, struct slab_object *object);
+size_t slab_object_room(const void *object); /* what it takes, with its redzone */
+void slab_free_now(void *object);	     /* past the quarantine */
+
+/* asan/quarantine.c: where freed objects wait. Any context. */
+void quarantine_put(void *object);
+void quarantine_empty(void);
+#endif
+
 /* kva.c: frees the kernel stacks that CPUs keep for the next thread. */
 unsigned long kernel_stack_reclaim(void);
 

@@ -11,6 +11,7 @@
 #define LOG_PREFIX "kva: "
 #include "internal.h"
 #include <kumo/arch/pagetable.h>
+#include <kumo/asan.h>
 #include <kumo/err.h>
 #include <kumo/export.h>
 #include <kumo/fault_inject.h>
@@ -187,9 +188,15 @@ static struct kva_area *area_alloc(struct kva_region *region, unsigned long size
 			region_insert(region, area);
 		}
 		spin_unlock_irqrestore(&region->lock, flags);
-		if (start) {
+		if (start && !asan_cover(area->end + PAGE_SIZE)) {
 			area_track_allocated(area);
 			return area;
+		}
+		if (start) {
+			flags = spin_lock_irqsave(&region->lock);
+			rb_erase(&region->areas, &area->node);
+			spin_unlock_irqrestore(&region->lock, flags);
+			break;
 		}
 		if (round)
 			break;
@@ -229,6 +236,7 @@ static void area_free(struct kva_region *region, struct kva_area *area)
 	unsigned long flags;
 
 	area_track_freed(area);
+	asan_poison((void *)area->start, area->end - area->start, ASAN_AREA);
 	if (area->owns_pages)
 		unmap_pages(area->start, area->end);
 	else
@@ -247,6 +255,7 @@ static struct kva_area *area_alloc_pages(struct kva_region *region, size_t size,
 	struct kva_area *area;
 	unsigned long at;
 	unsigned int count;
+	size_t used = size;
 
 	size = ALIGN_UP(size, PAGE_SIZE);
 	area = area_alloc(region, size, PAGE_SIZE);
@@ -262,6 +271,7 @@ static struct kva_area *area_alloc_pages(struct kva_region *region, size_t size,
 		if (kernel_map_pages(at, pages, count, KVA_RW))
 			goto fail;
 	}
+	asan_unpoison((void *)area->start, used);
 	return area;
 
 fail:
@@ -329,6 +339,7 @@ void __iomem *ioremap(phys_addr_t phys, size_t size, enum kva_prot prot)
 		area_free(&general, area);
 		return NULL;
 	}
+	asan_unpoison((void *)area->start, size);
 	return (void __iomem *)(area->start + offset);
 }
 EXPORT_SYMBOL(ioremap);
@@ -423,6 +434,7 @@ void *kernel_stack_alloc(void)
 		if (!stack)
 			return NULL;
 	}
+	asan_stack_reset(stack);
 	memory_account_fast(MEMORY_STACK, STACK_PAGES);
 	return stack;
 }

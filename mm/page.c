@@ -16,12 +16,15 @@
  */
 #define LOG_PREFIX "memory: "
 #include "internal.h"
+#include <kumo/arch/string.h>
+#include <kumo/asan.h>
 #include <kumo/export.h>
 #include <kumo/fault_inject.h>
 #include <kumo/irq.h>
 #include <kumo/oom.h>
 #include <kumo/percpu.h>
 #include <kumo/printk.h>
+#include <kumo/report.h>
 #include <kumo/string.h>
 #include <kumo/thread.h>
 #include <kumo/time.h>
@@ -32,7 +35,7 @@
 #define BLOCK_PAGES (1UL << PAGE_MAX_ORDER)
 #define BLOCK_SIZE (BLOCK_PAGES << PAGE_SHIFT)
 #define ZONE_BOUNDARY (4 * GIB)
-#define POISON_BYTE 0x6b
+#define POISON_WORD 0x6b6b6b6b6b6b6b6bULL
 #define RAW_RANGES 32
 #define SHRINK_PAGES 256 /* asked of a cache at a time */
 #define SHRINK_WAITS 20	 /* milliseconds for what it gives to arrive */
@@ -221,9 +224,16 @@ static __noinline void local_drain(struct local_pages *local, unsigned int count
 }
 
 #ifdef CONFIG_DEBUG
-static void page_poison(struct page *page, unsigned int order)
+/* Fills pages that are freed and marks them dead; false: they are free already. */
+static bool page_poison(struct page *page, unsigned int order)
 {
-	memset(page_address(page), POISON_BYTE, PAGE_SIZE << order);
+	if (asan_reason(page_address(page)) == ASAN_PAGE_FREED) {
+		asan_report_free(page_address(page), "page freed twice");
+		return false;
+	}
+	words_fill(page_address(page), POISON_WORD, (PAGE_SIZE << order) / 8);
+	asan_poison(page_address(page), PAGE_SIZE << order, ASAN_PAGE_FREED);
+	return true;
 }
 
 static void page_track_allocated(struct page *page, unsigned int order, unsigned int gfp)
@@ -236,27 +246,32 @@ static void page_track_freed(struct page *page)
 	track_freed(&page->track);
 }
 
-/* Looks whether somebody wrote to the page while it was free. Pages that were never freed are not poisoned. */
-static void page_check_poison(struct page *page)
+/* Makes fresh pages usable, and looks whether somebody wrote to the first while it was free. Pages that were never freed are
+ * not filled. */
+static __no_asan void page_unpoison(struct page *page, unsigned int order)
 {
-	const u8 *bytes = page_address(page);
+	const u64 *words = page_address(page);
+	const unsigned int last = PAGE_SIZE / sizeof(*words) - 1;
 
-	if (bytes[0] != POISON_BYTE || bytes[PAGE_SIZE - 1] != POISON_BYTE)
+	asan_unpoison(words, PAGE_SIZE << order);
+	if (words[0] != POISON_WORD || words[last] != POISON_WORD)
 		return;
-	for (unsigned int i = 0; i < PAGE_SIZE; i++) {
-		if (bytes[i] == POISON_BYTE)
+	for (unsigned int i = 0; i < last; i++) {
+		if (words[i] == POISON_WORD)
 			continue;
-		pr_err("page %#llx was written while it was free, at byte %u: %#x\n",
-		       (unsigned long long)page_to_phys(page), i, bytes[i]);
-		WARN_ON(true);
+		if (report_begin("page", "%#llx was written while it was free: %#llx at %lu",
+				 (unsigned long long)page_to_phys(page),
+				 (unsigned long long)words[i], i * sizeof(*words)))
+			report_end();
 		return;
 	}
 }
 #else
-static inline void page_poison(struct page *page, unsigned int order)
+static inline bool page_poison(struct page *page, unsigned int order)
 {
+	return true;
 }
-static inline void page_check_poison(struct page *page)
+static inline void page_unpoison(struct page *page, unsigned int order)
 {
 }
 static inline void page_track_allocated(struct page *page, unsigned int order, unsigned int gfp)
@@ -293,7 +308,7 @@ static __noinline struct page *page_alloc_zones(unsigned int order, unsigned int
 				total_pages * PAGE_SIZE / KIB);
 		return NULL;
 	}
-	page_check_poison(page);
+	page_unpoison(page, order);
 	page_track_allocated(page, order, gfp);
 	refcount_set(&page->refs, 1);
 	if (gfp & GFP_ZERO)
@@ -316,7 +331,7 @@ struct page *page_alloc(unsigned int order, unsigned int gfp)
 		if (likely(local->count) || local_refill(local, gfp)) {
 			page = local->pages[--local->count];
 			local_irq_restore(flags);
-			page_check_poison(page);
+			page_unpoison(page, 0);
 			page_track_allocated(page, order, gfp);
 			refcount_set(&page->refs, 1);
 			if (gfp & GFP_ZERO)
@@ -335,8 +350,9 @@ void page_free(struct page *page, unsigned int order)
 	unsigned long flags;
 	struct zone *zone;
 
+	if (!page_poison(page, order))
+		return;
 	page_track_freed(page);
-	page_poison(page, order);
 	page->flags = 0;
 	page->order = 0;
 	refcount_set(&page->refs, 0);
@@ -491,6 +507,7 @@ static void free_range(phys_addr_t start, phys_addr_t end)
 	unsigned long flags;
 	struct zone *zone;
 
+	asan_poison(phys_to_virt(start), end - start, ASAN_PAGE_FREED);
 	while (pfn < last) {
 		order = pfn ? min(__builtin_ctzl(pfn), PAGE_MAX_ORDER) : PAGE_MAX_ORDER;
 		while (pfn + (1UL << order) > last)
@@ -525,6 +542,7 @@ static bool __init block_add_raw(struct zone *zone, struct page *page)
 		zone->raw[count] = (struct raw_range){ page, page + BLOCK_PAGES };
 		zone->raw_count++;
 	}
+	asan_poison(page_address(page), BLOCK_SIZE, ASAN_PAGE_FREED);
 	zone->orders |= BIT(PAGE_MAX_ORDER);
 	zone->free_pages += BLOCK_PAGES;
 	return true;

@@ -12,6 +12,7 @@
  */
 #define LOG_PREFIX "slab: "
 #include "internal.h"
+#include <kumo/asan.h>
 #include <kumo/export.h>
 #include <kumo/fault_inject.h>
 #include <kumo/printk.h>
@@ -22,6 +23,8 @@
 #define SLAB_MAX_ORDER 3
 #define SLAB_KEEP_EMPTY 2
 #define FREED_BYTE 0x6b
+#define REDZONE 16
+#define DEBUG_ALIGN_MAX 64 /* of objects from kmalloc() in the debug build */
 
 struct slab_magazine {
 	unsigned int count, capacity;
@@ -32,6 +35,9 @@ struct slab_cache {
 	u32 size;	 /* of an object, with what alignment adds */
 	u32 link_offset; /* in a free object: where the pointer to the next one is */
 	u32 order, objects_per_slab, magazine_capacity, flags;
+#ifdef CONFIG_DEBUG
+	u32 object_size; /* without the redzone */
+#endif
 	const char *name;
 	spinlock_t lock; /* the slabs and the lists; taken with interrupts off */
 	unsigned int empty_count;
@@ -68,8 +74,13 @@ static inline struct page *slab_of(const struct slab_cache *cache, const void *o
 	return virt_to_page((void *)((unsigned long)object & ~((PAGE_SIZE << cache->order) - 1)));
 }
 
+/*
+ * The debug build: behind each object lies a redzone, which for objects from kmalloc() begins behind exactly what was asked
+ * for. Freed objects are filled, dead for the address sanitizer, and rest in the quarantine. At those of SLAB_RCU caches
+ * readers may look: they stay as they are, and only their redzones are dead.
+ */
 #ifdef CONFIG_DEBUG
-/* What the debug build keeps for each object, in an array at the slab's end. */
+/* What is kept for each object, in an array at the slab's end. */
 #define OBJECT_EXTRA sizeof(struct track)
 
 static struct track *slab_tracks(const struct slab_cache *cache, struct page *slab)
@@ -85,39 +96,115 @@ static struct track *object_track(const struct slab_cache *cache, const void *ob
 	return &slab_tracks(cache, slab)[((char *)object - (char *)page_address(slab)) / cache->size];
 }
 
-static void slab_prepare_extra(const struct slab_cache *cache, struct page *slab)
+/* The distance between objects of `size` bytes, without alignment. */
+static size_t cache_add_redzone(struct slab_cache *cache, size_t size)
 {
-	memset(slab_tracks(cache, slab), 0, cache->objects_per_slab * OBJECT_EXTRA);
+	cache->object_size = size;
+	return ALIGN_UP(size, sizeof(void *)) + REDZONE;
 }
 
-static void object_allocated(struct slab_cache *cache, void *object, size_t size, unsigned int gfp)
+static inline size_t cache_object_size(const struct slab_cache *cache)
+{
+	return cache->object_size;
+}
+
+static void slab_prepare(struct slab_cache *cache, struct page *slab)
+{
+	char *object = page_address(slab);
+
+	memset(slab_tracks(cache, slab), 0, cache->objects_per_slab * OBJECT_EXTRA);
+	asan_poison(object, cache->objects_per_slab * cache->size, ASAN_HEAP);
+	if (cache->flags & SLAB_RCU)
+		for (unsigned int i = 0; i < cache->objects_per_slab; i++, object += cache->size)
+			asan_unpoison(object, cache->object_size);
+}
+
+/* `object` goes to somebody who asked for `size` bytes. How many of them he may use. */
+static size_t object_give(struct slab_cache *cache, void *object, size_t size, unsigned int gfp)
 {
 	track_allocated(object_track(cache, object), size, gfp);
+	if (!(cache->flags & SLAB_RCU))
+		asan_object(object, size, cache->size);
+	return size;
 }
 
-static void object_freed(struct slab_cache *cache, struct slab_magazine *magazine, void *object)
+/* `object` is freed. True: that is all for now, since it rests in the quarantine, or is none that could be freed. */
+static bool object_rest(struct slab_cache *cache, void *object)
 {
-	if (((char *)object - (char *)page_address(slab_of(cache, object))) % cache->size)
-		panic("slab %s: %p, which is freed, is not the start of an object", cache->name, object);
+	if (((char *)object - (char *)page_address(slab_of(cache, object))) % cache->size) {
+		asan_report_free(object, "freed without being the start of an object");
+		return true;
+	}
+	if (!(cache->flags & SLAB_RCU) && asan_reason(object)) {
+		asan_report_free(object, "freed twice");
+		return true;
+	}
+	track_freed(object_track(cache, object));
+	if (cache->flags & SLAB_RCU)
+		return false;
+	memset(object, FREED_BYTE, asan_object_size(object, cache->object_size));
+	asan_poison(object, cache->object_size, ASAN_HEAP_FREED);
+	quarantine_put(object);
+	return true;
+}
+
+static void object_check_freed(struct slab_cache *cache, struct slab_magazine *magazine, void *object)
+{
 	for (unsigned int i = 0; i < magazine->count; i++)
 		if (magazine->objects[i] == object)
 			panic("slab %s: object %p freed twice", cache->name, object);
-	track_freed(object_track(cache, object));
-	if (!(cache->flags & SLAB_RCU))
-		memset(object, FREED_BYTE, cache->size);
+}
+
+bool slab_object_find(const void *address, struct slab_object *found)
+{
+	struct page *page = virt_to_page((void *)address);
+	struct slab_cache *cache;
+	char *start;
+
+	if (!(page->flags & BIT(PG_SLAB)))
+		return false;
+	cache = page->slab_cache;
+	start = page_address(slab_of(cache, address));
+	start += ((const char *)address - start) / cache->size * cache->size;
+	found->cache = cache->name;
+	found->track = object_track(cache, start);
+	found->start = start;
+	found->size = asan_reason(start) ? cache->object_size
+					 : asan_object_size(start, cache->object_size);
+	return true;
+}
+
+size_t slab_object_room(const void *object)
+{
+	return virt_to_page((void *)object)->slab_cache->size;
 }
 #else
 #define OBJECT_EXTRA 0
 
-static inline void slab_prepare_extra(const struct slab_cache *cache, struct page *slab)
+static inline size_t cache_add_redzone(struct slab_cache *cache, size_t size)
+{
+	return size;
+}
+static inline size_t cache_object_size(const struct slab_cache *cache)
+{
+	return cache->size;
+}
+static inline void slab_prepare(struct slab_cache *cache, struct page *slab)
 {
 }
-
-static inline void object_allocated(struct slab_cache *cache, void *object, size_t size, unsigned int gfp)
+static inline size_t object_give(struct slab_cache *cache, void *object, size_t size, unsigned int gfp)
+{
+	return cache->size;
+}
+static inline bool object_rest(struct slab_cache *cache, void *object)
+{
+	return false;
+}
+static inline void object_check_freed(struct slab_cache *cache, struct slab_magazine *magazine,
+				      void *object)
 {
 }
-
-static inline void object_freed(struct slab_cache *cache, struct slab_magazine *magazine, void *object)
+static inline void quarantine_empty(void)
 {
 }
 #endif
@@ -130,7 +217,6 @@ static struct page *slab_create(struct slab_cache *cache, unsigned int gfp)
 
 	if (!slab)
 		return NULL;
-	slab_prepare_extra(cache, slab);
 	for (unsigned int i = 0; i < 1U << cache->order; i++) {
 		slab[i].flags = BIT(PG_SLAB);
 		slab[i].slab_cache = cache;
@@ -143,6 +229,7 @@ static struct page *slab_create(struct slab_cache *cache, unsigned int gfp)
 		*object_link(cache, object) = slab->slab_free;
 		slab->slab_free = object;
 	}
+	slab_prepare(cache, slab);
 	memory_account_fast(MEMORY_SLAB, 1L << cache->order);
 	return slab;
 }
@@ -245,6 +332,7 @@ static void *slab_alloc_direct(struct slab_cache *cache)
 		cache->slab_count++;
 	}
 	spin_unlock_irqrestore(&cache->lock, flags);
+	object_give(cache, object, cache_object_size(cache), GFP_UNTRACKED);
 	return object;
 }
 
@@ -294,9 +382,9 @@ static __noinline void *slab_alloc_slow(struct slab_cache *cache, size_t size, u
 		if (!slab)
 			return NULL;
 	}
-	object_allocated(cache, object, size, gfp);
+	size = object_give(cache, object, size, gfp);
 	if (gfp & GFP_ZERO)
-		memset(object, 0, cache->size);
+		memset(object, 0, size);
 	return object;
 }
 
@@ -317,15 +405,15 @@ static __always_inline void *slab_alloc_inline(struct slab_cache *cache, size_t 
 	}
 	object = magazine->objects[--magazine->count];
 	local_irq_restore(flags);
-	object_allocated(cache, object, size, gfp);
+	size = object_give(cache, object, size, gfp);
 	if (gfp & GFP_ZERO)
-		return memset(object, 0, cache->size);
+		return memset(object, 0, size);
 	return object;
 }
 
 void *slab_alloc(struct slab_cache *cache, unsigned int gfp)
 {
-	return slab_alloc_inline(cache, cache->size, gfp);
+	return slab_alloc_inline(cache, cache_object_size(cache), gfp);
 }
 EXPORT_SYMBOL(slab_alloc);
 
@@ -355,14 +443,14 @@ static __noinline void slab_free_slow(struct slab_cache *cache, void *object)
 	slabs_release(cache, &surplus);
 }
 
-static __always_inline void slab_free_inline(struct slab_cache *cache, void *object)
+static __always_inline void slab_free_direct(struct slab_cache *cache, void *object)
 {
 	struct slab_magazine *magazine;
 	unsigned long flags;
 
 	flags = local_irq_save();
 	magazine = cache->magazines[smp_processor_id()];
-	object_freed(cache, magazine, object);
+	object_check_freed(cache, magazine, object);
 	if (unlikely(magazine->count == magazine->capacity)) {
 		local_irq_restore(flags);
 		slab_free_slow(cache, object);
@@ -371,6 +459,19 @@ static __always_inline void slab_free_inline(struct slab_cache *cache, void *obj
 	magazine->objects[magazine->count++] = object;
 	local_irq_restore(flags);
 }
+
+static __always_inline void slab_free_inline(struct slab_cache *cache, void *object)
+{
+	if (!object_rest(cache, object))
+		slab_free_direct(cache, object);
+}
+
+#ifdef CONFIG_DEBUG
+void slab_free_now(void *object)
+{
+	slab_free_direct(virt_to_page(object)->slab_cache, object);
+}
+#endif
 
 void slab_free(struct slab_cache *cache, void *object)
 {
@@ -395,7 +496,7 @@ static void slab_cache_init(struct slab_cache *cache, const char *name, size_t s
 			    unsigned int flags)
 {
 	cache->link_offset = 0;
-	size = ALIGN_UP(size, sizeof(void *));
+	size = ALIGN_UP(cache_add_redzone(cache, size), sizeof(void *));
 	if (flags & SLAB_RCU) { /* readers may look at a free object: its bytes stay */
 		cache->link_offset = size;
 		size += sizeof(void *);
@@ -450,6 +551,7 @@ void slab_cache_destroy(struct slab_cache *cache)
 
 	if (!cache)
 		return;
+	quarantine_empty();
 	spin_lock(&caches_lock);
 	list_del(&cache->all_link);
 	spin_unlock(&caches_lock);
@@ -485,6 +587,7 @@ unsigned long slab_reclaim(void)
 	struct slab_cache *cache;
 	struct list surplus;
 
+	quarantine_empty();
 	spin_lock(&caches_lock);
 	list_for_each(cache, &all_caches, all_link) {
 		list_init(&surplus);
@@ -505,13 +608,17 @@ void *kmalloc_any(size_t size, unsigned int gfp)
 	struct page *page;
 	unsigned int order;
 
+	size = size ? size : 1;
 	if (likely(size <= KMALLOC_CACHE_MAX))
-		return slab_alloc_inline(kmalloc_caches[kmalloc_class(size ? size : 1)], size, gfp);
+		return slab_alloc_inline(kmalloc_caches[kmalloc_class(size)], size, gfp);
 	if (size > PAGE_SIZE << PAGE_MAX_ORDER)
 		return NULL;
 	order = 64 - __builtin_clzl((size - 1) >> PAGE_SHIFT);
 	page = page_alloc(order, gfp);
-	return page ? page_address(page) : NULL;
+	if (!page)
+		return NULL;
+	asan_object(page_address(page), size, PAGE_SIZE << order);
+	return page_address(page);
 }
 EXPORT_SYMBOL(kmalloc_any);
 
@@ -537,8 +644,10 @@ EXPORT_SYMBOL(kfree);
 size_t kmalloc_size(const void *object)
 {
 	struct page *page = direct_map_page(object);
+	bool slab = page->flags & BIT(PG_SLAB);
 
-	return page->flags & BIT(PG_SLAB) ? page->slab_cache->size : PAGE_SIZE << page->order;
+	return asan_object_size(object, slab ? cache_object_size(page->slab_cache)
+					     : PAGE_SIZE << page->order);
 }
 EXPORT_SYMBOL(kmalloc_size);
 
@@ -626,11 +735,14 @@ void __init slab_init(void)
 	slab_cache_init(&cache_cache, "slab_cache", sizeof(struct slab_cache), 0, 0);
 	for (unsigned int i = 0; i < KMALLOC_CLASSES; i++) {
 		struct slab_cache *cache = slab_alloc(&cache_cache, GFP_KERNEL);
-		size_t size = kmalloc_sizes[i];
+		size_t size = kmalloc_sizes[i], align = size & -size;
 
 		if (!cache)
 			panic("no memory for the slab caches");
-		slab_cache_init(cache, kmalloc_names[i], size, size & -size, 0);
+#ifdef CONFIG_DEBUG
+		align = min(align, DEBUG_ALIGN_MAX); /* else each would take twice its size */
+#endif
+		slab_cache_init(cache, kmalloc_names[i], size, align, 0);
 		kmalloc_caches[i] = cache;
 	}
 }

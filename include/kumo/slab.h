@@ -38,7 +38,7 @@ void *kmalloc_any(size_t size, unsigned int gfp) __must_check;
 /* Any size; above KMALLOC_CACHE_MAX it comes from the page allocator. Physically contiguous. */
 static __always_inline __must_check void *kmalloc(size_t size, unsigned int gfp)
 {
-#ifndef CONFIG_DEBUG /* which wants to know the size */
+#ifndef CONFIG_DEBUG /* there each object's size is kept to the byte */
 	if (__builtin_constant_p(size) && size && size <= KMALLOC_CACHE_MAX)
 		return slab_alloc(kmalloc_caches[kmalloc_class(size)], gfp);
 #endif

@@ -17,8 +17,9 @@
 #define SHF_TLS_FLAG 0x400
 #define SHF_COMPRESSED_FLAG 0x800
 #define SHT_RELATIVE_RELOCATIONS 19 /* SHT_RELR */
-#define SYMBOL_TLS 6		    /* STT_TLS */
-#define SYMBOL_INDIRECT 10	    /* STT_GNU_IFUNC */
+#define SHT_INIT_ARRAY 14
+#define SYMBOL_TLS 6	   /* STT_TLS */
+#define SYMBOL_INDIRECT 10 /* STT_GNU_IFUNC */
 
 /* A fault of the file as a whole, and of one section. */
 #define FAULT(image, ...) (snprintf((image)->fault, sizeof((image)->fault), __VA_ARGS__), -ENOEXEC)
@@ -91,6 +92,7 @@ static const struct {
 	[SECTION_PARAMS] = { "__param", sizeof(struct kernel_param), 8, true },
 	[SECTION_EXCEPTIONS] = { "__ex_table", 8, 4, true },
 	[SECTION_SUITES] = { ".kunit_test_suites", sizeof(void *), 8, true },
+	[SECTION_CONSTRUCTORS] = { ".init_array", sizeof(void *), 8, true },
 };
 
 /* Whether section i is one that the loader knows by name; sets *known. */
@@ -99,14 +101,15 @@ static int find_known(struct module_image *image, unsigned int i, enum module_se
 	const char *name = section_name(image, i);
 
 	*known = SECTION_KNOWN;
-	if (name[0] != '_' && (name[0] != '.' || (name[1] != 'k' && name[1] != 'm')))
+	if (name[0] != '_' && (name[0] != '.' || (name[1] != 'i' && name[1] != 'k' && name[1] != 'm')))
 		return 0;
 	for (unsigned int k = 0; k < SECTION_KNOWN; k++) {
 		if (strcmp(name, known_sections[k].name))
 			continue;
 		if (image->known[k])
 			return FAULT_SECTION(image, i, "there are two of this name");
-		if (image->sections[i].sh_type != SHT_PROGBITS ||
+		if (image->sections[i].sh_type !=
+			    (k == SECTION_CONSTRUCTORS ? SHT_INIT_ARRAY : SHT_PROGBITS) ||
 		    image->sections[i].sh_size % known_sections[k].element_size)
 			return FAULT_SECTION(image, i, "type %u, size %llu is wrong for it",
 					     image->sections[i].sh_type,

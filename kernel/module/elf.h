@@ -38,6 +38,7 @@ enum module_section {
 	SECTION_PARAMS,	      /* __param */
 	SECTION_EXCEPTIONS,   /* __ex_table */
 	SECTION_SUITES,	      /* .kunit_test_suites */
+	SECTION_CONSTRUCTORS, /* .init_array */
 	SECTION_KNOWN,
 };
 

@@ -105,6 +105,8 @@ struct module_load {
 	unsigned int flags; /* MODULE_INIT_* */
 	unsigned int taints;
 	struct module *module;
+	void (*const *constructors)(void); /* the compiler's own, of the debug build */
+	size_t constructor_count;
 };
 
 static inline void *loaded_section(const struct module_load *load, unsigned int i)

@@ -314,6 +314,11 @@ static int find_tables(struct module_load *load)
 	module->params = params; /* not before: forget() calls their operations */
 	module->param_count = count;
 	module->suites = table(load, SECTION_SUITES, sizeof(void *), &module->suite_count);
+	load->constructors =
+		table(load, SECTION_CONSTRUCTORS, sizeof(void *), &load->constructor_count);
+	for (size_t i = 0; i < load->constructor_count; i++)
+		if (!inside((const void *)load->constructors[i], module->core, module->text_size))
+			return fault(load, "a constructor lies outside its text");
 	module->exceptions = table(load, SECTION_EXCEPTIONS, 1, &module->exceptions_size);
 	return 0;
 }
@@ -435,6 +440,8 @@ static int link(struct module_load *load)
 		error = exception_table_add(module->exceptions, module->exceptions_size);
 	if (error)
 		return error;
+	for (size_t i = 0; i < load->constructor_count; i++)
+		load->constructors[i]();
 	mutex_lock(&module_mutex);
 	error = module_exports_check(load);
 	if (!error)

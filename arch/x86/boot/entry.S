@@ -12,6 +12,7 @@
 #include <kumo/arch/gdt.h>
 #include <kumo/arch/layout.h>
 #include <kumo/arch/msr.h>
+#include <kumo/arch/shadow.h>
 #include "boot.h"
 
 #define PHYSICAL(symbol) ((symbol) - KERNEL_BASE)
@@ -136,6 +137,25 @@ boot_common:
 	movl $(PHYSICAL(boot_directory) + 3), ((DIRECT_MAP_BASE >> 39) & 511) * 8(%eax)
 	movl $(PHYSICAL(boot_directory) + 4096 + 3), 511 * 8(%eax)
 
+#ifdef CONFIG_DEBUG
+	/* One page is the shadow of everything: three levels of 512 equal entries, then the top level's. */
+	movl $PHYSICAL(boot_shadow), %ebx
+	leal 3(%ebx), %edx
+	movl $3, %ebp
+1:	addl $4096, %ebx
+	xorl %ecx, %ecx
+2:	movl %edx, (%ebx, %ecx, 8)
+	incl %ecx
+	cmpl $512, %ecx
+	jne 2b
+	addl $4096, %edx
+	decl %ebp
+	jnz 1b
+	movl $SHADOW_TOP_COUNT, %ecx
+3:	movl %edx, (SHADOW_TOP_FIRST - 1) * 8(%eax, %ecx, 8)
+	loop 3b
+#endif
+
 	/* Long mode: PAE, the table, EFER.LME, paging; then a jump to a 64-bit segment. */
 	movl %eax, %cr3
 	movl %cr4, %eax
@@ -250,6 +270,10 @@ boot_directory:
 	.skip 2 * 4096
 boot_pages:
 	.skip 4 * 4096
+#ifdef CONFIG_DEBUG
+boot_shadow:
+	.skip 4 * 4096 /* the page, and the tables of levels 1 to 3 */
+#endif
 
 	.section .bss..boot_stack, "aw", @nobits
 	.balign 4096

@@ -7,6 +7,8 @@
 #define LOG_PREFIX "memory: "
 #include <kumo/arch/cpu.h>
 #include <kumo/arch/msr.h>
+#include <kumo/arch/shadow.h>
+#include <kumo/asan.h>
 #include <kumo/boot.h>
 #include <kumo/printk.h>
 #include <kumo/uaccess.h>
@@ -120,11 +122,14 @@ void __init arch_setup_memory(void)
 	reserve_slot(VMEMMAP_BASE);
 	reserve_slot(KERNEL_BASE);
 	reserve_slot(MODULE_BASE);
+	shadow_map_image();
 
 	memory_init_cpu();
 	write_cr4(read_cr4() & ~CR4_PGE); /* drops what the first page table had global */
 	write_cr4(read_cr4() | CR4_PGE);
 	boot_memory_set_limit(~0ULL);
+	shadow_map_ram();
+	asan_init();
 
 	for (cursor = 0; boot_memory_next(&cursor, &start, &end); done = max(done, end)) {
 		start = max(ALIGN_DOWN(start, BLOCK_SIZE), done);

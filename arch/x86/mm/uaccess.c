@@ -5,6 +5,7 @@
  */
 #include <kumo/arch/cpu.h>
 #include <kumo/arch/ptrace.h>
+#include <kumo/asan.h>
 #include <kumo/export.h>
 #include <kumo/percpu.h>
 #include <kumo/rcu.h>
@@ -111,6 +112,7 @@ size_t copy_to_user(void __user *to, const void *from, size_t size)
 {
 	if (unlikely(!user_range_ok(to, size) || fault_inject(FAIL_USER)))
 		return size;
+	asan_check_read(from, size);
 	return copy_faulting(to, from, size);
 }
 EXPORT_SYMBOL(copy_to_user);
@@ -119,6 +121,7 @@ size_t copy_from_user(void *to, const void __user *from, size_t size)
 {
 	if (unlikely(!user_range_ok(from, size) || fault_inject(FAIL_USER)))
 		return size;
+	asan_check_write(to, size);
 	return copy_faulting(to, from, size);
 }
 EXPORT_SYMBOL(copy_from_user);
@@ -129,6 +132,7 @@ size_t copy_to_user_nofault(void __user *to, const void *from, size_t size)
 
 	if (unlikely(!user_range_ok(to, size) || fault_inject(FAIL_USER)))
 		return size;
+	asan_check_read(from, size);
 	this_cpu_inc(user_faults_off);
 	left = copy_faulting(to, from, size);
 	this_cpu_dec(user_faults_off);
@@ -142,6 +146,7 @@ size_t copy_from_user_nofault(void *to, const void __user *from, size_t size)
 
 	if (unlikely(!user_range_ok(from, size) || fault_inject(FAIL_USER)))
 		return size;
+	asan_check_write(to, size);
 	this_cpu_inc(user_faults_off);
 	left = copy_faulting(to, from, size);
 	this_cpu_dec(user_faults_off);

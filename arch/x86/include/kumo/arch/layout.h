@@ -24,6 +24,10 @@
 #define MODULE_BASE 0xffffffffa0000000	/* module text and data, within 2 GiB of the kernel */
 #define MODULE_END 0xffffffffff000000
 
+#ifdef CONFIG_DEBUG /* redzones between local variables take their room */
+#define THREAD_STACK_SIZE 32768
+#else
 #define THREAD_STACK_SIZE 16384
+#endif
 
 #endif
