@@ -100,6 +100,19 @@ bool file_is_epoll(const struct file *file)
 
 /* ---- Events ---- */
 
+/* In a thread, where interrupts are on. */
+static void lock_ready(struct epoll *epoll)
+{
+	local_irq_disable();
+	spin_lock(&epoll->ready_lock);
+}
+
+static void unlock_ready(struct epoll *epoll)
+{
+	spin_unlock(&epoll->ready_lock);
+	local_irq_enable();
+}
+
 /* ready_lock held. */
 static void make_ready(struct watch *watch)
 {
@@ -161,23 +174,22 @@ static u32 watch_look(struct watch *watch)
 /* The first watch that may be ready, taken out; NULL: none. */
 static struct watch *take_ready(struct epoll *epoll)
 {
-	unsigned long flags = spin_lock_irqsave(&epoll->ready_lock);
 	struct watch *watch = NULL;
 
+	lock_ready(epoll);
 	if (!list_empty(&epoll->ready)) {
 		watch = list_first(&epoll->ready, struct watch, ready_link);
 		make_unready(watch);
 	}
-	spin_unlock_irqrestore(&epoll->ready_lock, flags);
+	unlock_ready(epoll);
 	return watch;
 }
 
 static void put_back(struct watch *watch)
 {
-	unsigned long flags = spin_lock_irqsave(&watch->epoll->ready_lock);
-
+	lock_ready(watch->epoll);
 	make_ready(watch);
-	spin_unlock_irqrestore(&watch->epoll->ready_lock, flags);
+	unlock_ready(watch->epoll);
 }
 
 static bool may_have_events(const struct epoll *epoll)
@@ -348,13 +360,12 @@ static atomic_t *watch_count(const struct epoll *epoll)
 static void watch_remove(struct watch *watch)
 {
 	struct epoll *epoll = watch->epoll;
-	unsigned long flags;
 
 	watch_leave_queues(watch);
 	rb_erase(&epoll->watches, &watch->node);
-	flags = spin_lock_irqsave(&epoll->ready_lock);
+	lock_ready(epoll);
 	make_unready(watch);
-	spin_unlock_irqrestore(&epoll->ready_lock, flags);
+	unlock_ready(epoll);
 	watch_unlink(watch);
 	atomic_dec(watch_count(epoll));
 	kfree(watch);
@@ -403,14 +414,13 @@ fail:
 static int watch_change(struct watch *watch, const struct epoll_event *event)
 {
 	struct epoll *epoll = watch->epoll;
-	unsigned long flags;
 
 	if (watch->events & EPOLLEXCLUSIVE)
 		return -EINVAL;
-	flags = spin_lock_irqsave(&epoll->ready_lock);
+	lock_ready(epoll);
 	watch->events = event->events;
 	watch->data = event->data;
-	spin_unlock_irqrestore(&epoll->ready_lock, flags);
+	unlock_ready(epoll);
 	smp_mb(); /* an event that was not asked for before is seen by the look, or its waker sees that it is asked for */
 	if (watch_look(watch)) {
 		put_back(watch);
@@ -456,9 +466,7 @@ int epoll_control(struct file *set, int operation, struct file *file, unsigned i
 
 static bool tell(struct epoll_event __user *to, u32 events, u64 data)
 {
-	const struct epoll_event event = { .events = events, .data = data };
-
-	return !copy_to_user(to, &event, sizeof(event));
+	return !put_user(events, &to->events) && !put_user(data, &to->data);
 }
 
 /* The events that there are, of watches that are in the list now. -EFAULT: none could be told. */
@@ -490,7 +498,7 @@ static long deliver(struct epoll *epoll, struct epoll_event __user *to, int limi
 	WRITE_ONCE(epoll->looking, false);
 	mutex_unlock(&epoll->lock);
 	/* Others may have found the list empty meanwhile, or have been left to sleep by a wake-up that this thread served. */
-	if (!list_empty(&epoll->ready))
+	if (!list_empty(&epoll->ready) && wait_queue_active(&epoll->waiters))
 		wake_up(&epoll->waiters);
 	return count;
 }

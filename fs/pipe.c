@@ -22,7 +22,7 @@
 #include <kumo/uaccess.h>
 #include <kumo/wait.h>
 #include <linux/limits.h>
-#include <linux/poll.h>
+#include <kumo/poll.h>
 
 struct pipe_slot {
 	struct page *page;

@@ -82,12 +82,6 @@ static void poll_add(struct file *file, struct wait_queue *queue, struct poll_ta
 	wait_queue_add(queue, &entry->wait);
 }
 
-void poll_wait(struct file *file, struct wait_queue *queue, struct poll_table *table)
-{
-	if (table && table->add)
-		table->add(file, queue, table);
-}
-
 u32 file_poll(struct file *file, struct poll_table *table)
 {
 	if (!file->ops->poll)
@@ -139,13 +133,17 @@ void poll_waiter_release(struct poll_waiter *waiter)
 	waiter->count = 0;
 }
 
-void poll_queue_gone(struct wait_queue *queue)
+void poll_queue_leaves(struct wait_queue *queue)
 {
 	wake_up_key(queue, POLL_QUEUE_GONE);
+}
+
+void poll_queue_gone(struct wait_queue *queue)
+{
+	poll_queue_leaves(queue);
 	synchronize_rcu();
 }
 EXPORT_SYMBOL(poll_queue_gone);
-EXPORT_SYMBOL(poll_wait);
 EXPORT_SYMBOL(file_poll);
 EXPORT_SYMBOL(poll_waiter_init);
 EXPORT_SYMBOL(poll_waiter_sleep);

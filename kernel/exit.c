@@ -10,6 +10,7 @@
 #include <kumo/export.h>
 #include <kumo/file.h>
 #include <kumo/irq.h>
+#include <kumo/poll.h>
 #include <kumo/printk.h>
 #include <kumo/string.h>
 #include <kumo/uaccess.h>
@@ -232,7 +233,8 @@ static void end_process(struct process *process)
 {
 	reparent_children(process);
 	process_groups_orphan(process);
-	process->zombie = true;
+	WRITE_ONCE(process->zombie, true);
+	wake_up_key(&process->end_wait, POLLIN | POLLRDNORM);
 	notify_end(process);
 }
 

@@ -69,8 +69,10 @@ static int check_flags(const struct clone_request *request)
 		return -EINVAL;
 	if (flags & CLONE_NAMESPACES)
 		return capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
-	if (flags & (CLONE_PIDFD | CLONE_INTO_CGROUP))
+	if (flags & CLONE_PIDFD && flags & CLONE_THREAD)
 		return -EINVAL;
+	if (flags & CLONE_INTO_CGROUP)
+		return -EBADF; /* there are no control groups whose descriptor it could be */
 	return 0;
 }
 
@@ -293,9 +295,47 @@ static struct thread *child_make(const struct clone_request *request)
 	return ERR_PTR(error);
 }
 
+/* CLONE_PIDFD: a descriptor for the child, told but not installed yet. */
+struct child_pidfd {
+	struct file *file; /* NULL: not asked for */
+	int fd;
+};
+
+static int child_pidfd_make(struct child_pidfd *pidfd, struct process *process,
+			    const struct clone_request *request)
+{
+	int error = -EFAULT;
+
+	pidfd->file = NULL;
+	if (!(request->flags & CLONE_PIDFD))
+		return 0;
+	pidfd->fd = fd_reserve(0, O_CLOEXEC);
+	if (pidfd->fd < 0)
+		return pidfd->fd;
+	pidfd->file = pidfd_create(process, 0);
+	if (IS_ERR(pidfd->file)) {
+		error = (int)PTR_ERR(pidfd->file);
+	} else {
+		if (!put_user(pidfd->fd, request->pidfd))
+			return 0;
+		file_put(pidfd->file);
+	}
+	fd_unreserve(pidfd->fd);
+	return error;
+}
+
+static void child_pidfd_undo(struct child_pidfd *pidfd)
+{
+	if (!pidfd->file)
+		return;
+	fd_unreserve(pidfd->fd);
+	file_put(pidfd->file);
+}
+
 long process_clone(const struct clone_request *request)
 {
 	struct completion vfork_done;
+	struct child_pidfd pidfd;
 	struct thread *child;
 	struct pid *pid;
 	long result = check_flags(request);
@@ -315,9 +355,12 @@ long process_clone(const struct clone_request *request)
 		goto undo;
 	child->number = pid;
 	child->pid = pid->number;
+	result = child_pidfd_make(&pidfd, child->process, request);
+	if (result)
+		goto undo_pid;
 	result = -EFAULT;
 	if (request->flags & CLONE_PARENT_SETTID && put_user(child->pid, request->parent_tid))
-		goto undo_pid;
+		goto undo_pidfd;
 	if (request->flags & CLONE_VFORK) {
 		completion_init(&vfork_done);
 		child->vfork_done = &vfork_done;
@@ -330,6 +373,8 @@ long process_clone(const struct clone_request *request)
 	if (result)
 		goto undo_vfork;
 
+	if (pidfd.file)
+		fd_install(pidfd.fd, pidfd.file);
 	atomic_inc(&child->cred->user->process_count);
 	atomic_inc(&thread_total);
 	atomic64_add(&fork_count, 1);
@@ -344,6 +389,8 @@ long process_clone(const struct clone_request *request)
 undo_vfork:
 	if (request->flags & CLONE_VFORK)
 		thread_put(child);
+undo_pidfd:
+	child_pidfd_undo(&pidfd);
 undo_pid:
 	pid_free_unused(pid);
 undo:

@@ -11,7 +11,7 @@
 #include <kumo/uaccess.h>
 #include <linux/capability.h>
 #include <linux/fs.h>
-#include <linux/poll.h>
+#include <kumo/poll.h>
 #include "log.h"
 
 #define KMSG_TEXT_MAX (LOG_TEXT_MAX * 4 + 64) /* each byte may become \x12 */

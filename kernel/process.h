@@ -81,6 +81,14 @@ void user_put(struct user *user);
 void cred_sort_groups(u32 *values, u32 count); /* ascending, as cred_in_group() needs them (sys_cred.c) */
 struct user *user_of_process(struct process *process); /* referenced; under rcu_read_lock() */
 
+/* Descriptors for processes (pidfd.c) ------------------------------------------------------------------------------ */
+
+struct file;
+/* Takes its own reference to the process; O_NONBLOCK counts. ERR_PTR. */
+struct file *pidfd_create(struct process *process, u32 flags) __must_check;
+/* What the descriptor stands for, referenced; ERR_PTR(-EBADF). The file's flags go to *flags unless it is NULL. */
+struct process *pidfd_process(unsigned int fd, u32 *flags) __must_check;
+
 /* Making (fork.c, thread.c) --------------------------------------------------------------------------------------- */
 
 struct clone_request {
@@ -89,6 +97,7 @@ struct clone_request {
 	unsigned long stack; /* user stack pointer; 0: the parent's */
 	unsigned long tls;
 	int __user *parent_tid, *child_tid;
+	int __user *pidfd; /* CLONE_PIDFD: where the descriptor goes */
 };
 /* The new thread's number as its parent sees it, or a negative errno. */
 long process_clone(const struct clone_request *request);
@@ -171,6 +180,10 @@ int signal_dequeue(signal_mask wanted, siginfo_t *info);
 void signal_info_user(siginfo_t *info, int signal,
 		      int code); /* "from the current thread": kill(2) and the like */
 bool signal_permitted(struct process *target, int signal); /* may the current thread send it? */
+/* Sends it if the current thread may; signal 0 only asks. -EPERM, -EINVAL, -ESRCH. */
+int signal_send_permitted(struct process *process, int signal, const siginfo_t *info);
+/* Nobody but the process itself may say that a signal came from the kernel or by kill(2). */
+bool signal_info_allowed(const siginfo_t *info, bool to_self);
 
 /* Futexes (futex.c) ----------------------------------------------------------------------------------------------- */
 

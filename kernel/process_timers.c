@@ -26,7 +26,6 @@
 #include "time.h"
 
 #define USEC_PER_SEC (NSEC_PER_SEC / NSEC_PER_USEC)
-#define SECONDS_LIMIT (((1ULL << 62) / NSEC_PER_SEC) - 1) /* what is longer is as good as this */
 
 /* How far off the next expiry of a periodic timer is at least. It doubles with each expiry that nobody has an eye for. */
 #define DISTANCE_NS (50 * NSEC_PER_USEC)
@@ -528,11 +527,6 @@ static struct interval_setting timer_left(struct posix_timer *timer, const struc
 	return left;
 }
 
-static u64 timespec_ns_capped(const struct __kernel_timespec *t)
-{
-	return (u64)t->tv_sec > SECONDS_LIMIT ? SECONDS_LIMIT * NSEC_PER_SEC : timespec_to_ns(t);
-}
-
 static int write_timerspec(struct __kernel_itimerspec __user *to, const struct interval_setting *setting)
 {
 	struct __kernel_itimerspec value = { .it_interval = ns_to_timespec(setting->interval_ns),
@@ -558,7 +552,7 @@ long sys_timer_settime(int id, int flags, const struct __kernel_itimerspec __use
 		return -EFAULT;
 	if (!timespec_valid(&value.it_value) || !timespec_valid(&value.it_interval))
 		return -EINVAL;
-	expires = timespec_ns_capped(&value.it_value);
+	expires = timespec_to_ns_capped(&value.it_value);
 
 	irq_flags = spin_lock_irqsave(&process->lock);
 	timer = find_timer(process, id);
@@ -568,7 +562,7 @@ long sys_timer_settime(int id, int flags, const struct __kernel_itimerspec __use
 	}
 	usage = process_cpu_usage_locked(process);
 	old = timer_left(timer, &usage);
-	timer->interval_ns = timespec_ns_capped(&value.it_interval);
+	timer->interval_ns = timespec_to_ns_capped(&value.it_interval);
 	timer->overrun = timer->overrun_last = 0;
 	if (clock_is_cpu(timer->clock)) {
 		if (expires && !(flags & TIMER_ABSTIME))

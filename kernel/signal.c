@@ -16,6 +16,7 @@
 #include <kumo/err.h>
 #include <kumo/export.h>
 #include <kumo/irq.h>
+#include <kumo/poll.h>
 #include <kumo/printk.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
@@ -347,6 +348,7 @@ static int signal_send_locked(struct process *process, struct thread *target, in
 		}
 	}
 	pending->mask |= bit;
+	wake_up_key(&process->sighand->signalfd_wait, POLLIN);
 	signal_complete(process, target, signal);
 	return 0;
 }
@@ -580,7 +582,7 @@ static struct sighand *sighand_alloc(void)
 		return NULL;
 	refcount_set(&sighand->refs, 1);
 	spin_init(&sighand->lock, "sighand");
-	list_init(&sighand->signalfd_waiters);
+	wait_queue_init(&sighand->signalfd_wait);
 	return sighand;
 }
 
@@ -626,8 +628,10 @@ static void sighand_free(struct rcu_head *head)
 
 void sighand_put(struct sighand *sighand)
 {
-	if (refcount_dec_and_test(&sighand->refs))
-		call_rcu(&sighand->rcu, sighand_free); /* sighand_lock() may be looking at it */
+	if (!refcount_dec_and_test(&sighand->refs))
+		return;
+	poll_queue_leaves(&sighand->signalfd_wait); /* event sets of other processes may wait there */
+	call_rcu(&sighand->rcu, sighand_free);	    /* sighand_lock() may be looking at it */
 }
 
 void __init signals_init(void)

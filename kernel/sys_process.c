@@ -31,6 +31,12 @@ long sys_vfork(void)
 long sys_clone(unsigned long flags, unsigned long stack, int __user *parent_tid,
 	       int __user *child_tid, unsigned long tls)
 {
+	const unsigned long told_there = CLONE_PIDFD | CLONE_PARENT_SETTID;
+
+	/* Both would be told at the same address. */
+	if ((flags & told_there) == told_there || (flags & CLONE_PIDFD && flags & CLONE_DETACHED))
+		return -EINVAL;
+
 	const struct clone_request request = {
 		.flags = (u32)flags & ~(unsigned long)CSIGNAL, /* CLONE_DETACHED and others without meaning included */
 		.exit_signal = (int)(flags & CSIGNAL),
@@ -38,6 +44,7 @@ long sys_clone(unsigned long flags, unsigned long stack, int __user *parent_tid,
 		.tls = tls,
 		.parent_tid = parent_tid,
 		.child_tid = child_tid,
+		.pidfd = parent_tid,
 	};
 
 	return process_clone(&request);
@@ -87,6 +94,7 @@ long sys_clone3(const struct clone_args __user *from, size_t size)
 		.tls = args.tls,
 		.parent_tid = (int __user *)args.parent_tid,
 		.child_tid = (int __user *)args.child_tid,
+		.pidfd = (int __user *)args.pidfd,
 	};
 	return process_clone(&request);
 }

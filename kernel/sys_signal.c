@@ -170,8 +170,7 @@ long sys_rt_sigtimedwait(const sigset_t __user *set, siginfo_t __user *to,
 
 /* Sending --------------------------------------------------------------------------------------------------------- */
 
-/* 0: only the checks. */
-static long send_to_process(struct process *process, int signal, const siginfo_t *info)
+int signal_send_permitted(struct process *process, int signal, const siginfo_t *info)
 {
 	if (!signal_permitted(process, signal))
 		return -EPERM;
@@ -191,7 +190,7 @@ static long kill_group(int id, int signal, const siginfo_t *info)
 	if (!id)
 		group = current->process->group; /* it cannot change now */
 	list_for_each(process, &group->processes, group_link) {
-		long error = send_to_process(process, signal, info);
+		long error = signal_send_permitted(process, signal, info);
 
 		if (result) /* one that took it makes it a success */
 			result = error;
@@ -210,7 +209,7 @@ static long kill_all(int signal, const siginfo_t *info)
 
 	for (int pid = 2; (process = process_next(&pid)); pid++) {
 		if (process != current->process) {
-			long error = send_to_process(process, signal, info);
+			long error = signal_send_permitted(process, signal, info);
 
 			found = true;
 			if (error != -EPERM)
@@ -251,7 +250,7 @@ long sys_kill(int pid, int signal)
 		if (!process)
 			return -ESRCH;
 	}
-	result = send_to_process(process, signal, &info);
+	result = signal_send_permitted(process, signal, &info);
 	process_put(process);
 	return result;
 }
@@ -292,7 +291,11 @@ long sys_tkill(int tid, int signal)
 	return send_to_thread(0, tid, signal, &info);
 }
 
-/* Nobody but the process itself may say that a signal came from the kernel or by kill(2). */
+bool signal_info_allowed(const siginfo_t *info, bool to_self)
+{
+	return to_self || (info->si_code < 0 && info->si_code != SI_TKILL);
+}
+
 static long queued_info(siginfo_t *info, const siginfo_t __user *from, int pid, int signal)
 {
 	if (signal < 0 || signal > SIGNAL_COUNT)
@@ -300,9 +303,7 @@ static long queued_info(siginfo_t *info, const siginfo_t __user *from, int pid, 
 	if (copy_from_user(info, from, sizeof(*info)))
 		return -EFAULT;
 	info->si_signo = signal;
-	if ((info->si_code >= 0 || info->si_code == SI_TKILL) && pid != current->process->pid)
-		return -EPERM;
-	return 0;
+	return signal_info_allowed(info, pid == current->process->pid) ? 0 : -EPERM;
 }
 
 long sys_rt_sigqueueinfo(int pid, int signal, const siginfo_t __user *from)
@@ -316,7 +317,7 @@ long sys_rt_sigqueueinfo(int pid, int signal, const siginfo_t __user *from)
 	process = process_find(pid);
 	if (!process)
 		return -ESRCH;
-	result = send_to_process(process, signal, &info);
+	result = signal_send_permitted(process, signal, &info);
 	process_put(process);
 	return result;
 }

@@ -13,14 +13,6 @@
 
 #define USER_TICK_NS (NSEC_PER_SEC / 100) /* times(2): USER_HZ */
 
-/* A time in 64 bits of nanoseconds ends after 584 years; what users give beyond that means "for ever". */
-#define SECONDS_LIMIT (((1ULL << 63) / NSEC_PER_SEC) - 1)
-
-static u64 timespec_to_ns_capped(const struct __kernel_timespec *t)
-{
-	return (u64)t->tv_sec > SECONDS_LIMIT ? SECONDS_LIMIT * NSEC_PER_SEC : timespec_to_ns(t);
-}
-
 static int read_timespec(struct __kernel_timespec *t, const struct __kernel_timespec __user *from)
 {
 	if (copy_from_user(t, from, sizeof(*t)))

@@ -79,6 +79,7 @@ struct process *process_alloc(void)
 	list_init(&process->group_link);
 	sigpending_init(&process->pending);
 	wait_queue_init(&process->child_wait);
+	wait_queue_init(&process->end_wait);
 	process->dumpable = true;
 	process->start_time_ns = time_monotonic_ns();
 	list_init(&process->posix_timers);

@@ -7,6 +7,14 @@
 
 u64 time_realtime_offset_ns(void);
 
+/* A time in 64 bits of nanoseconds ends after 584 years; what users give beyond a quarter of that means "for ever", and may be
+ * added to another time. */
+#define SECONDS_LIMIT (((1ULL << 62) / NSEC_PER_SEC) - 1)
+static inline u64 timespec_to_ns_capped(const struct __kernel_timespec *t)
+{
+	return (u64)t->tv_sec > SECONDS_LIMIT ? SECONDS_LIMIT * NSEC_PER_SEC : timespec_to_ns(t);
+}
+
 /* Counts settings of the date; sleepers until a date wait in the queue, to compute anew how long that is. */
 extern unsigned int realtime_changes;
 extern struct wait_queue realtime_changed;

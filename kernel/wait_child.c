@@ -18,7 +18,8 @@
 #define STATUS_STOPPED(signal) ((signal) << 8 | 0x7f)
 
 struct child_wait {
-	int type, id; /* P_ALL, P_PID, P_PGID */
+	int type, id;		 /* P_ALL, P_PID, P_PGID */
+	struct process *process; /* P_PIDFD */
 	unsigned int options;
 	/* What was found. */
 	int pid, why, wait_status;
@@ -30,6 +31,8 @@ struct child_wait {
 static bool is_meant(const struct child_wait *wait, struct process *child)
 {
 	if (wait->type == P_PID && child->pid != wait->id)
+		return false;
+	if (wait->type == P_PIDFD && child != wait->process)
 		return false;
 	if (wait->type == P_PGID && child->group->id != wait->id)
 		return false;
@@ -177,11 +180,34 @@ static int info_status(const struct child_wait *wait)
 	}
 }
 
+/* Whom waitid(2) names. A descriptor's process is referenced then; *flags: of its file. */
+static int wait_target(struct child_wait *wait, u32 *flags)
+{
+	switch (wait->type) {
+	case P_ALL:
+		return 0;
+	case P_PID:
+		return wait->id > 0 ? 0 : -EINVAL;
+	case P_PGID:
+		if (wait->id == 0)
+			wait->id = process_group_id(current->process);
+		return wait->id >= 0 ? 0 : -EINVAL;
+	case P_PIDFD:
+		if (wait->id < 0)
+			return -EINVAL;
+		wait->process = pidfd_process((unsigned int)wait->id, flags);
+		return IS_ERR(wait->process) ? (int)PTR_ERR(wait->process) : 0;
+	default:
+		return -EINVAL;
+	}
+}
+
 long sys_waitid(int which, int id, siginfo_t __user *to, int options, struct rusage __user *usage)
 {
 	struct child_wait wait = {
 		.type = which, .id = id, .options = (unsigned int)options, .want_usage = usage
 	};
+	u32 pidfd_flags = 0;
 	siginfo_t info;
 	long result;
 
@@ -190,25 +216,16 @@ long sys_waitid(int which, int id, siginfo_t __user *to, int options, struct rus
 		return -EINVAL;
 	if (!(options & (WEXITED | WSTOPPED | WCONTINUED)))
 		return -EINVAL;
-	switch (which) {
-	case P_ALL:
-		break;
-	case P_PID:
-		if (id <= 0)
-			return -EINVAL;
-		break;
-	case P_PGID:
-		if (id < 0)
-			return -EINVAL;
-		if (id == 0)
-			wait.id = process_group_id(current->process);
-		break;
-	case P_PIDFD:
-		return -EBADF; /* there are no such descriptors yet */
-	default:
-		return -EINVAL;
-	}
+	result = wait_target(&wait, &pidfd_flags);
+	if (result)
+		return result;
+	if (pidfd_flags & O_NONBLOCK)
+		wait.options |= WNOHANG;
 	result = wait_for_child(&wait);
+	if (wait.process)
+		process_put(wait.process);
+	if (!result && pidfd_flags & O_NONBLOCK && !(options & WNOHANG))
+		return -EAGAIN;
 	if (result < 0)
 		return result;
 	memset(&info, 0, sizeof(info));

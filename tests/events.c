@@ -7,10 +7,10 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -538,6 +538,300 @@ static void eventfds(void)
 	close(fd);
 }
 
+/* ---- timerfd ---- */
+
+static struct itimerspec in_ms(long value, long interval)
+{
+	return (struct itimerspec){ .it_value = { value / 1000, value % 1000 * 1000000 },
+				    .it_interval = { interval / 1000, interval % 1000 * 1000000 } };
+}
+
+static void timerfd_errors(void)
+{
+	struct itimerspec spec = in_ms(10, 0);
+	uint64_t expiries;
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), other = eventfd(0, 0);
+
+	tap_ok(FAILS(timerfd_create(CLOCK_MONOTONIC, 1), EINVAL) &&
+		       FAILS(timerfd_create(CLOCK_PROCESS_CPUTIME_ID, 0), EINVAL) &&
+		       FAILS(timerfd_create(CLOCK_MONOTONIC_RAW, 0), EINVAL) &&
+		       FAILS(timerfd_create(99, 0), EINVAL),
+	       "timerfd_create refuses other flags and clocks");
+	tap_ok(fcntl(fd, F_GETFD) == FD_CLOEXEC && fcntl(fd, F_GETFL) == (O_RDWR | O_NONBLOCK),
+	       "flags are kept");
+	tap_ok(FAILS(timerfd_settime(fd, 4, &spec, NULL), EINVAL), "unknown flags of a setting");
+	spec.it_value.tv_nsec = 1000000000;
+	tap_ok(FAILS(timerfd_settime(fd, 0, &spec, NULL), EINVAL), "a second of nanoseconds");
+	spec.it_value.tv_nsec = -1;
+	tap_ok(FAILS(timerfd_settime(fd, 0, &spec, NULL), EINVAL), "a negative time");
+	spec = in_ms(10, 0);
+	tap_ok(FAILS(timerfd_settime(99, 0, &spec, NULL), EBADF) &&
+		       FAILS(timerfd_gettime(99, &spec), EBADF),
+	       "no descriptor");
+	tap_ok(FAILS(timerfd_settime(other, 0, &spec, NULL), EINVAL) &&
+		       FAILS(timerfd_gettime(other, &spec), EINVAL),
+	       "a descriptor of something else");
+	tap_ok(FAILS(syscall(SYS_timerfd_settime, fd, 0, 8L, NULL), EFAULT) &&
+		       FAILS(syscall(SYS_timerfd_gettime, fd, 8L), EFAULT),
+	       "bad addresses");
+	tap_ok(read(fd, &expiries, 8) == -1 && errno == EAGAIN,
+	       "one that is not set has nothing to read");
+	tap_ok(read(fd, &expiries, 4) == -1 && errno == EINVAL, "a read wants 8 bytes");
+	tap_ok(write(fd, &expiries, 8) == -1 && errno == EINVAL, "it is not written");
+	close(fd);
+	close(other);
+}
+
+static void timerfds(void)
+{
+	static const int clocks[] = { CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_BOOTTIME };
+	struct itimerspec spec, old;
+	uint64_t expiries = 0;
+	int64_t start;
+	int fd = -1;
+
+	for (int i = 0; i < 3; i++) {
+		struct timespec now;
+
+		fd = timerfd_create(clocks[i], 0);
+		spec = in_ms(40, 0);
+		start = now_ms();
+		timerfd_settime(fd, 0, &spec, NULL);
+		tap_ok(polled(fd) == 0 && read(fd, &expiries, 8) == 8 && expiries == 1 &&
+			       now_ms() - start >= 39,
+		       "clock %d: a read waits for the expiry", clocks[i]);
+		clock_gettime(clocks[i], &now);
+		now.tv_nsec += 40000000;
+		now.tv_sec += now.tv_nsec / 1000000000;
+		now.tv_nsec %= 1000000000;
+		spec = (struct itimerspec){ .it_value = now };
+		start = now_ms();
+		timerfd_settime(fd, TFD_TIMER_ABSTIME, &spec, NULL);
+		tap_ok(read(fd, &expiries, 8) == 8 && expiries == 1 && now_ms() - start >= 38,
+		       "clock %d: at a time", clocks[i]);
+		if (i < 2)
+			close(fd);
+	}
+	spec = in_ms(20, 10);
+	timerfd_settime(fd, 0, &spec, &old);
+	tap_ok(!old.it_value.tv_sec && !old.it_value.tv_nsec, "the old setting of one that has expired");
+	usleep(75000);
+	tap_ok(polled(fd) == POLLIN && read(fd, &expiries, 8) == 8 && expiries >= 6,
+	       "a periodic one counts (%d)", (int)expiries);
+	tap_ok(read(fd, &expiries, 8) == 8 && expiries >= 1, "and goes on");
+	tap_ok(!timerfd_gettime(fd, &spec) && !spec.it_value.tv_sec && spec.it_value.tv_nsec > 0 &&
+		       spec.it_value.tv_nsec <= 10000000 && spec.it_interval.tv_nsec == 10000000,
+	       "what is left");
+	tap_ok(strstr(about(fd, 0), "clockid: 7\nticks: ") &&
+		       strstr(about(fd, 0), "it_interval: (0, 10000000)\n"),
+	       "its setting in /proc");
+	tap_ok(!strcmp(about(fd, 1), "anon_inode:[timerfd]"), "its name in /proc");
+	spec = in_ms(0, 10);
+	tap_ok(!timerfd_settime(fd, 0, &spec, &old) && old.it_interval.tv_nsec == 10000000 &&
+		       polled(fd) == 0,
+	       "a value of zero stops it");
+	tap_ok(!timerfd_gettime(fd, &spec) && !spec.it_value.tv_sec && !spec.it_value.tv_nsec,
+	       "nothing is left then");
+	spec = (struct itimerspec){ .it_value = { 0, 1 }, .it_interval = { 0, 1 } };
+	timerfd_settime(fd, 0, &spec, NULL);
+	usleep(2000);
+	tap_ok(read(fd, &expiries, 8) == 8 && expiries > 1000000,
+	       "an interval of a nanosecond does no harm");
+	spec = (struct itimerspec){ .it_value = { 0, 1 } };
+	tap_ok(!timerfd_settime(fd, TFD_TIMER_ABSTIME, &spec, NULL) &&
+		       read(fd, &expiries, 8) == 8 && expiries == 1,
+	       "a time that has passed");
+	spec = (struct itimerspec){ .it_value = { INT64_MAX, 0 } };
+	tap_ok(!timerfd_settime(fd, 0, &spec, NULL) && polled(fd) == 0, "a time beyond all others");
+	{
+		int set = epoll_create1(0);
+
+		control(set, EPOLL_CTL_ADD, fd, EPOLLIN);
+		spec = in_ms(30, 0);
+		timerfd_settime(fd, 0, &spec, NULL);
+		tap_ok(one(set, fd, 5000) == EPOLLIN, "an event set is woken by a timer");
+		close(set);
+	}
+	close(fd);
+}
+
+static void timerfd_date(void)
+{
+	int fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK),
+	    other = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK);
+	struct itimerspec spec = {};
+	struct timespec now;
+	uint64_t expiries;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	spec.it_value.tv_sec = now.tv_sec + 1000;
+	timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &spec, NULL);
+	timerfd_settime(other, TFD_TIMER_ABSTIME, &spec, NULL);
+	now.tv_sec += 2000;
+	if (clock_settime(CLOCK_REALTIME, &now)) {
+		tap_ok(errno == EPERM, "the date cannot be set");
+		goto out;
+	}
+	tap_ok(polled(fd) == POLLIN && read(fd, &expiries, 8) == -1 && errno == ECANCELED,
+	       "TFD_TIMER_CANCEL_ON_SET: the reader learns that the date was set");
+	usleep(20000);
+	tap_ok(read(other, &expiries, 8) == 8 && expiries == 1,
+	       "a timer whose date has come by that expires");
+	now.tv_sec -= 2000;
+	clock_settime(CLOCK_REALTIME, &now);
+out:
+	close(fd);
+	close(other);
+}
+
+/* ---- signalfd ---- */
+
+static void *read_signal(void *fd)
+{
+	static struct signalfd_siginfo info;
+
+	return read((int)(intptr_t)fd, &info, sizeof(info)) == sizeof(info) ? &info : NULL;
+}
+
+static int block(int signal)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, signal);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signal;
+}
+
+static void signalfd_errors(void)
+{
+	int fd, other = eventfd(0, 0);
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	tap_ok(FAILS(signalfd(-1, &set, 1), EINVAL), "signalfd refuses unknown flags");
+	tap_ok(FAILS(syscall(SYS_signalfd4, -1, &set, 4L, 0), EINVAL), "a set of 4 bytes");
+	tap_ok(FAILS(syscall(SYS_signalfd4, -1, 8L, 8L, 0), EFAULT), "a bad address");
+	tap_ok(FAILS(signalfd(99, &set, 0), EBADF) && FAILS(signalfd(other, &set, 0), EINVAL),
+	       "a wrong descriptor");
+	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	tap_ok(fcntl(fd, F_GETFD) == FD_CLOEXEC && fcntl(fd, F_GETFL) == (O_RDWR | O_NONBLOCK),
+	       "flags are kept");
+	tap_ok(read(fd, &set, 127) == -1 && errno == EINVAL,
+	       "a read wants room for a description");
+	tap_ok(!strcmp(about(fd, 1), "anon_inode:[signalfd]"), "its name in /proc");
+	tap_ok(strstr(about(fd, 0), "sigmask:\t0000000000000200\n") != NULL, "its set in /proc");
+	close(fd);
+	close(other);
+}
+
+static void signalfds(void)
+{
+	struct signalfd_siginfo info[3];
+	union sigval value = { .sival_int = 77 };
+	sigset_t set;
+	int fd, status;
+	pid_t child;
+
+	sigemptyset(&set);
+	sigaddset(&set, block(SIGUSR1));
+	sigaddset(&set, block(SIGUSR2));
+	sigaddset(&set, block(SIGRTMIN));
+	sigaddset(&set, block(SIGCHLD));
+	sigaddset(&set, block(SIGALRM));
+	sigaddset(&set, SIGKILL);
+	fd = signalfd(-1, &set, SFD_NONBLOCK);
+	tap_ok(polled(fd) == 0 && read(fd, info, sizeof(info)) == -1 && errno == EAGAIN, "no signal");
+	kill(getpid(), SIGUSR1);
+	tap_ok(polled(fd) == POLLIN, "a signal makes it readable");
+	tap_ok(read(fd, info, sizeof(info)) == sizeof(*info) && info->ssi_signo == SIGUSR1 &&
+		       info->ssi_code == SI_USER && info->ssi_pid == (uint32_t)getpid() &&
+		       info->ssi_uid == getuid(),
+	       "of kill: who sent it");
+	tap_ok(polled(fd) == 0, "it is not pending any more");
+	raise(SIGUSR2);
+	tap_ok(read(fd, info, sizeof(info)) == sizeof(*info) && info->ssi_code == SI_TKILL,
+	       "of a thread's own");
+	sigqueue(getpid(), SIGRTMIN, value);
+	value.sival_int++;
+	sigqueue(getpid(), SIGRTMIN, value);
+	tap_ok(read(fd, info, sizeof(info)) == 2 * sizeof(*info) && info[0].ssi_code == SI_QUEUE &&
+		       info[0].ssi_int == 77 && info[1].ssi_int == 78,
+	       "of sigqueue: values, several at once");
+	child = fork();
+	if (!child)
+		_exit(5);
+	waitpid(child, &status, 0);
+	tap_ok(read(fd, info, sizeof(info)) == sizeof(*info) && info->ssi_signo == SIGCHLD &&
+		       info->ssi_code == CLD_EXITED && info->ssi_pid == (uint32_t)child &&
+		       info->ssi_status == 5,
+	       "of a child's end: which and how");
+	{
+		struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
+					  .sigev_signo = SIGALRM,
+					  .sigev_value = value };
+		struct itimerspec spec = in_ms(5, 0);
+		timer_t timer;
+
+		timer_create(CLOCK_MONOTONIC, &event, &timer);
+		timer_settime(timer, 0, &spec, NULL);
+		usleep(30000);
+		tap_ok(read(fd, info, sizeof(info)) == sizeof(*info) && info->ssi_code == SI_TIMER &&
+			       info->ssi_int == 78 && info->ssi_overrun == 0,
+		       "of a timer: its value");
+		timer_delete(timer);
+	}
+	{
+		int set_fd = epoll_create1(0);
+		pthread_t thread;
+		void *result;
+
+		control(set_fd, EPOLL_CTL_ADD, fd, EPOLLIN);
+		child = fork();
+		if (!child) {
+			usleep(30000);
+			kill(getppid(), SIGUSR1);
+			_exit(0);
+		}
+		tap_ok(one(set_fd, fd, 5000) == EPOLLIN, "an event set is woken by a signal");
+		waitpid(child, &status, 0);
+		while (read(fd, info, sizeof(info)) > 0)
+			;
+		close(set_fd);
+		fcntl(fd, F_SETFL, 0);
+		pthread_create(&thread, NULL, read_signal, (void *)(intptr_t)fd);
+		usleep(30000);
+		kill(getpid(), SIGUSR2);
+		pthread_join(thread, &result);
+		tap_ok(result && ((struct signalfd_siginfo *)result)->ssi_signo == SIGUSR2,
+		       "a reader waits for one");
+	}
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	tap_ok(signalfd(fd, &set, 0) == fd, "the set can be changed");
+	kill(getpid(), SIGUSR1);
+	tap_ok(polled(fd) == 0, "then others stay pending");
+	sigaddset(&set, SIGUSR1);
+	signalfd(fd, &set, 0);
+	tap_ok(polled(fd) == POLLIN && read(fd, info, sizeof(info)) == sizeof(*info),
+	       "until they are wanted again");
+	/* A set that a child put into an event set knows the child's signals, and the child ends. */
+	{
+		int set_fd = epoll_create1(0);
+
+		child = fork();
+		if (!child)
+			_exit(control(set_fd, EPOLL_CTL_ADD, fd, EPOLLIN));
+		waitpid(child, &status, 0);
+		usleep(20000);
+		tap_ok(!status && one(set_fd, fd, 0) >= 0,
+		       "an event set survives the process that a signalfd was added by");
+		close(set_fd);
+	}
+	close(fd);
+}
+
 int main(void)
 {
 	epoll_errors();
@@ -548,5 +842,10 @@ int main(void)
 	epoll_threads();
 	epoll_races();
 	eventfds();
+	timerfd_errors();
+	timerfds();
+	timerfd_date();
+	signalfd_errors();
+	signalfds();
 	return tap_end();
 }

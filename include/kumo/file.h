@@ -159,8 +159,6 @@ struct file *files_next(struct files *files, unsigned int *fd);
 
 /* poll (fs/poll.c): ops->poll calls poll_wait for each queue that may make it ready, then returns the POLL* bits. */
 struct poll_table;
-struct wait_queue;
-void poll_wait(struct file *file, struct wait_queue *queue, struct poll_table *table); /* table may be NULL */
 u32 file_poll(struct file *file, struct poll_table *table);
 
 #endif

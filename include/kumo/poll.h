@@ -25,6 +25,13 @@ struct poll_entry {
 	u32 events;
 };
 
+/* For tree_ops.poll. */
+static inline void poll_wait(struct file *file, struct wait_queue *queue, struct poll_table *table)
+{
+	if (table && table->add)
+		table->add(file, queue, table);
+}
+
 #define POLL_ENTRIES_INLINE 4
 
 /* A thread that waits for files. */
@@ -45,5 +52,7 @@ void poll_waiter_release(struct poll_waiter *waiter); /* leaves all queues */
 /* Before the memory of a queue goes while files that were polled on it may stay: takes all waiters out and waits until
  * none looks at it any more. Nobody may add one from then on. Sleeps. */
 void poll_queue_gone(struct wait_queue *queue);
+/* The same for who frees the queue only after a grace period. Any context. */
+void poll_queue_leaves(struct wait_queue *queue);
 
 #endif

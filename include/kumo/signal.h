@@ -13,6 +13,7 @@
 #include <kumo/rcu.h>
 #include <kumo/refcount.h>
 #include <kumo/spinlock.h>
+#include <kumo/wait.h>
 
 struct thread;
 struct process;
@@ -50,7 +51,7 @@ struct sighand {
 	refcount_t refs;
 	spinlock_t lock; /* actions and pending signals of all threads that share it; interrupts off */
 	struct sigaction actions[SIGNAL_COUNT];
-	struct list signalfd_waiters;
+	struct wait_queue signalfd_wait; /* woken by each signal that becomes pending */
 	struct rcu_head rcu;
 };
 

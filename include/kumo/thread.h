@@ -156,6 +156,7 @@ struct process {
 	struct list group_link;
 	struct sigpending pending;    /* signals for the process */
 	struct wait_queue child_wait; /* woken when a child changes state */
+	struct wait_queue end_wait;   /* woken when it has become a zombie */
 	struct thread *exec_thread;   /* waits in exec for the others to end; under lock */
 	bool exiting; /* exit_group has begun: exit_code is decided; under sighand->lock */
 	bool zombie;  /* all threads are gone; waits to be reaped */

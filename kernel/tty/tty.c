@@ -21,7 +21,7 @@
 #include <kumo/string.h>
 #include <kumo/time.h>
 #include <linux/capability.h>
-#include <linux/poll.h>
+#include <kumo/poll.h>
 
 #include "internal.h"
 

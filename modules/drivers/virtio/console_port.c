@@ -15,7 +15,7 @@
 #include <kumo/signal.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
-#include <linux/poll.h>
+#include <kumo/poll.h>
 #include <linux/virtio_console.h>
 
 /* Bytes on their way to the host. Freed by whoever comes last, the writer or the device's answer. */
