@@ -306,7 +306,6 @@ static int child_pidfd_make(struct child_pidfd *pidfd, struct process *process,
 {
 	int error = -EFAULT;
 
-	pidfd->file = NULL;
 	if (!(request->flags & CLONE_PIDFD))
 		return 0;
 	pidfd->fd = fd_reserve(0, O_CLOEXEC);
@@ -335,7 +334,7 @@ static void child_pidfd_undo(struct child_pidfd *pidfd)
 long process_clone(const struct clone_request *request)
 {
 	struct completion vfork_done;
-	struct child_pidfd pidfd;
+	struct child_pidfd pidfd = {};
 	struct thread *child;
 	struct pid *pid;
 	long result = check_flags(request);
