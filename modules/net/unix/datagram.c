@@ -140,16 +140,17 @@ static int peer_is_gone(struct unix_socket *self, struct unix_socket *peer)
 
 static int wait_for_receiver(struct unix_socket *self, struct unix_socket *receiver, unsigned int flags)
 {
-	u64 timeout = READ_ONCE(self->socket.send_timeout_ns);
+	u64 timeout = READ_ONCE(self->socket.send_timeout_ns), deadline_ns;
+	int error;
 
 	if ((flags & MSG_DONTWAIT) || !timeout)
 		return -EAGAIN;
-	return socket_wait_error(wait_event_interruptible_until(
-					 &receiver->room_wait,
-					 !full_for(self, receiver) || READ_ONCE(receiver->dead) ||
-						 (READ_ONCE(receiver->shutdown) & UNIX_NO_RECEIVE),
-					 socket_deadline(timeout)),
-				 timeout);
+	deadline_ns = socket_deadline(timeout);
+	error = wait_event_interruptible_until(&receiver->room_wait,
+					       !full_for(self, receiver) || READ_ONCE(receiver->dead) ||
+						       (READ_ONCE(receiver->shutdown) & UNIX_NO_RECEIVE),
+					       deadline_ns);
+	return socket_wait_error(error, timeout);
 }
 
 /* Queues the message: it is the receiver's then. -EAGAIN: its queue is full. */

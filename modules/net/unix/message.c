@@ -22,14 +22,14 @@ static bool must_stop_sending(const struct unix_socket *self)
 
 static __noinline int wait_for_room(struct unix_socket *self, unsigned int flags)
 {
-	u64 timeout = READ_ONCE(self->socket.send_timeout_ns);
+	u64 timeout = READ_ONCE(self->socket.send_timeout_ns), deadline_ns;
 	int error;
 
 	if ((flags & MSG_DONTWAIT) || !timeout)
 		return -EAGAIN;
-	error = wait_event_interruptible_until(&self->socket.write_wait,
-					       has_room(self) || must_stop_sending(self),
-					       socket_deadline(timeout));
+	deadline_ns = socket_deadline(timeout);
+	error = wait_event_interruptible_until(
+		&self->socket.write_wait, has_room(self) || must_stop_sending(self), deadline_ns);
 	return socket_wait_error(error, timeout);
 }
 
