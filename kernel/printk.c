@@ -435,3 +435,18 @@ void printk_resize(void)
 	local_irq_restore(flags);
 	vfree(data);
 }
+
+#define RATE_LIMIT_LINES 10
+#define RATE_LIMIT_NS (5 * NSEC_PER_SEC)
+
+bool rate_limit_pass(struct rate_limit *limit)
+{
+	u64 now = time_monotonic_ns(), since = READ_ONCE(limit->since_ns);
+
+	/* Two that begin a period at once may say a line more. */
+	if (!since || now - since > RATE_LIMIT_NS) {
+		WRITE_ONCE(limit->since_ns, now);
+		atomic_set(&limit->said, 0);
+	}
+	return atomic_inc_return(&limit->said) <= RATE_LIMIT_LINES;
+}

@@ -570,6 +570,13 @@ bool signal_ignored_or_blocked(int signal)
 	       READ_ONCE(current->sighand->actions[signal - 1].sa_handler) == SIG_IGN;
 }
 
+bool signal_is_fatal(int signal)
+{
+	__sighandler_t handler = READ_ONCE(current->sighand->actions[signal - 1].sa_handler);
+
+	return handler == SIG_DFL || handler == SIG_IGN;
+}
+
 /* Actions --------------------------------------------------------------------------------------------------------- */
 
 static struct slab_cache *sighands;

@@ -2,8 +2,12 @@
 #include "vm_internal.h"
 #include <kumo/err.h>
 #include <kumo/export.h>
+#include <kumo/file.h>
+#include <kumo/slab.h>
 #include <kumo/string.h>
 #include <kumo/thread.h>
+
+#define DESCRIBE_PATH 4096
 
 void vma_usage(struct vma *vma, struct vma_usage *usage)
 {
@@ -72,6 +76,28 @@ int vm_resident(struct mm *mm, unsigned long address, unsigned int pages, u8 *re
 	}
 	up_read(&mm->map_lock);
 	return error;
+}
+
+void vm_describe(struct mm *mm, unsigned long address, char *text, size_t size)
+{
+	char *path = kmalloc(DESCRIBE_PATH, GFP_KERNEL), *name;
+	struct vma *vma;
+
+	*text = 0;
+	if (!path || down_read_killable(&mm->map_lock))
+		goto out;
+	vma = vma_find(mm, address);
+	if (vma && vma->start <= address && vma->file) {
+		name = file_name(vma->file, path, DESCRIBE_PATH);
+		if (IS_ERR(name))
+			name = "?";
+		else if (strrchr(name, '/'))
+			name = strrchr(name, '/') + 1;
+		scnprintf(text, size, " in %s[%lx+%lx]", name, vma->start, vma->end - vma->start);
+	}
+	up_read(&mm->map_lock);
+out:
+	kfree(path);
 }
 
 int vma_map_device(struct vma *vma, phys_addr_t phys, enum kva_prot memory_type)

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/klog.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/select.h>
@@ -360,6 +361,34 @@ static void blocked_fault(void)
 	*nowhere = 1;
 }
 
+static void touches_nothing(void)
+{
+	char *volatile nowhere = (char *)0xdead0008;
+
+	*nowhere = 1;
+}
+
+static void logged_fault(void)
+{
+	static char log[1 << 18], line[100];
+	pid_t pid = fork();
+	char *found;
+	int size;
+
+	if (!pid) {
+		touches_nothing();
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	size = klogctl(3 /* read all */, log, sizeof(log) - 1);
+	log[size > 0 ? size : 0] = 0;
+	snprintf(line, sizeof(line), "[%d]: segfault at dead0008 ip ", pid);
+	found = strstr(log, line);
+	tap_ok(found && (found = strstr(found, " error 6 in ")) &&
+		       strcspn(found, "[") < strcspn(found, "\n"),
+	       "the log says what fault ended a process");
+}
+
 static void divide(void)
 {
 	volatile int zero = 0, seven = 7;
@@ -377,6 +406,7 @@ static void deaths(void)
 	int status = in_child(blocked_fault);
 
 	tap_ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV, "a blocked fault kills");
+	logged_fault();
 	status = in_child(divide);
 	tap_ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGFPE, "a division by zero is SIGFPE");
 	status = in_child(undefined);

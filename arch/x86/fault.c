@@ -10,7 +10,9 @@
 #include <kumo/irq.h>
 #include <kumo/oom.h>
 #include <kumo/oops.h>
+#include <kumo/printk.h>
 #include <kumo/signal.h>
+#include <kumo/syscalls.h>
 #include <kumo/thread.h>
 #include <kumo/uaccess.h>
 #include <kumo/vm.h>
@@ -23,6 +25,19 @@
 #define FAULT_CODE_RESERVED 0x08
 #define FAULT_CODE_FETCH 0x10
 
+/* As Linux's log has it, for people and for tools that look for it. */
+static void log_segfault(const struct pt_regs *regs, unsigned long error_code, unsigned long address)
+{
+	static struct rate_limit limit;
+	char where[320];
+
+	if (!signal_is_fatal(SIGSEGV) || !rate_limit_pass(&limit))
+		return;
+	vm_describe(current->mm, regs->ip, where, sizeof(where));
+	pr_info("%s[%d]: segfault at %lx ip %016lx sp %016lx error %lx%s\n", current->name,
+		current->pid, address, regs->ip, regs->sp, error_code, where);
+}
+
 static void tell_process(unsigned long error_code, unsigned long address, int signal, int code)
 {
 	struct thread *thread = current;
@@ -31,6 +46,8 @@ static void tell_process(unsigned long error_code, unsigned long address, int si
 	/* The half of the kernel looks absent to user mode, whatever is there. */
 	thread->arch.fault_code = address >= USER_END ? error_code | FAULT_CODE_PRESENT : error_code;
 	thread->arch.trap_number = TRAP_PAGE_FAULT;
+	if (signal == SIGSEGV)
+		log_segfault(current_regs(), error_code, address);
 	signal_force(signal, code, address);
 }
 

@@ -5,6 +5,7 @@
 #ifndef KUMO_PRINTK_H
 #define KUMO_PRINTK_H
 
+#include <kumo/atomic.h>
 #include <kumo/list.h>
 #include <kumo/types.h>
 
@@ -42,6 +43,13 @@ void vprintk(enum log_level level, const char *format, va_list args);
 			pr_warn(format, ##__VA_ARGS__);                                            \
 		}                                                                                  \
 	} while (0)
+
+/* For what programs can cause as often as they like: at most 10 lines in 5 seconds of one kind. False: say nothing. */
+struct rate_limit {
+	u64 since_ns;
+	atomic_t said;
+};
+bool rate_limit_pass(struct rate_limit *limit);
 
 /* A reader's place in the log: the number of the next record, and where it lies in the ring. */
 struct log_cursor {

@@ -67,6 +67,8 @@ bool signal_pending(void);
 bool fatal_signal_pending(void);
 /* The current process ignores or the current thread blocks it: what a tty asks before SIGTTIN and SIGTTOU. */
 bool signal_ignored_or_blocked(int signal);
+/* No handler of the current thread takes the signal: forced, it ends the process. */
+bool signal_is_fatal(int signal);
 
 /*
  * For calls that wait with another signal mask (ppoll, pselect, epoll_pwait, sigsuspend). signal_mask_swap() sets it from

@@ -99,6 +99,8 @@ void mm_structure_put(struct mm *mm);
 void mm_switch(struct mm *previous, struct mm *next); /* this CPU's page table; interrupts off */
 
 /* With map_lock held (read or write). */
+/* " in NAME[start+size]" for the mapping of a file at `address`, or "": for the log. Sleeps. */
+void vm_describe(struct mm *mm, unsigned long address, char *text, size_t size);
 struct vma *vma_find(struct mm *mm, unsigned long address); /* the first that ends above address, or NULL */
 struct vma *vma_next(struct vma *vma);			    /* by address; NULL after the last */
 struct vma *vma_previous(struct vma *vma);
