@@ -7,7 +7,7 @@
  * in its backtrace, else the kernel.
  *
  * What the core keeps for everybody, and only happened to be made first when a module called, must not be taken for the
- * module's: such allocations say GFP_CORE (cached names and nodes, tables of kernel mappings, worker threads). Parts of what
+ * module's: such allocations say GFP_CORE (cached names and nodes, page tables, worker threads). Parts of what
  * is tracked as a whole say GFP_UNTRACKED. What is freed after a grace period is waited for.
  *
  * /sys/kernel/debug/allocations: what lives. First a line for each owner, "NAME COUNT BYTES", then an empty line and the
@@ -15,6 +15,7 @@
  */
 #ifdef CONFIG_DEBUG
 #define LOG_PREFIX "track: "
+#include <kumo/export.h>
 #include <kumo/kallsyms.h>
 #include <kumo/module.h>
 #include <kumo/printk.h>
@@ -113,6 +114,7 @@ unsigned int track_owner(const char *name)
 	spin_unlock_irqrestore(&owners_lock, flags);
 	return owner;
 }
+EXPORT_SYMBOL(track_owner);
 
 /* What the owner left, beyond what was reported before. */
 static long leaks_count(unsigned int owner, long *bytes)
@@ -122,9 +124,12 @@ static long leaks_count(unsigned int owner, long *bytes)
 
 	*bytes = 0;
 	do {
-		const struct stack_usage *usage = stack_usage(stack);
+		struct stack_usage *usage = stack_usage(stack);
 
-		if (stack_owner(stack) != owner || usage->count <= usage->reported)
+		if (stack_owner(stack) != owner)
+			continue;
+		usage->reported = min(usage->reported, usage->count); /* others were freed since */
+		if (usage->count <= usage->reported)
 			continue;
 		count += usage->count - usage->reported;
 		*bytes += usage->bytes;
@@ -174,6 +179,7 @@ void track_check_leaks(unsigned int owner)
 			sleep_ns(PATIENCE_STEP_NS);
 	}
 }
+EXPORT_SYMBOL(track_check_leaks);
 
 /* ---- The list ---- */
 

@@ -131,7 +131,8 @@ int irq_assign_vector(struct irq_source *source)
 
 static struct irq_source *source_create(void)
 {
-	struct irq_source *source = kzalloc(sizeof(*source), GFP_KERNEL);
+	/* Kept for the next user. */
+	struct irq_source *source = kzalloc(sizeof(*source), GFP_KERNEL | GFP_CORE);
 
 	if (source)
 		spin_init(&source->lock, "irq_source");

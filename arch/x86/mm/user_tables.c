@@ -47,7 +47,7 @@ static struct page *table_alloc(void)
 	memory_account(MEMORY_TABLE, 1);
 	if (likely(stock->tables_count))
 		return stock->tables[--stock->tables_count];
-	table = page_alloc(0, GFP_USER | GFP_ZERO);
+	table = page_alloc(0, GFP_USER | GFP_CORE | GFP_ZERO);
 	if (!table) {
 		memory_account(MEMORY_TABLE, -1);
 		return NULL;
@@ -194,7 +194,7 @@ void *page_table_create(void)
 	memory_account(MEMORY_TABLE, 1);
 	if (likely(stock->tops_count))
 		return page_address(stock->tops[--stock->tops_count]);
-	top = page_alloc(0, GFP_USER);
+	top = page_alloc(0, GFP_USER | GFP_CORE);
 	if (!top) {
 		memory_account(MEMORY_TABLE, -1);
 		return NULL;
