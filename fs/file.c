@@ -26,7 +26,8 @@ static struct mount *anonymous_mount; /* where such a file seems to be, when it 
 
 struct file *file_alloc(u32 flags, const struct cred *cred)
 {
-	static const struct mutex unlocked = {};
+	static const struct mutex unlocked = { .lock = SPINLOCK_INIT("file_pos"),
+					       .tag = LOCK_TAG("file_pos", LOCK_MUTEX) };
 	struct file *file = slab_alloc(file_cache, GFP_USER);
 
 	if (unlikely(!file))
@@ -41,7 +42,6 @@ struct file *file_alloc(u32 flags, const struct cred *cred)
 	file->cred = cred_get(cred);
 	file->owner = NULL;
 	file->pos_lock = unlocked;
-	file->pos_lock.name = "file_pos";
 	list_init(&file->pos_lock.waiters);
 	file->owner_signal = (struct file_owner){};
 	file->name = NULL;

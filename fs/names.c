@@ -125,7 +125,7 @@ int path_link(const struct path *parent, const struct name *last, const struct p
 	error = -EPERM;
 	if (S_ISDIR(node->attr.mode) || !dir->ops->link)
 		goto out;
-	error = mutex_lock_killable(&node->lock);
+	error = mutex_lock_killable_nested(&node->lock, NODE_CHILD);
 	if (error)
 		goto out;
 	error = -ENOENT;
@@ -189,7 +189,7 @@ int path_unlink(const struct path *parent, const struct name *last, bool directo
 	error = -EPERM;
 	if (!dir->ops->unlink)
 		goto out;
-	error = mutex_lock_killable(&node->lock);
+	error = mutex_lock_killable_nested(&node->lock, NODE_CHILD);
 	if (error)
 		goto out;
 	error = -EBUSY;
@@ -234,7 +234,7 @@ static int rename_lock(const struct path *a, const struct path *b)
 	}
 	error = mutex_lock_killable(&first->lock);
 	if (!error) {
-		error = mutex_lock_killable(&second->lock);
+		error = mutex_lock_killable_nested(&second->lock, NODE_SECOND);
 		if (error)
 			mutex_unlock(&first->lock);
 	}
@@ -326,7 +326,7 @@ static int rename_locked(const struct path *old_parent, const struct name *old_l
 	int error = entry_text_alloc(new_last, &text);
 
 	if (!error && replaced)
-		error = mutex_lock_killable(&replaced->lock);
+		error = mutex_lock_killable_nested(&replaced->lock, NODE_CHILD);
 	if (error)
 		goto out;
 	tree_change_begin(tree);

@@ -2,6 +2,7 @@
 #include <kumo/arch/entry.h>
 #include <kumo/arch/fpu.h>
 #include <kumo/arch/irqflags.h>
+#include <kumo/lockcheck.h>
 #include <kumo/signal.h>
 #include <kumo/syscalls.h>
 #include <kumo/thread.h>
@@ -35,6 +36,7 @@ void exit_to_user(struct pt_regs *regs)
 	}
 	if (work)
 		__atomic_fetch_and(&current->work, ~WORK_FRAME, __ATOMIC_SEQ_CST);
+	lockcheck_user_return();
 }
 
 struct pt_regs *current_regs(void)

@@ -32,7 +32,7 @@ void mutex_init(struct mutex *mutex, const char *class_name)
 	atomic_set(&mutex->waiter_count, 0);
 	spin_init(&mutex->lock, class_name);
 	list_init(&mutex->waiters);
-	mutex->name = class_name;
+	lock_tag_init(&mutex->tag, class_name, LOCK_MUTEX);
 }
 EXPORT_SYMBOL(mutex_init);
 
@@ -105,36 +105,42 @@ static __noinline int lock_slowly(struct mutex *mutex, int mode)
 	return result;
 }
 
-static inline int lock_mode(struct mutex *mutex, int mode)
+/* Inlined, so that the return address is the public function's. */
+static __always_inline int lock_mode(struct mutex *mutex, int mode, unsigned int rank)
 {
 	int result;
 
-	lockcheck_sleep();
-	if (likely(try_to_own(mutex))) {
-		lockcheck_acquired(mutex, mutex->name);
+	might_sleep();
+	lockcheck_acquire(mutex, &mutex->tag, rank, LOCK_WAITS, __builtin_return_address(0));
+	if (likely(try_to_own(mutex)))
 		return 0;
-	}
 	result = lock_slowly(mutex, mode);
-	if (!result)
-		lockcheck_acquired(mutex, mutex->name);
+	if (result)
+		lockcheck_release(mutex, &mutex->tag);
 	return result;
 }
 
 void mutex_lock(struct mutex *mutex)
 {
-	(void)lock_mode(mutex, WAIT_NORMAL);
+	(void)lock_mode(mutex, WAIT_NORMAL, 0);
 }
 EXPORT_SYMBOL(mutex_lock);
 
 int mutex_lock_killable(struct mutex *mutex)
 {
-	return lock_mode(mutex, WAIT_KILLABLE);
+	return lock_mode(mutex, WAIT_KILLABLE, 0);
 }
 EXPORT_SYMBOL(mutex_lock_killable);
 
+int mutex_lock_killable_nested(struct mutex *mutex, unsigned int rank)
+{
+	return lock_mode(mutex, WAIT_KILLABLE, rank);
+}
+EXPORT_SYMBOL(mutex_lock_killable_nested);
+
 int mutex_lock_interruptible(struct mutex *mutex)
 {
-	return lock_mode(mutex, WAIT_INTERRUPTIBLE);
+	return lock_mode(mutex, WAIT_INTERRUPTIBLE, 0);
 }
 EXPORT_SYMBOL(mutex_lock_interruptible);
 
@@ -143,7 +149,7 @@ bool mutex_trylock(struct mutex *mutex)
 	bool got = try_to_own(mutex);
 
 	if (got)
-		lockcheck_acquired(mutex, mutex->name);
+		lockcheck_acquire(mutex, &mutex->tag, 0, LOCK_TRIES, __builtin_return_address(0));
 	return got;
 }
 EXPORT_SYMBOL(mutex_trylock);
@@ -166,7 +172,7 @@ static __noinline void unlock_slowly(struct mutex *mutex, bool freed)
 
 void mutex_unlock(struct mutex *mutex)
 {
-	lockcheck_released(mutex, mutex->name);
+	lockcheck_release(mutex, &mutex->tag);
 	if (unlikely(atomic_read(&mutex->waiter_count))) {
 		unlock_slowly(mutex, false);
 		return;

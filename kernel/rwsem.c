@@ -25,7 +25,7 @@ void rwsem_init(struct rwsem *sem, const char *class_name)
 	sem->state = 0;
 	spin_init(&sem->lock, class_name);
 	list_init(&sem->waiters);
-	sem->name = class_name;
+	lock_tag_init(&sem->tag, class_name, LOCK_RWSEM);
 	sem->writer = NULL;
 }
 EXPORT_SYMBOL(rwsem_init);
@@ -121,30 +121,33 @@ static __noinline void release_to_waiters(struct rwsem *sem)
 	spin_unlock_irqrestore(&sem->lock, flags);
 }
 
-static inline int lock_read(struct rwsem *sem, int mode)
+/* Inlined, so that the return address is the public function's. */
+static __always_inline int lock_read(struct rwsem *sem, int mode)
 {
-	lockcheck_sleep();
-	if (unlikely(!try_read(sem))) {
-		int error = wait_for_grant(sem, false, mode);
+	int error = 0;
 
-		if (error)
-			return error;
-	}
-	lockcheck_acquired(sem, sem->name);
-	return 0;
+	might_sleep();
+	lockcheck_acquire(sem, &sem->tag, 0, LOCK_READS, __builtin_return_address(0));
+	if (unlikely(!try_read(sem)))
+		error = wait_for_grant(sem, false, mode);
+	if (unlikely(error))
+		lockcheck_release(sem, &sem->tag);
+	return error;
 }
 
-static inline int lock_write(struct rwsem *sem, int mode)
+static __always_inline int lock_write(struct rwsem *sem, int mode)
 {
-	lockcheck_sleep();
-	if (unlikely(!try_write(sem))) {
-		int error = wait_for_grant(sem, true, mode);
+	int error = 0;
 
-		if (error)
-			return error;
+	might_sleep();
+	lockcheck_acquire(sem, &sem->tag, 0, LOCK_WAITS, __builtin_return_address(0));
+	if (unlikely(!try_write(sem)))
+		error = wait_for_grant(sem, true, mode);
+	if (unlikely(error)) {
+		lockcheck_release(sem, &sem->tag);
+		return error;
 	}
 	sem->writer = current;
-	lockcheck_acquired(sem, sem->name);
 	return 0;
 }
 
@@ -165,14 +168,15 @@ bool down_read_trylock(struct rwsem *sem)
 	bool got = try_read(sem);
 
 	if (got)
-		lockcheck_acquired(sem, sem->name);
+		lockcheck_acquire(sem, &sem->tag, 0, LOCK_READS | LOCK_TRIES,
+				  __builtin_return_address(0));
 	return got;
 }
 EXPORT_SYMBOL(down_read_trylock);
 
 void up_read(struct rwsem *sem)
 {
-	lockcheck_released(sem, sem->name);
+	lockcheck_release(sem, &sem->tag);
 	if (unlikely(__atomic_sub_fetch(&sem->state, 1, __ATOMIC_SEQ_CST) == RWSEM_WAITERS))
 		release_to_waiters(sem);
 }
@@ -195,14 +199,14 @@ bool down_write_trylock(struct rwsem *sem)
 	if (!try_write(sem))
 		return false;
 	sem->writer = current;
-	lockcheck_acquired(sem, sem->name);
+	lockcheck_acquire(sem, &sem->tag, 0, LOCK_TRIES, __builtin_return_address(0));
 	return true;
 }
 EXPORT_SYMBOL(down_write_trylock);
 
 void up_write(struct rwsem *sem)
 {
-	lockcheck_released(sem, sem->name);
+	lockcheck_release(sem, &sem->tag);
 	sem->writer = NULL;
 	if (unlikely(__atomic_and_fetch(&sem->state, ~RWSEM_WRITER, __ATOMIC_SEQ_CST)))
 		release_to_waiters(sem);

@@ -679,7 +679,7 @@ void sched_user_return(void)
 
 void cond_resched(void)
 {
-	lockcheck_sleep();
+	might_sleep();
 	if (unlikely(need_resched()))
 		switch_to_next(true);
 }
@@ -708,6 +708,7 @@ EXPORT_SYMBOL(sched_yield);
 
 void sched_exit(void)
 {
+	lockcheck_thread_exit();
 	local_irq_disable();
 	WRITE_ONCE(current->state, THREAD_DEAD);
 	lockcheck_sleep();

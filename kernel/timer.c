@@ -26,7 +26,10 @@ struct timer_base {
 	bool in_interrupt; /* timer_interrupt() is at work, and programs the machine at its end */
 } __cacheline_aligned;
 
-static DEFINE_PER_CPU(struct timer_base, timer_base) = { .programmed_ns = WAIT_FOREVER };
+static DEFINE_PER_CPU(struct timer_base, timer_base) = {
+	.lock = SPINLOCK_INIT("timer_base"),
+	.programmed_ns = WAIT_FOREVER,
+};
 
 static void tree_insert(struct timer_base *base, struct timer *timer)
 {
@@ -82,7 +85,7 @@ static struct timer_base *take_over(struct timer_base *from, struct timer *timer
 			return NULL;
 		}
 	} else {
-		spin_lock(&to->lock);
+		spin_lock_nested(&to->lock, 1);
 	}
 	WRITE_ONCE(timer->cpu, here);
 	spin_unlock(&from->lock);

@@ -25,7 +25,7 @@ struct free_collector {
 	spinlock_t lock; /* `filling`; a batch is closed by whichever CPU runs its callback. Interrupts off. */
 	struct free_batch *filling;
 };
-static DEFINE_PER_CPU(struct free_collector, free_collector);
+static DEFINE_PER_CPU(struct free_collector, free_collector) = { .lock = SPINLOCK_INIT("kfree_rcu") };
 
 static void batch_free(struct rcu_head *head)
 {

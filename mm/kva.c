@@ -16,6 +16,7 @@
 #include <kumo/export.h>
 #include <kumo/fault_inject.h>
 #include <kumo/kva.h>
+#include <kumo/lockcheck.h>
 #include <kumo/printk.h>
 #include <kumo/rbtree.h>
 #include <kumo/slab.h>
@@ -368,6 +369,8 @@ void module_memory_free(void *address)
 	area = area_starting_at(&modules, (unsigned long)address);
 	if (WARN_ON(!area))
 		return;
+	lockcheck_free(address, area->end - area->start);
+	lockcheck_forget(address, area->end - area->start);
 	area_free(&modules, area);
 	region_purge(&modules);
 }

@@ -21,6 +21,7 @@
 #include <kumo/export.h>
 #include <kumo/fault_inject.h>
 #include <kumo/irq.h>
+#include <kumo/lockcheck.h>
 #include <kumo/oom.h>
 #include <kumo/percpu.h>
 #include <kumo/printk.h>
@@ -231,6 +232,7 @@ static bool page_poison(struct page *page, unsigned int order)
 		asan_report_free(page_address(page), "page freed twice");
 		return false;
 	}
+	lockcheck_free(page_address(page), PAGE_SIZE << order);
 	words_fill(page_address(page), POISON_WORD, (PAGE_SIZE << order) / 8);
 	asan_poison(page_address(page), PAGE_SIZE << order, ASAN_PAGE_FREED);
 	return true;
@@ -323,6 +325,8 @@ struct page *page_alloc(unsigned int order, unsigned int gfp)
 	struct page *page;
 	unsigned long flags;
 
+	if (!(gfp & GFP_ATOMIC))
+		might_sleep();
 	if (fault_inject(FAIL_PAGE))
 		return NULL;
 	if (likely(!order && !(gfp & GFP_DMA32))) {

@@ -15,6 +15,7 @@
 #include <kumo/asan.h>
 #include <kumo/export.h>
 #include <kumo/fault_inject.h>
+#include <kumo/lockcheck.h>
 #include <kumo/printk.h>
 #include <kumo/slab.h>
 #include <kumo/spinlock.h>
@@ -139,6 +140,7 @@ static bool object_rest(struct slab_cache *cache, void *object)
 		asan_report_free(object, "freed twice");
 		return true;
 	}
+	lockcheck_free(object, cache->size);
 	track_freed(object_track(cache, object));
 	if (cache->flags & SLAB_RCU)
 		return false;
@@ -395,6 +397,8 @@ static __always_inline void *slab_alloc_inline(struct slab_cache *cache, size_t 
 	unsigned long flags;
 	void *object;
 
+	if (!(gfp & GFP_ATOMIC))
+		might_sleep();
 	if (fault_inject(FAIL_SLAB))
 		return NULL;
 	flags = local_irq_save();

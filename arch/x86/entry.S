@@ -98,6 +98,9 @@ exception_ready:
 
 /* Interrupts off, registers saved on the stack, on the way to user mode. */
 return_from_user_trap:
+#ifdef CONFIG_DEBUG
+	call lockcheck_user_return
+#endif
 	movq %gs:current_thread, %rax
 	cmpl $0, THREAD_WORK(%rax)
 	jne user_work

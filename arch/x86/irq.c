@@ -12,6 +12,7 @@
 #include <kumo/err.h>
 #include <kumo/export.h>
 #include <kumo/irq.h>
+#include <kumo/lockcheck.h>
 #include <kumo/printk.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
@@ -74,6 +75,7 @@ void interrupt_dispatch(unsigned long vector, struct pt_regs *regs)
 {
 	this_cpu_write(interrupt_regs, regs);
 	this_cpu_inc(irq_counts.by_vector[vector]);
+	lockcheck_interrupt_enter();
 	switch (vector) {
 	case VECTOR_TIMER:
 		apic_end_interrupt();
@@ -99,6 +101,7 @@ void interrupt_dispatch(unsigned long vector, struct pt_regs *regs)
 			handle(by_vector[vector]);
 		apic_end_interrupt();
 	}
+	lockcheck_interrupt_exit();
 	this_cpu_write(interrupt_regs, NULL);
 }
 

@@ -41,6 +41,9 @@ syscall_entry:
 	call	*syscall_table(, %rax, 8)
 1:	mov	%rax, REGS_AX(%rsp)
 	cli
+#ifdef CONFIG_DEBUG
+	call	lockcheck_user_return
+#endif
 	mov	%gs:current_thread, %rcx
 	cmpl	$0, THREAD_WORK(%rcx)
 	jne	user_return

@@ -15,19 +15,21 @@ struct mutex {
 	atomic_t waiter_count;
 	spinlock_t lock; /* protects waiters */
 	struct list waiters;
-	const char *name;
+	struct lock_tag tag;
 };
 
 #define MUTEX_INIT(variable, class_name)                                                           \
 	{                                                                                          \
 		.lock = SPINLOCK_INIT(class_name), .waiters = LIST_INIT((variable).waiters),       \
-		.name = (class_name)                                                               \
+		.tag = LOCK_TAG(class_name, LOCK_MUTEX)                                            \
 	}
 
 void mutex_init(struct mutex *mutex, const char *class_name);
 void mutex_lock(struct mutex *mutex);
 /* 0, or -EINTR when the thread was killed while it waited. */
 int mutex_lock_killable(struct mutex *mutex) __must_check;
+/* The same for a second one of its class (lockcheck.h). */
+int mutex_lock_killable_nested(struct mutex *mutex, unsigned int rank) __must_check;
 /* 0, or -EINTR when a signal (or cancellation) came while it waited. */
 int mutex_lock_interruptible(struct mutex *mutex) __must_check;
 bool mutex_trylock(struct mutex *mutex) __must_check;
@@ -38,10 +40,10 @@ bool mutex_is_held(const struct mutex *mutex); /* by the current thread */
  * not read again: a writer may wait in between. */
 struct rwsem {
 	u32 state; /* the number of readers, RWSEM_WRITER, RWSEM_WAITERS; changed atomically */
-	spinlock_t lock;     /* protects waiters */
-	struct list waiters; /* in the order of arrival */
-	const char *name;
+	spinlock_t lock;       /* protects waiters */
+	struct list waiters;   /* in the order of arrival */
 	struct thread *writer; /* who holds it for writing; for checks */
+	struct lock_tag tag;
 };
 
 enum { RWSEM_WRITER = 1 << 30, RWSEM_WAITERS = 1U << 31 };
@@ -49,7 +51,7 @@ enum { RWSEM_WRITER = 1 << 30, RWSEM_WAITERS = 1U << 31 };
 #define RWSEM_INIT(variable, class_name)                                                           \
 	{                                                                                          \
 		.lock = SPINLOCK_INIT(class_name), .waiters = LIST_INIT((variable).waiters),       \
-		.name = (class_name)                                                               \
+		.tag = LOCK_TAG(class_name, LOCK_RWSEM)                                            \
 	}
 
 void rwsem_init(struct rwsem *sem, const char *class_name);

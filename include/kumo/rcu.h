@@ -14,14 +14,24 @@ struct rcu_head {
 	void (*function)(struct rcu_head *head);
 };
 
+#ifdef CONFIG_DEBUG
+DECLARE_PER_CPU(unsigned int, rcu_read_depth); /* of the lock checker (kernel/lockcheck.c) */
+#endif
+
 static inline void rcu_read_lock(void)
 {
+#ifdef CONFIG_DEBUG
+	this_cpu_inc(rcu_read_depth);
+#endif
 	barrier();
 }
 
 static inline void rcu_read_unlock(void)
 {
 	barrier();
+#ifdef CONFIG_DEBUG
+	this_cpu_dec(rcu_read_depth);
+#endif
 }
 
 #define rcu_dereference(pointer) __atomic_load_n(&(pointer), __ATOMIC_CONSUME)

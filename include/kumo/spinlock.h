@@ -1,13 +1,14 @@
 /*
  * Spin locks. Held for short times, never across anything that sleeps. Kernel code is not preempted; a lock that an
  * interrupt handler takes too is taken with the _irqsave form everywhere else. `name` is the lock's class for the
- * debug build's lock checker: locks of one class rank alike.
+ * debug build's lock checker (lockcheck.h).
  */
 #ifndef KUMO_SPINLOCK_H
 #define KUMO_SPINLOCK_H
 
 #include <kumo/arch/irqflags.h> /* local_irq_save, local_irq_restore, local_irq_enable/disable, irqs_disabled, cpu_relax */
 #include <kumo/atomic.h>
+#include <kumo/lockcheck.h>
 
 /* A ticket lock: owner in the low half, next ticket in the high half, so CPUs get it in the order of asking. */
 struct spinlock {
@@ -17,37 +18,26 @@ struct spinlock {
 			u16 owner, next;
 		};
 	};
-#ifdef CONFIG_DEBUG
-	const char *name;
-	void *holder; /* struct thread of the holder */
-#endif
+	struct lock_tag tag;
 };
 typedef struct spinlock spinlock_t;
 
-#ifdef CONFIG_DEBUG
 #define SPINLOCK_INIT(class_name)                                                                  \
 	{                                                                                          \
-		.name = (class_name)                                                               \
+		.tag = LOCK_TAG(class_name, LOCK_SPIN)                                             \
 	}
+#ifdef CONFIG_DEBUG
 /* The lock checker's entry points (kernel/lockcheck.c). */
 void spin_lock_checked(spinlock_t *lock);
+void spin_lock_nested_checked(spinlock_t *lock, unsigned int rank);
 bool spin_trylock_checked(spinlock_t *lock);
 void spin_unlock_checked(spinlock_t *lock);
-#else
-#define SPINLOCK_INIT(class_name)                                                                  \
-	{                                                                                          \
-	}
 #endif
 
 static inline void spin_init(spinlock_t *lock, const char *class_name)
 {
 	lock->tickets = 0;
-#ifdef CONFIG_DEBUG
-	lock->name = class_name;
-	lock->holder = NULL;
-#else
-	(void)class_name;
-#endif
+	lock_tag_init(&lock->tag, class_name, LOCK_SPIN);
 }
 
 static inline void raw_spin_lock(spinlock_t *lock)
@@ -87,6 +77,16 @@ static inline void spin_lock(spinlock_t *lock)
 {
 #ifdef CONFIG_DEBUG
 	spin_lock_checked(lock);
+#else
+	raw_spin_lock(lock);
+#endif
+}
+
+/* For a second lock of a class, with the first one held. */
+static inline void spin_lock_nested(spinlock_t *lock, unsigned int rank)
+{
+#ifdef CONFIG_DEBUG
+	spin_lock_nested_checked(lock, rank);
 #else
 	raw_spin_lock(lock);
 #endif

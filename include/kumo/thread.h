@@ -121,7 +121,8 @@ struct thread {
 	const char *wait_channel; /* for /proc/PID/wchan */
 #ifdef CONFIG_DEBUG
 	struct fault_thread faults;
-	unsigned int locks_held; /* sleeping locks (lockcheck.c) */
+	unsigned int locks_held_count;
+	struct held_lock locks_held[16]; /* sleeping locks (lockcheck.c) */
 #endif
 };
 

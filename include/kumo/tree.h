@@ -27,6 +27,9 @@
 #include <kumo/refcount.h>
 #include <linux/stat.h>
 
+/* Ranks of node->lock inside that of a directory (lockcheck.h): rename's other directory, and what a name stands for. */
+enum { NODE_SECOND = 1, NODE_CHILD = 2 };
+
 struct entry;
 struct file;
 struct module;

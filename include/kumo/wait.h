@@ -17,6 +17,7 @@
 
 #include <kumo/err.h>
 #include <kumo/list.h>
+#include <kumo/lockcheck.h>
 #include <kumo/spinlock.h>
 
 struct thread;
@@ -77,6 +78,7 @@ bool wait_interrupted(int mode);
 #define wait_event_mode(queue, condition, mode, exclusive, deadline_ns)                            \
 	({                                                                                         \
 		int wait_result_ = 0;                                                              \
+		might_sleep();                                                                     \
 		if (!(condition)) {                                                                \
 			struct wait_entry wait_entry_;                                             \
 			wait_entry_init(&wait_entry_);                                             \

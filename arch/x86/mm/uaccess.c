@@ -7,6 +7,7 @@
 #include <kumo/arch/ptrace.h>
 #include <kumo/asan.h>
 #include <kumo/export.h>
+#include <kumo/lockcheck.h>
 #include <kumo/percpu.h>
 #include <kumo/rcu.h>
 #include <kumo/slab.h>
@@ -110,6 +111,7 @@ static __always_inline size_t copy_faulting(void *to, const void *from, size_t s
 
 size_t copy_to_user(void __user *to, const void *from, size_t size)
 {
+	might_sleep();
 	if (unlikely(!user_range_ok(to, size) || fault_inject(FAIL_USER)))
 		return size;
 	asan_check_read(from, size);
@@ -119,6 +121,7 @@ EXPORT_SYMBOL(copy_to_user);
 
 size_t copy_from_user(void *to, const void __user *from, size_t size)
 {
+	might_sleep();
 	if (unlikely(!user_range_ok(from, size) || fault_inject(FAIL_USER)))
 		return size;
 	asan_check_write(to, size);
@@ -158,6 +161,7 @@ size_t clear_user(void __user *to, size_t size)
 {
 	size_t left = size >> 3, rest = size & 7;
 
+	might_sleep();
 	if (unlikely(!user_range_ok(to, size) || fault_inject(FAIL_USER)))
 		return size;
 	__asm__ volatile(SMAP_OPEN "1: rep stosq\n\t"

@@ -13,6 +13,7 @@
 #include <kumo/arch/layout.h>
 #include <kumo/err.h>
 #include <kumo/fault_inject.h>
+#include <kumo/lockcheck.h>
 #include <kumo/types.h>
 
 /* One entry of the exception table; both relative to their own place. */
@@ -60,6 +61,7 @@ static __always_inline bool user_address_ok(const void __user *address)
 	{                                                                                                \
 		type result;                                                                             \
                                                                                                          \
+		might_sleep();                                                                           \
 		if (unlikely(!user_address_ok(address) || fault_inject(FAIL_USER)))                      \
 			return -EFAULT;                                                                  \
 		__asm__ volatile goto(SMAP_OPEN                                                          \
@@ -78,6 +80,7 @@ fault:                                                                          
 	}                                                                                                \
 	static __always_inline __must_check int put_user_##type(type value, void __user *address)        \
 	{                                                                                                \
+		might_sleep();                                                                           \
 		if (unlikely(!user_address_ok(address) || fault_inject(FAIL_USER)))                      \
 			return -EFAULT;                                                                  \
 		__asm__ volatile goto(SMAP_OPEN                                                          \
