@@ -3,7 +3,7 @@
 
 Reads KTAP (version 1, or TAP 13/14) from FILE or standard input, amid other lines and behind the log's time stamps if need
 be; prints what failed and, last, 'N passed, N failed, N skipped'. Exit status 0 only when at least one test ran, none
-failed, and the text is whole: each group has a plan and as many results as it says, in order, and nothing was left open.
+failed, no checker of the kernel reported ("BUG: ..."), and the text is whole: each group has a plan and as many results as it says, in order, and nothing was left open.
 """
 import re
 import sys
@@ -13,6 +13,7 @@ STAMP = re.compile(r"^(<\d+>)?\[ *\d+\.\d+\] ?")
 VERSION = re.compile(r"^( *)K?TAP version \d+\s*$")
 PLAN = re.compile(r"^( *)1\.\.(\d+)\s*(?:# *(SKIP)\b.*)?$")
 RESULT = re.compile(r"^( *)(not )?ok (\d+)(?: +(?:- )?([^#]*?))?\s*(?:# *(SKIP|TODO|XFAIL|TIMEOUT|ERROR)\b *(.*))?$")
+REPORT = re.compile(r"^(?:<\d+>)?(?:\[ *\d+\.\d+\] )?(BUG: .*)$")
 SUBTEST = re.compile(r"^ *# Subtest: (.*)$")
 
 
@@ -102,6 +103,8 @@ class Reader:
             self.faults.append(f"{self.where()}.{test.name}: ok, though a test below it failed")
 
     def line(self, text):
+        if match := REPORT.match(text.rstrip("\r\n")):
+            self.faults.append(match.group(1))
         text = STAMP.sub("", text.rstrip("\r\n"))
         if match := VERSION.match(text):
             self.close_to(len(match.group(1)))
@@ -131,6 +134,18 @@ def read(lines):
     for line in lines:
         reader.line(line)
     return reader.end()
+
+
+def reports(console):
+    """What checkers reported on a console, by the test that ran: {name: [line]}; '' stands for before the first."""
+    found, test = {}, ""
+    for line in console:
+        text = STAMP.sub("", line.rstrip("\r\n"))
+        if text.startswith("@@begin "):
+            test = text.removeprefix("@@begin ")
+        elif REPORT.match(text):
+            found.setdefault(test, []).append(text)
+    return found
 
 
 def main():

@@ -1,7 +1,7 @@
 #!/bin/bash
 # The reader of KTAP: what is whole passes, what is not fails.
 . "$ROOT/tests/host/lib.sh"
-plan 9
+plan 10
 
 reads() # STATUS 'LAST LINE' TEXT
 {
@@ -19,3 +19,4 @@ check 'too few results' reads 1 '1 passed, 1 failed, 0 skipped' 'KTAP version 1\
 check 'a number left out' reads 1 '2 passed, 1 failed, 0 skipped' 'KTAP version 1\n1..2\nok 1 a\nok 3 b\n'
 check 'a silent stop in a group' reads 1 '1 passed, 2 failed, 0 skipped' 'KTAP version 1\n1..1\n  KTAP version 1\n  1..2\n  ok 1 a\n'
 check 'ok above a failure' reads 1 '0 passed, 2 failed, 0 skipped' 'KTAP version 1\n1..1\n  KTAP version 1\n  1..1\n  not ok 1 a\nok 1 s\n'
+check 'a report of a checker' reads 1 '1 passed, 1 failed, 0 skipped' 'KTAP version 1\n1..1\n[    0.2] BUG: lock: order\nok 1 a\n'
