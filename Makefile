@@ -349,8 +349,8 @@ $(B)/kumo.iso: $(B)/kumo $(B)/initramfs.cpio scripts/mkiso
 json_entry = {"directory": "$(CURDIR)", "file": "$(1)", "command": "$(CC) $(c_flags) $(2) -c $(1)"},
 json_module = $(foreach p,$(parts_$(1)),$(call json_entry,$(p).c,-DMODULE -DKBUILD_MODNAME=$(notdir $(1))))
 $(B)/compile_commands.json: $(B)/objects $(B)/modules.list $(B)/flags
-	$(call say,JSON,$@)echo '[' $$(echo '$(foreach s,$(filter %.c,$(core_sources)),$(call \
-		json_entry,$(s),-DKBUILD_MODNAME=kernel)) $(foreach m,$(modules),$(json_module))' | sed 's/, *$$//') ']' > $@
+	$(call say,JSON,$@)$(file >$@,[ $(foreach s,$(filter %.c,$(core_sources)),$(call \
+		json_entry,$(s),-DKBUILD_MODNAME=kernel)) $(foreach m,$(modules),$(json_module)) ])sed -i 's/, *\]$$/ ]/' $@
 	@ln -sf $@ compile_commands.json
 
 # asm.h holds the assembler's macros, which are not C.
