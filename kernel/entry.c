@@ -28,6 +28,8 @@ void exit_to_user(struct pt_regs *regs)
 			sched_user_return();
 		if (work & (WORK_SIGNAL | WORK_RESTORE_MASK))
 			signal_deliver(regs);
+		if (work & WORK_RSEQ)
+			rseq_return(regs);
 		if (work & WORK_CHILD_TID)
 			store_child_tid();
 		if (work & WORK_FPU_LOAD)

@@ -194,6 +194,7 @@ static void thread_copy(struct thread *child, const struct clone_request *reques
 		child->set_child_tid = request->child_tid;
 		child->work |= WORK_CHILD_TID;
 	}
+	rseq_fork(child, request->flags & CLONE_VM);
 	sched_fork(child);
 }
 

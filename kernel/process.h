@@ -185,6 +185,10 @@ int signal_send_permitted(struct process *process, int signal, const siginfo_t *
 /* Nobody but the process itself may say that a signal came from the kernel or by kill(2). */
 bool signal_info_allowed(const siginfo_t *info, bool to_self);
 
+/* Restartable sequences (rseq.c) ----------------------------------------------------------------------------------- */
+
+void rseq_fork(struct thread *child, bool shares_memory);
+
 /* Futexes (futex.c) ----------------------------------------------------------------------------------------------- */
 
 void futex_init(void);

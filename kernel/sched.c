@@ -662,6 +662,8 @@ static void switch_to_next(bool preempted)
 	previous = arch_thread_switch(previous, next);
 	/* Another CPU, perhaps: nothing that was computed before the switch is of use. */
 	sched_finish_switch(previous);
+	if (current->rseq && (preempted || current->rseq_cpu != smp_processor_id()))
+		__atomic_fetch_or(&current->work, WORK_RSEQ, __ATOMIC_RELAXED);
 	local_irq_restore(flags);
 }
 

@@ -348,7 +348,9 @@ static int signal_send_locked(struct process *process, struct thread *target, in
 		}
 	}
 	pending->mask |= bit;
-	wake_up_key(&process->sighand->signalfd_wait, POLLIN);
+	/* Who waits there looks under this lock, so that no barrier is needed. */
+	if (unlikely(!list_empty(&process->sighand->signalfd_wait.waiters)))
+		wake_up_key(&process->sighand->signalfd_wait, POLLIN);
 	signal_complete(process, target, signal);
 	return 0;
 }

@@ -174,6 +174,8 @@ static void handle(struct pt_regs *regs, struct signal_delivery *delivery)
 		__atomic_fetch_and(&current->work, ~WORK_RESTORE_MASK, __ATOMIC_SEQ_CST);
 		blocked = current->saved_sigmask;
 	}
+	if (current->rseq)
+		rseq_signal(regs);
 	if (!arch_signal_frame(regs, delivery, blocked)) {
 		siginfo_t info;
 

@@ -66,8 +66,13 @@ static void describe(struct signalfd_siginfo *to, const siginfo_t *info)
 
 static bool is_pending(const struct signalfd *set)
 {
-	return (READ_ONCE(current->pending.mask) | READ_ONCE(current->process->pending.mask)) &
-	       set->wanted;
+	unsigned long flags;
+	struct sighand *sighand = sighand_lock(current->process, &flags);
+	bool pending = (current->pending.mask | current->process->pending.mask) &
+		       READ_ONCE(set->wanted);
+
+	sighand_unlock(sighand, flags);
+	return pending;
 }
 
 static int take(const struct signalfd *set, siginfo_t *info)

@@ -36,6 +36,7 @@ struct pid;
 struct tty;
 struct module;
 struct pt_regs;
+struct rseq;
 
 enum thread_state {
 	THREAD_RUNNING = 0,	  /* running or on a run queue */
@@ -52,7 +53,8 @@ enum {
 	WORK_SIGNAL = 2,       /* signals may be pending */
 	WORK_RESTORE_MASK = 8, /* sigsuspend and friends: restore saved_sigmask */
 	WORK_FPU_LOAD = 16,    /* the FPU registers hold another thread's state */
-	WORK_CHILD_TID = 64,   /* a new thread: store its number at set_child_tid */
+	WORK_RSEQ = 128, /* it may have left its CPU: tell it, and abort a restartable sequence */
+	WORK_CHILD_TID = 64, /* a new thread: store its number at set_child_tid */
 	WORK_FRAME = 32, /* the saved user registers were replaced (exec, sigreturn): no short way back */
 };
 
@@ -101,6 +103,9 @@ struct thread {
 
 	int __user *clear_child_tid, *set_child_tid;
 	void __user *robust_list;
+	struct rseq __user *rseq; /* restartable sequences (rseq.c); NULL: not registered */
+	u32 rseq_signature;
+	unsigned int rseq_cpu; /* that was last told */
 	struct restart_block {
 		long (*function)(struct restart_block *block);
 		u64 args[6];
@@ -315,6 +320,9 @@ bool process_may_inspect(struct process *process);
 /* Its leader's credentials, referenced. Any context. */
 const struct cred *process_cred_get(struct process *process);
 bool process_group_orphaned(struct process_group *group, struct process *ignored); /* process_tree_lock held */
+/* Restartable sequences (kernel/rseq.c): what WORK_RSEQ asks for; and before a handler's frame is made of *regs. */
+void rseq_return(struct pt_regs *regs);
+void rseq_signal(struct pt_regs *regs);
 /* The ends of the current thread and process (kernel/exit.c). */
 void thread_exit(int code) __noreturn;
 void process_exit_group(int wait_status) __noreturn;

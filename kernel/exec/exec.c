@@ -254,6 +254,7 @@ static void commit(struct exec *exec, struct sighand *sighand, struct files *fil
 	exec->mm = NULL;
 	thread_leave_mm(mm);
 	current->set_child_tid = NULL;
+	current->rseq = NULL;
 	current->restart.function = NULL;
 	current->flags &= ~(unsigned int)THREAD_FLAG_FORKED_NOEXEC;
 	process_timers_exec(process);
