@@ -640,6 +640,9 @@ int epoll_create_fd(u32 flags)
 	refcount_set(&epoll->refs, 1);
 	wait_queue_init(&epoll->waiters);
 	wait_queue_init(&epoll->pollers);
+	/* Woken inside the locks of files' queues: they rank behind those. */
+	spin_init(&epoll->waiters.lock, "epoll_waiters");
+	spin_init(&epoll->pollers.lock, "epoll_pollers");
 	spin_init(&epoll->ready_lock, "epoll_ready");
 	list_init(&epoll->ready);
 	list_init(&epoll->nested);
