@@ -42,6 +42,7 @@ struct unix_socket *unix_alloc(unsigned int type)
 	mutex_init(&self->read_lock, "unix_read");
 	mutex_init(&self->bind_lock, "unix_bind");
 	wait_queue_init(&self->room_wait);
+	spin_init(&self->room_wait.lock, "unix_room"); /* a relay takes another queue's inside */
 	wait_entry_init(&self->relay);
 	self->relay.wake = unix_relay_wake;
 	mutex_lock(&sockets_lock);
@@ -63,7 +64,7 @@ void unix_lock_two(struct unix_socket *a, struct unix_socket *b)
 {
 	spin_lock(a < b ? &a->socket.lock : &b->socket.lock);
 	if (a != b)
-		spin_lock(a < b ? &b->socket.lock : &a->socket.lock);
+		spin_lock_nested(a < b ? &b->socket.lock : &a->socket.lock, 1);
 }
 
 void unix_unlock_two(struct unix_socket *a, struct unix_socket *b)

@@ -142,14 +142,15 @@ void unix_files_drop(struct passed_files *files)
 
 /* ---- Collecting; flight_lock is held ---- */
 
-/* Calls visit(socket, context) for each candidate in a message of this queue; true from visit: the message goes to `out`. */
+/* Is called for each candidate in a message; true: the message is to be taken out. */
 typedef bool (*visit_function)(struct unix_socket *socket, void *context);
 
-static void visit_queue(struct unix_socket *queue, visit_function visit, void *context, struct list *out)
+/* socket.lock of the queue is held. */
+static void visit_messages(struct unix_socket *queue, visit_function visit, void *context,
+			   struct list *out)
 {
 	struct unix_message *message, *after;
 
-	spin_lock(&queue->socket.lock);
 	list_for_each_safe(message, after, &queue->messages, link) {
 		bool wanted = false;
 
@@ -159,12 +160,11 @@ static void visit_queue(struct unix_socket *queue, visit_function visit, void *c
 			if (socket && socket->color != WHITE)
 				wanted |= visit(socket, context);
 		}
-		if (wanted && out) {
+		if (wanted) {
 			unix_message_unqueue(queue, message);
 			list_add_tail(out, &message->link);
 		}
 	}
-	spin_unlock(&queue->socket.lock);
 }
 
 /* A socket's messages, and those of the connections that wait in a listener. */
@@ -173,11 +173,13 @@ static void visit_queues(struct unix_socket *socket, visit_function visit, void 
 {
 	struct unix_socket *connection;
 
-	visit_queue(socket, visit, context, out);
-	/* Only this listener's lock is held while its connections are visited: their locks come after. */
 	spin_lock(&socket->socket.lock);
-	list_for_each(connection, &socket->connections, connection_link)
-		visit_queue(connection, visit, context, out);
+	visit_messages(socket, visit, context, out);
+	list_for_each(connection, &socket->connections, connection_link) {
+		spin_lock_nested(&connection->socket.lock, 1);
+		visit_messages(connection, visit, context, out);
+		spin_unlock(&connection->socket.lock);
+	}
 	spin_unlock(&socket->socket.lock);
 }
 
@@ -232,29 +234,42 @@ static void collect(struct list *out)
 		socket->color = WHITE;
 }
 
+/*
+ * A collection looks at all that is under way, and any close of a socket may make garbage. So that a user with very many files
+ * under way does not keep the machine at it, the next one comes no sooner than PAUSE_FACTOR times what the last one took.
+ */
+#define PAUSE_FACTOR 10
+static struct delayed_work collector;
+static atomic_t collector_wanted; /* 1: it is queued, and has not begun to look */
+static u64 collect_not_before_ns;
+
 static void collect_work(struct work *work)
 {
 	struct list garbage = LIST_INIT(garbage);
+	u64 start_ns = time_monotonic_ns(), end_ns;
 
+	atomic_xchg(&collector_wanted, 0); /* before the look */
 	spin_lock(&flight_lock);
 	collect(&garbage);
 	spin_unlock(&flight_lock);
+	end_ns = time_monotonic_ns();
+	WRITE_ONCE(collect_not_before_ns, end_ns + PAUSE_FACTOR * (end_ns - start_ns));
 	unix_messages_free(&garbage);
 }
-static struct work collector;
 
 void unix_collect(void)
 {
-	if (unlikely(READ_ONCE(flying_count)))
-		work_queue(&collector);
+	if (likely(!READ_ONCE(flying_count)) || atomic_xchg(&collector_wanted, 1))
+		return;
+	delayed_work_queue(&collector, READ_ONCE(collect_not_before_ns));
 }
 
 void unix_rights_init(void)
 {
-	work_init(&collector, collect_work);
+	delayed_work_init(&collector, collect_work);
 }
 
 void unix_rights_exit(void)
 {
-	work_cancel_sync(&collector);
+	delayed_work_cancel_sync(&collector);
 }

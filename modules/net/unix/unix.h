@@ -9,7 +9,8 @@
  *	read_lock	readers of a socket's queue: who holds it may look at the first messages without socket.lock (a mutex)
  *	sockets_lock	the list of all sockets (a mutex)
  *	flight_lock	sockets that are under way in messages (rights.c)
- *	socket.lock	state, peer, queues; two sockets' in the order of their addresses
+ *	socket.lock	state, peer, queues; two sockets' in the order of their addresses; a listener's before those of the
+ *			connections that wait in it
  *	names_lock	the table of bound sockets
  */
 #ifndef MODULES_NET_UNIX_H
