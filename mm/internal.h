@@ -23,6 +23,8 @@ static __always_inline void memory_account_fast(enum memory_counter counter, lon
 
 /* slab.c: gives empty slabs back; the number of pages. */
 unsigned long slab_reclaim(void);
+/* slab.c: puts the free objects that this CPU keeps back into their slabs. Interrupts off. */
+void slab_drain_local(void);
 
 #ifdef CONFIG_DEBUG
 /* slab.c: the object in or before whose redzone `address` lies; false when that is in no slab. */

@@ -455,6 +455,28 @@ bool page_reclaim(void)
 }
 EXPORT_SYMBOL(page_reclaim);
 
+static void slab_drain_cpu(void *unused)
+{
+	slab_drain_local();
+}
+
+int memory_drop_caches(void)
+{
+	unsigned long flags;
+
+	while (page_reclaim()) {
+		if (fatal_signal_pending())
+			return -EINTR;
+	}
+	flags = local_irq_save();
+	slab_drain_cpu(NULL);
+	local_irq_restore(flags);
+	if (num_online_cpus() > 1)
+		smp_call_others(slab_drain_cpu, NULL);
+	page_reclaim();
+	return 0;
+}
+
 void memory_account(enum memory_counter counter, long pages)
 {
 	switch (counter) { /* so that each is a single instruction on the CPU's own copy */

@@ -62,7 +62,8 @@ static const char *const kmalloc_names[KMALLOC_CLASSES] = {
 
 static struct slab_cache cache_cache; /* of struct slab_cache */
 static struct slab_magazine no_magazine;
-static spinlock_t caches_lock = SPINLOCK_INIT("slab_caches");
+static spinlock_t caches_lock =
+	SPINLOCK_INIT("slab_caches"); /* all_caches; interrupts off, before cache->lock */
 static struct list all_caches = LIST_INIT(all_caches);
 
 static inline void **object_link(const struct slab_cache *cache, void *object)
@@ -499,6 +500,8 @@ static unsigned int slab_order(size_t size)
 static void slab_cache_init(struct slab_cache *cache, const char *name, size_t size, size_t align,
 			    unsigned int flags)
 {
+	unsigned long irq_flags;
+
 	cache->link_offset = 0;
 	size = ALIGN_UP(cache_add_redzone(cache, size), sizeof(void *));
 	if (flags & SLAB_RCU) { /* readers may look at a free object: its bytes stay */
@@ -522,9 +525,9 @@ static void slab_cache_init(struct slab_cache *cache, const char *name, size_t s
 	list_init(&cache->empty);
 	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
 		cache->magazines[cpu] = &no_magazine;
-	spin_lock(&caches_lock);
+	irq_flags = spin_lock_irqsave(&caches_lock);
 	list_add_tail(&all_caches, &cache->all_link);
-	spin_unlock(&caches_lock);
+	spin_unlock_irqrestore(&caches_lock, irq_flags);
 }
 
 struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align, unsigned int flags)
@@ -556,9 +559,9 @@ void slab_cache_destroy(struct slab_cache *cache)
 	if (!cache)
 		return;
 	quarantine_empty();
-	spin_lock(&caches_lock);
+	flags = spin_lock_irqsave(&caches_lock);
 	list_del(&cache->all_link);
-	spin_unlock(&caches_lock);
+	spin_unlock_irqrestore(&caches_lock, flags);
 	/* All objects are free, so no CPU uses the cache any more, and their magazines may be emptied from here. */
 	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++) {
 		magazine = cache->magazines[cpu];
@@ -585,14 +588,36 @@ void slab_cache_destroy(struct slab_cache *cache)
 }
 EXPORT_SYMBOL(slab_cache_destroy);
 
+void slab_drain_local(void)
+{
+	unsigned int cpu = smp_processor_id();
+	struct slab_magazine *magazine;
+	struct slab_cache *cache;
+	struct list surplus;
+
+	spin_lock(&caches_lock);
+	list_for_each(cache, &all_caches, all_link) {
+		magazine = cache->magazines[cpu];
+		if (!magazine->count)
+			continue;
+		list_init(&surplus);
+		spin_lock(&cache->lock);
+		slabs_give(cache, magazine->objects, magazine->count, &surplus);
+		spin_unlock(&cache->lock);
+		magazine->count = 0;
+		slabs_release(cache, &surplus);
+	}
+	spin_unlock(&caches_lock);
+}
+
 unsigned long slab_reclaim(void)
 {
-	unsigned long pages = 0, flags;
+	unsigned long pages = 0, caches_flags, flags;
 	struct slab_cache *cache;
 	struct list surplus;
 
 	quarantine_empty();
-	spin_lock(&caches_lock);
+	caches_flags = spin_lock_irqsave(&caches_lock);
 	list_for_each(cache, &all_caches, all_link) {
 		list_init(&surplus);
 		flags = spin_lock_irqsave(&cache->lock);
@@ -603,7 +628,7 @@ unsigned long slab_reclaim(void)
 		spin_unlock_irqrestore(&cache->lock, flags);
 		slabs_release(cache, &surplus);
 	}
-	spin_unlock(&caches_lock);
+	spin_unlock_irqrestore(&caches_lock, caches_flags);
 	return pages;
 }
 

@@ -195,7 +195,16 @@ static int map_count_store(const char *words, size_t length, void *unused, const
 	return integer_store(words, 0, 1 << 30, &vm_max_map_count);
 }
 
+/* As on Linux 1 to 3 say which caches; here they go together. For tests: what is free afterwards is all that can be. */
+static int drop_caches_store(const char *words, size_t length, void *unused, const struct cred *cred)
+{
+	int which, error = integer_store(words, 1, 3, &which);
+
+	return error ? error : memory_drop_caches();
+}
+
 static const struct pseudo_file vm_files[] = {
+	PSEUDO_CONTROL("drop_caches", 0200, NULL, drop_caches_store),
 	PSEUDO_CONTROL("max_map_count", 0644, map_count_show, map_count_store),
 	PSEUDO_TEXT("mmap_min_addr", 0444, mmap_min_show),
 	PSEUDO_TEXT("overcommit_memory", 0444, overcommit_show),

@@ -109,6 +109,9 @@ void shrinker_register(struct shrinker *shrinker);
 /* Hands memory that only caches hold to the free lists (names, slabs, stacks, per-CPU lists); true if there was any. Sleeps
  * a little for what comes late. */
 bool page_reclaim(void);
+/* Does so until there is nothing more, and empties what CPUs keep of the slabs, which page_reclaim() leaves: without it all
+ * allocations would be slow when memory is short. -EINTR: killed. For tests: the rest is in use. Sleeps. */
+int memory_drop_caches(void) __must_check;
 
 #define page_array ((struct page *)VMEMMAP_BASE)
 
