@@ -363,5 +363,5 @@ format-check:
 lint: format-check
 	scripts/setup lint
 	shellcheck -S warning $(wildcard $(shell_files))
-	cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,portability --suppress=nullPointerArithmetic \
-		--std=c11 -D__x86_64__ -Iinclude -Iarch/x86/include $(filter %.c,$(c_files))
+	cppcheck -j$(shell nproc) --quiet --error-exitcode=1 --inline-suppr --enable=warning,portability \
+		--suppressions-list=scripts/cppcheck.suppress --std=c11 -D__x86_64__ -Iinclude -Iarch/x86/include $(filter %.c,$(c_files))

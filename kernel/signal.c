@@ -260,7 +260,7 @@ void process_kill_threads(struct process *process, struct thread *except)
 	process->stop_count = 0;
 	process->stopped = false;
 	list_for_each(thread, &process->threads, process_link) {
-		thread->stop_wanted = false;
+		thread->stop_wanted = false; /* cppcheck-suppress nullPointerRedundantCheck; never NULL */
 		if (thread == except || thread->flags & THREAD_FLAG_EXITING)
 			continue;
 		thread->pending.mask |= signal_bit(SIGKILL);

@@ -718,8 +718,7 @@ static void signalfd_errors(void)
 	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	tap_ok(fcntl(fd, F_GETFD) == FD_CLOEXEC && fcntl(fd, F_GETFL) == (O_RDWR | O_NONBLOCK),
 	       "flags are kept");
-	tap_ok(read(fd, &set, 127) == -1 && errno == EINVAL,
-	       "a read wants room for a description");
+	tap_ok(read(fd, &set, 127) == -1 && errno == EINVAL, "a read wants room for a description");
 	tap_ok(!strcmp(about(fd, 1), "anon_inode:[signalfd]"), "its name in /proc");
 	tap_ok(strstr(about(fd, 0), "sigmask:\t0000000000000200\n") != NULL, "its set in /proc");
 	close(fd);

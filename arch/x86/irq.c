@@ -97,8 +97,8 @@ void interrupt_dispatch(unsigned long vector, struct pt_regs *regs)
 	default:
 		if (vector < VECTOR_DEVICE)
 			break;
-		if (by_vector[vector])
-			handle(by_vector[vector]);
+		if (by_vector[(u8)vector])
+			handle(by_vector[(u8)vector]);
 		apic_end_interrupt();
 	}
 	lockcheck_interrupt_exit();

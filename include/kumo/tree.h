@@ -196,7 +196,7 @@ struct tree_ops {
 	int (*readdir)(struct file *file, struct dir_context *context);
 	loff_t (*seek)(struct file *file, loff_t offset, int whence);
 	u32 (*poll)(struct file *file, struct poll_table *table); /* POLL* that hold now */
-	void (*show_info)(struct file *file, struct text *text);  /* more lines of /proc/PID/fdinfo/N */
+	void (*show_info)(struct file *file, struct text *text); /* more lines of /proc/PID/fdinfo/N */
 	long (*ioctl)(struct file *file, unsigned int command, unsigned long argument);
 	int (*mmap)(struct file *file, struct vma *vma);
 	int (*fsync)(struct file *file, bool data_only);
