@@ -46,9 +46,11 @@ machine_flags := -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral
 	-fcf-protection=none -fno-asynchronous-unwind-tables
 common_flags := $(includes) $(prefix_map) $(flags_$(BUILD)) -g $(machine_flags)
 c_flags := -std=gnu11 $(common_flags) $(warnings) -fno-strict-aliasing -fno-common -fwrapv -fno-omit-frame-pointer
-# The debug build's address sanitizer (mm/asan): all checks are calls; the offset is arch/x86's SHADOW_OFFSET.
+# The debug build's sanitizers: of addresses (mm/asan; all checks are calls; the offset is arch/x86's SHADOW_OFFSET), and of
+# undefined behaviour (lib/ubsan.c; arithmetic wraps, and the hardware sees null pointers).
 checks_debug := -fsanitize=kernel-address -fsanitize-address-use-after-scope -fasan-shadow-offset=0xdffffc0000000000 --param asan-globals=1 --param asan-stack=1 \
-	--param asan-instrument-allocas=1 --param asan-instrumentation-with-call-threshold=0
+	--param asan-instrument-allocas=1 --param asan-instrumentation-with-call-threshold=0 \
+	-fsanitize=bounds,shift,alignment,bool,enum,unreachable,vla-bound,integer-divide-by-zero,builtin
 checks = $(checks_$(BUILD))
 asm_flags := $(common_flags) -D__ASSEMBLY__ -Wa,--fatal-warnings
 module_flags = $(if $(modname),-DMODULE -DKBUILD_MODNAME='"$(modname)"',-DKBUILD_MODNAME='"kernel"')
@@ -213,7 +215,7 @@ $(zlib_objects:$(B)/zlib/%.o=$(zlib)/%.c): | $(zlib)/zlib.h ;
 
 # Without the sanitizers' checks: they themselves; the slabs, which touch free objects; what writes a report, lest
 # it be reported; the backtrace, which reads other functions' frames.
-unchecked := $(patsubst %.c,%,$(filter-out %_test.c,$(wildcard mm/asan/*.c))) arch/x86/mm/shadow mm/slab kernel/report arch/x86/oops
+unchecked := $(patsubst %.c,%,$(filter-out %_test.c,$(wildcard mm/asan/*.c))) arch/x86/mm/shadow mm/slab kernel/report lib/ubsan arch/x86/oops
 $(unchecked:%=$(B)/%.o): checks :=
 
 # The vDSO is a shared object of user space, and the kernel holds its bytes.

@@ -77,7 +77,8 @@ bool report_begin(const char *checker, const char *format, ...)
 		taint_add(TAINT_WARN);
 		pr_err("BUG: %s: %s\n", checker, text);
 	}
-	report_line("CPU %u, thread %d (%s)", smp_processor_id(), current->pid, current->name);
+	if (current) /* not at the very start */
+		report_line("CPU %u, thread %d (%s)", smp_processor_id(), current->pid, current->name);
 	arch_backtrace(NULL);
 	return true;
 }

@@ -41,6 +41,7 @@ void slab_free_now(void *object);	     /* past the quarantine */
 /* asan/quarantine.c: where freed objects wait. Any context. */
 void quarantine_put(void *object);
 void quarantine_empty(void);
+size_t quarantine_bytes(void);
 #endif
 
 /* kva.c: frees the kernel stacks that CPUs keep for the next thread. */

@@ -24,12 +24,13 @@
 #include <kumo/string.h>
 #include <kumo/vm.h>
 
-#define MAP_BATCH 64	       /* pages mapped at a time */
-#define PURGE_BYTES (64 * MIB) /* of freed addresses */
+#define MAP_BATCH 64 /* pages mapped at a time */
 #define STACK_PAGES (THREAD_STACK_SIZE / PAGE_SIZE)
 #ifdef CONFIG_DEBUG
-#define STACK_STOCK 0 /* so that the track of a stack is its thread's */
+#define PURGE_BYTES (8 * MIB) /* of freed addresses; here each that was ever used has shadow */
+#define STACK_STOCK 0	      /* so that the track of a stack is its thread's */
 #else
+#define PURGE_BYTES (64 * MIB) /* of freed addresses */
 #define STACK_STOCK 8
 #endif
 

@@ -519,6 +519,9 @@ void memory_info(struct memory_info *info)
 		info->free_pages += READ_ONCE(per_cpu_ptr(&local_pages, cpu)->count);
 	info->cached_pages = memory_counter_sum(MEMORY_CACHED);
 	info->slab_pages = memory_counter_sum(MEMORY_SLAB);
+#ifdef CONFIG_DEBUG
+	info->cached_pages += quarantine_bytes() / PAGE_SIZE; /* given back when memory is short */
+#endif
 	info->table_pages = memory_counter_sum(MEMORY_TABLE);
 	info->stack_pages = memory_counter_sum(MEMORY_STACK);
 	info->anon_pages = memory_counter_sum(MEMORY_ANON);

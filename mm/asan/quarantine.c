@@ -80,6 +80,11 @@ void quarantine_put(void *object)
 	}
 }
 
+size_t quarantine_bytes(void)
+{
+	return READ_ONCE(bytes);
+}
+
 void quarantine_empty(void)
 {
 	void *object;
