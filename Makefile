@@ -10,8 +10,8 @@ RELEASE := 6.1.0-kumo
 # kmod compares this string with Linux's rules: the blank at the end belongs to it.
 VERMAGIC := $(RELEASE) SMP mod_unload modversions$(if ,) $(if ,)
 
-ifeq ($(filter release debug,$(BUILD)),)
-$(error BUILD is release or debug, not '$(BUILD)')
+ifeq ($(filter release debug lines,$(BUILD)),)
+$(error BUILD is release, debug or lines, not '$(BUILD)')
 endif
 
 MAKEFLAGS += -rR -j$(shell nproc)
@@ -40,6 +40,7 @@ includes := -nostdinc -isystem $(shell $(CC) -print-file-name=include) -I$(B)/in
 warnings := -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
 flags_release := -O2
 flags_debug := -O1 -Wno-maybe-uninitialized -DCONFIG_DEBUG=1
+flags_lines := -O2 -DCONFIG_LINES=1 -fno-optimize-sibling-calls -Wno-tsan
 # Paths in debug information and __FILE__ do not depend on where the tree lies.
 prefix_map = -ffile-prefix-map=$(CURDIR)=.
 machine_flags := -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -mpreferred-stack-boundary=3 -fno-stack-protector \
@@ -51,6 +52,8 @@ c_flags := -std=gnu11 $(common_flags) $(warnings) -fno-strict-aliasing -fno-comm
 checks_debug := -fsanitize=kernel-address -fsanitize-address-use-after-scope -fasan-shadow-offset=0xdffffc0000000000 --param asan-globals=1 --param asan-stack=1 \
 	--param asan-instrument-allocas=1 --param asan-instrumentation-with-call-threshold=0 \
 	-fsanitize=bounds,shift,alignment,bool,enum,unreachable,vla-bound,integer-divide-by-zero,builtin
+# The build that counts cache lines (kernel/lines.c) has gcc call it before each access, in the core.
+checks_lines = $(if $(modname),,-fsanitize=thread --param tsan-instrument-func-entry-exit=0)
 checks = $(checks_$(BUILD))
 asm_flags := $(common_flags) -D__ASSEMBLY__ -Wa,--fatal-warnings
 module_flags = $(if $(modname),-DMODULE -DKBUILD_MODNAME='"$(modname)"',-DKBUILD_MODNAME='"kernel"')
@@ -61,7 +64,7 @@ link_flags := -nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-r
 core_folders := arch/x86 kernel mm fs net lib
 sources := $(shell find $(core_folders) modules -name '*.[cS]' -print 2>/dev/null | sort)
 suites := $(filter %_test.c,$(sources))
-core_sources := $(filter-out arch/x86/vdso/% $(suites),$(filter $(core_folders:%=%/%),$(sources)))
+core_sources := $(filter-out arch/x86/vdso/% $(suites) $(if $(filter lines,$(BUILD)),,kernel/lines.c),$(filter $(core_folders:%=%/%),$(sources)))
 core_objects := $(addprefix $(B)/,$(addsuffix .o,$(basename $(core_sources))))
 # Files with exported symbols also give a .symvers: the checksums of their types.
 exporting := $(shell grep -l '^EXPORT_SYMBOL' $(filter %.c,$(sources)) /dev/null)
@@ -158,7 +161,8 @@ help:
 	'make format     lay out every C file by .clang-format' \
 	'make setup      install what Debian packages are missing (run and test do it, too)' \
 	'make clean      remove build/$(BUILD)' \
-	'BUILD=debug     the build with checks    V=1  show commands'
+	'BUILD=debug     the build with checks    V=1  show commands' \
+	'BUILD=lines     the build that counts shared cache lines (scripts/kumo lines --help)'
 
 clean:
 	rm -rf build/$(BUILD)
@@ -216,7 +220,8 @@ $(zlib_objects:$(B)/zlib/%.o=$(zlib)/%.c): | $(zlib)/zlib.h ;
 # Without the sanitizers' checks: they themselves; the slabs, which touch free objects; what writes a report, lest
 # it be reported; the backtrace, which reads other functions' frames.
 unchecked := $(patsubst %.c,%,$(filter-out %_test.c,$(wildcard mm/asan/*.c))) arch/x86/mm/shadow mm/slab kernel/report lib/ubsan arch/x86/oops
-$(unchecked:%=$(B)/%.o): checks :=
+$(unchecked:%=$(B)/%.o): checks_debug :=
+$(B)/kernel/lines.o: checks_lines :=
 
 # The vDSO is a shared object of user space, and the kernel holds its bytes.
 vdso := $(B)/arch/x86/vdso/vdso.so

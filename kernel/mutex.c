@@ -76,6 +76,7 @@ static __noinline int lock_slowly(struct mutex *mutex, int mode)
 	unsigned long flags;
 	int result = 0;
 
+	lines_contended(mutex);
 	if (spin_on_owner(mutex))
 		return 0;
 	flags = spin_lock_irqsave(&mutex->lock);

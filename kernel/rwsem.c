@@ -89,6 +89,7 @@ static __noinline int wait_for_grant(struct rwsem *sem, bool writer, int mode)
 	unsigned long flags = spin_lock_irqsave(&sem->lock);
 	int result = 0;
 
+	lines_contended(sem);
 	list_add_tail(&sem->waiters, &waiter.link);
 	__atomic_fetch_or(&sem->state, RWSEM_WAITERS, __ATOMIC_SEQ_CST);
 	grant_waiters(sem);

@@ -670,6 +670,22 @@ void kfree(const void *object)
 }
 EXPORT_SYMBOL(kfree);
 
+bool slab_locate(const void *address, const char **cache_name, size_t *offset)
+{
+	struct page *page;
+	size_t in_slab;
+
+	if ((unsigned long)address < DIRECT_MAP_BASE || (unsigned long)address >= KVA_BASE)
+		return false;
+	page = virt_to_page((void *)address);
+	if (!(READ_ONCE(page->flags) & BIT(PG_SLAB)))
+		return false;
+	in_slab = (unsigned long)address & ((PAGE_SIZE << page->slab_cache->order) - 1);
+	*cache_name = page->slab_cache->name;
+	*offset = in_slab % page->slab_cache->size;
+	return true;
+}
+
 size_t kmalloc_size(const void *object)
 {
 	struct page *page = direct_map_page(object);

@@ -6,6 +6,7 @@
 
 #include <kumo/arch/layout.h>	/* PAGE_SIZE, DIRECT_MAP_BASE, VMEMMAP_BASE, ... */
 #include <kumo/arch/irqflags.h> /* cpu_relax */
+#include <kumo/lines.h>
 #include <kumo/list.h>
 #include <kumo/rcu.h>
 #include <kumo/refcount.h>
@@ -178,9 +179,11 @@ void memory_account(enum memory_counter counter, long pages); /* per-CPU counter
 /* A byte of spin lock for what has no room for more: the entries of a page table. Interrupts stay on. */
 static inline void page_spin_lock(struct page *page)
 {
-	while (unlikely(__atomic_exchange_n(&page->lock, 1, __ATOMIC_ACQUIRE)))
+	while (unlikely(__atomic_exchange_n(&page->lock, 1, __ATOMIC_ACQUIRE))) {
+		lines_contended(&page->lock);
 		while (READ_ONCE(page->lock))
 			cpu_relax();
+	}
 }
 
 static inline void page_spin_unlock(struct page *page)

@@ -56,6 +56,8 @@ char *kstrndup(const char *s, size_t limit, unsigned int gfp) __must_check;
 void *kmemdup(const void *from, size_t size, unsigned int gfp) __must_check;
 char *kasprintf(unsigned int gfp, const char *format, ...) __printf(2, 3) __must_check;
 size_t kmalloc_size(const void *object); /* what was really given */
+/* Of an address in RAM: the name of the cache that it lies in an object of, and where in the object. For reports. */
+bool slab_locate(const void *address, const char **cache_name, size_t *offset);
 /* Freed after a grace period; for objects that readers under rcu_read_lock() may hold. Any context. */
 void kfree_rcu(void *object);
 

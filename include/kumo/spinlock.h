@@ -8,6 +8,7 @@
 
 #include <kumo/arch/irqflags.h> /* local_irq_save, local_irq_restore, local_irq_enable/disable, irqs_disabled, cpu_relax */
 #include <kumo/atomic.h>
+#include <kumo/lines.h>
 #include <kumo/lockcheck.h>
 
 /* A ticket lock: owner in the low half, next ticket in the high half, so CPUs get it in the order of asking. */
@@ -47,6 +48,7 @@ static inline void raw_spin_lock(spinlock_t *lock)
 
 	if (likely((u16)mine == ticket))
 		return;
+	lines_contended(lock);
 	while (__atomic_load_n(&lock->owner, __ATOMIC_ACQUIRE) != ticket)
 		cpu_relax();
 }
