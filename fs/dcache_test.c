@@ -256,7 +256,31 @@ static void end(struct kunit_suite *suite)
 	tree_type_unregister(&counted_type);
 }
 
+/* Wherever in a word the digit is. */
+static void names_that_differ_in_a_digit_spread_over_the_table(struct kunit *test)
+{
+	char name[] = "numbered-name";
+
+	for (u32 length = 1; length < sizeof(name); length++) {
+		char kept = name[length - 1];
+		unsigned int count = 0;
+		u64 seen = 0;
+
+		for (char digit = '0'; digit <= '9'; digit++) {
+			unsigned int bucket;
+
+			name[length - 1] = digit;
+			bucket = name_hash(name, length) % 64;
+			count += !(seen & BIT(bucket));
+			seen |= BIT(bucket);
+		}
+		name[length - 1] = kept;
+		KUNIT_EXPECT_GE(test, count, 5);
+	}
+}
+
 static struct kunit_case cases[] = {
+	KUNIT_CASE(names_that_differ_in_a_digit_spread_over_the_table),
 	KUNIT_CASE(a_name_found_once_is_not_asked_for_again),
 	KUNIT_CASE(absence_is_remembered_only_where_the_tree_allows_it),
 	KUNIT_CASE(what_may_not_be_believed_is_asked_for_each_time),

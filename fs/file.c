@@ -39,7 +39,7 @@ struct file *file_alloc(u32 flags, const struct cred *cred)
 	file->private = NULL;
 	file->pos = 0;
 	file->path = (struct path){};
-	file->cred = cred_get(cred);
+	file->cred = cred_get_near(cred);
 	file->owner = NULL;
 	file->pos_lock = unlocked;
 	list_init(&file->pos_lock.waiters);
@@ -53,7 +53,7 @@ struct file *file_alloc(u32 flags, const struct cred *cred)
 
 void file_free_unopened(struct file *file)
 {
-	cred_put(file->cred);
+	cred_put_near(file->cred);
 	refcount_set(&file->refs, 0);
 	slab_free(file_cache, file);
 }
@@ -79,7 +79,7 @@ static __noinline void file_release(struct file *file)
 		path_put(&file->path);
 	else
 		node_put(node);
-	cred_put(file->cred);
+	cred_put_near(file->cred);
 	slab_free(file_cache, file);
 }
 

@@ -106,6 +106,38 @@ void cred_put(const struct cred *cred)
 }
 EXPORT_SYMBOL(cred_put);
 
+enum { SPARE_TAKEN = 16, SPARE_MAX = 64 };
+
+const struct cred *cred_get_near(const struct cred *cred)
+{
+	struct thread *thread = current;
+
+	if (cred != thread->cred)
+		return cred_get(cred);
+	if (!thread->cred_spare) {
+		refcount_add(&((struct cred *)cred)->refs, SPARE_TAKEN);
+		thread->cred_spare = SPARE_TAKEN;
+	}
+	thread->cred_spare--;
+	return cred;
+}
+
+void cred_put_near(const struct cred *cred)
+{
+	struct thread *thread = current;
+
+	if (cred == thread->cred && thread->cred_spare < SPARE_MAX)
+		thread->cred_spare++;
+	else
+		cred_put(cred);
+}
+
+void cred_spare_release(struct thread *thread)
+{
+	for (; thread->cred_spare; thread->cred_spare--)
+		cred_put(thread->cred);
+}
+
 struct cred *cred_copy(const struct cred *cred, u32 group_count)
 {
 	u32 kept = min(cred->group_count, group_count);
@@ -154,6 +186,7 @@ void cred_commit(struct cred *cred)
 		current->process->dumpable = false;
 		current->process->parent_death_signal = 0;
 	}
+	cred_spare_release(current);
 	rcu_assign_pointer(current->cred, cred);
 	cred_put(old);
 }

@@ -30,7 +30,16 @@
 spinlock_t process_tree_lock = SPINLOCK_INIT("process_tree");
 struct process *init_process;
 EXPORT_SYMBOL(init_process);
-atomic64_t fork_count;
+static DEFINE_PER_CPU(u64, fork_counts);
+
+u64 fork_count(void)
+{
+	u64 count = 0;
+
+	for_each_cpu(cpu)
+		count += READ_ONCE(*per_cpu_ptr(&fork_counts, cpu));
+	return count;
+}
 int threads_max;
 
 /* It has no threads and no number: a root for the tree of processes. */
@@ -377,7 +386,7 @@ long process_clone(const struct clone_request *request)
 		fd_install(pidfd.fd, pidfd.file);
 	atomic_inc(&child->cred->user->process_count);
 	atomic_inc(&thread_total);
-	atomic64_add(&fork_count, 1);
+	this_cpu_inc(fork_counts);
 	result = pid->number; /* the child may be gone as soon as it runs */
 	sched_start_new(child);
 	if (request->flags & CLONE_VFORK) {
@@ -431,7 +440,7 @@ static int process_publish_kernel(struct process *process, struct thread *thread
 	spin_unlock_irqrestore(&process_tree_lock, flags);
 	atomic_inc(&thread->cred->user->process_count);
 	atomic_inc(&thread_total);
-	atomic64_add(&fork_count, 1);
+	this_cpu_inc(fork_counts);
 	return 0;
 }
 

@@ -117,7 +117,7 @@ void threads_init(void);
 /* thread_set_mm() for a thread whose address space others may look up. */
 void process_set_mm(struct mm *mm);
 extern atomic_t thread_total; /* threads of all processes */
-extern atomic64_t fork_count; /* processes and threads made since the start */
+u64 fork_count(void);	      /* processes and threads made since the start */
 
 /* Ending (exit.c, wait_child.c) ----------------------------------------------------------------------------------- */
 

@@ -11,7 +11,8 @@
  *
  * Grace periods come one after the other; all who ask while one is under way share the next.
  *
- * Callbacks are pushed onto a stack of their CPU, and a thread takes all of them, waits for a grace period, and runs them. It
+ * Callbacks are pushed onto a stack of their CPU, and a thread takes all of them, waits for a grace period, and runs them, on the
+ * CPU that each comes from: mostly they free memory, which goes back to where it is in the caches and will be allocated again. It
  * starts when the first callback has waited for BATCH_NS, so that it runs seldom, or at once when there are many or
  * somebody waits (rcu_barrier()).
  */
@@ -139,30 +140,57 @@ void call_rcu(struct rcu_head *head, void (*function)(struct rcu_head *head))
 }
 EXPORT_SYMBOL(call_rcu);
 
-/* All callbacks, in the order in which each CPU queued them. */
-static struct rcu_head *take_callbacks(void)
+/* The callbacks of each CPU, last first. They are not touched: they lie in that CPU's caches. True if there are any. */
+static bool take_callbacks(struct rcu_head *taken[MAX_CPUS])
 {
-	struct rcu_head *all = NULL;
+	bool any = false;
 
 	for_each_cpu(cpu) {
 		struct callbacks *of_cpu = per_cpu_ptr(&callbacks, cpu);
-		struct rcu_head *head, *next;
 
 		WRITE_ONCE(of_cpu->count, 0);
-		for (head = __atomic_exchange_n(&of_cpu->stack, NULL, __ATOMIC_SEQ_CST); head;
-		     head = next) {
+		taken[cpu] = __atomic_exchange_n(&of_cpu->stack, NULL, __ATOMIC_SEQ_CST);
+		any |= taken[cpu] != NULL;
+	}
+	return any;
+}
+
+static struct rcu_head *reverse(struct rcu_head *stack)
+{
+	struct rcu_head *queue = NULL, *next;
+
+	for (; stack; stack = next) {
+		next = stack->next;
+		stack->next = queue;
+		queue = stack;
+	}
+	return queue;
+}
+
+/* Runs what was taken, each CPU's there and in the order in which it came. */
+static void run_taken(struct rcu_head *taken[MAX_CPUS])
+{
+	for_each_cpu(cpu) {
+		struct rcu_head *head, *next;
+
+		if (!taken[cpu])
+			continue;
+		if (cpu != smp_processor_id())
+			WARN_ON(sched_set_affinity(current, BIT(cpu))); /* cannot fail: the CPU runs */
+		for (head = reverse(taken[cpu]); head; head = next) {
 			next = head->next;
-			head->next = all;
-			all = head;
+			head->function(head);
+			cond_resched();
 		}
 	}
-	return all;
+	WARN_ON(sched_set_affinity(current, ~0ULL)); /* to wait anywhere */
 }
 
 static int run_callbacks(void *unused)
 {
+	static struct rcu_head *taken[MAX_CPUS];
+
 	for (;;) {
-		struct rcu_head *head, *next;
 		unsigned long pass;
 
 		/* Interruptible only in name: nobody stops this thread, and an idle one is no load. */
@@ -174,13 +202,9 @@ static int run_callbacks(void *unused)
 		atomic_xchg(&batch_waits, 0);
 		pass = passes_begun + 1;
 		__atomic_store_n(&passes_begun, pass, __ATOMIC_SEQ_CST);
-		head = take_callbacks();
-		if (head)
+		if (take_callbacks(taken)) {
 			synchronize_rcu();
-		for (; head; head = next) {
-			next = head->next;
-			head->function(head);
-			cond_resched();
+			run_taken(taken);
 		}
 		__atomic_store_n(&passes_done, pass, __ATOMIC_SEQ_CST);
 		wake_up_all(&passes_wait);

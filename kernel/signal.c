@@ -645,7 +645,7 @@ void sighand_put(struct sighand *sighand)
 
 void __init signals_init(void)
 {
-	sighands = slab_cache_create("sighand", sizeof(struct sighand), 0, 0);
+	sighands = slab_cache_create("sighand", sizeof(struct sighand), 64, 0);
 	if (!sighands)
 		panic("no memory for signal actions");
 }

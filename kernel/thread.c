@@ -48,6 +48,7 @@ static void thread_free(struct rcu_head *head)
 {
 	struct thread *thread = container_of(head, struct thread, rcu);
 
+	cred_spare_release(thread);
 	cred_put(thread->cred);
 	if (thread->process)
 		process_put(thread->process);
@@ -196,7 +197,7 @@ void process_set_mm(struct mm *mm)
 void __init threads_init(void)
 {
 	threads = slab_cache_create("thread", sizeof(struct thread), 64, 0);
-	processes = slab_cache_create("process", sizeof(struct process), 0, 0);
+	processes = slab_cache_create("process", sizeof(struct process), 64, 0);
 	if (!threads || !processes)
 		panic("no memory for the first threads");
 }

@@ -51,9 +51,9 @@ int stat_show(struct text *text, void *unused)
 		cpu_times_show(text, name, &times);
 	}
 	text_printf(text,
-		    "intr %llu\nctxt %llu\nbtime %llu\nprocesses %ld\nprocs_running %u\nprocs_blocked 0\n",
+		    "intr %llu\nctxt %llu\nbtime %llu\nprocesses %llu\nprocs_running %u\nprocs_blocked 0\n",
 		    (unsigned long long)irq_count_total(), (unsigned long long)sched_switch_count(),
-		    (unsigned long long)(boot_ns / NSEC_PER_SEC), atomic64_read(&fork_count),
+		    (unsigned long long)(boot_ns / NSEC_PER_SEC), (unsigned long long)fork_count(),
 		    sched_running_count());
 	text_puts(text, "softirq 0 0 0 0 0 0 0 0 0 0 0\n");
 	return 0;

@@ -9,6 +9,8 @@
 #include <kumo/refcount.h>
 #include <linux/capability.h>
 
+struct thread;
+
 /* What the real user of credentials has in all processes together, for RLIMIT_NPROC and RLIMIT_SIGPENDING. */
 struct user {
 	refcount_t refs;
@@ -43,6 +45,15 @@ static inline const struct cred *cred_get(const struct cred *cred)
 	return cred;
 }
 void cred_put(const struct cred *cred);
+/*
+ * The same for what the current thread makes and gives back all the time: open files. All processes of a user share few
+ * credentials, so the count would be the one line that every open(2) fights for. A thread therefore keeps some references to its
+ * own credentials at hand (current->cred_spare), and writes nothing that others see. Not in interrupts.
+ */
+const struct cred *cred_get_near(const struct cred *cred);
+void cred_put_near(const struct cred *cred);
+/* Gives the references at hand back: the credentials are no longer the thread's. */
+void cred_spare_release(struct thread *thread);
 /* A copy to be changed, then published with cred_commit() or dropped with cred_put(). group_count: how many supplementary
  * groups there is room for; those that fit are copied. NULL: no memory. */
 struct cred *cred_copy(const struct cred *cred, u32 group_count) __must_check;

@@ -107,12 +107,12 @@ void file_locks_release_owner(struct file *file, struct files *owner); /* a desc
 void file_locks_release(struct file *file);			       /* the open file goes */
 
 /* Descriptor tables. */
-struct files {
+struct files { /* has cache lines of its own: other processes' lie beside it */
 	refcount_t refs;
 	spinlock_t lock;	/* changes; lookups run under RCU */
 	struct fd_table *table; /* read under RCU; replaced when it grows */
 	unsigned int next_fd;	/* no free one below */
-};
+} __cacheline_aligned;
 struct fd_table {
 	unsigned int size; /* descriptors, a multiple of 64 */
 	struct file **files;

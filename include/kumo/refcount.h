@@ -32,6 +32,13 @@ static inline void refcount_inc(refcount_t *r)
 		refcount_saturate(r, "taken when it was zero, or too often");
 }
 
+/* Takes n references at once. */
+static inline void refcount_add(refcount_t *r, int n)
+{
+	if (unlikely(atomic_add_return(&r->refs, n) <= n))
+		refcount_saturate(r, "taken when it was zero, or too often");
+}
+
 /* Takes a reference unless the count has reached zero already. */
 static inline __must_check bool refcount_inc_not_zero(refcount_t *r)
 {

@@ -92,6 +92,7 @@ struct thread {
 	struct files *files;	  /* open descriptors (file.h); own reference */
 	struct fs_context *fs; /* root, working directory, umask, namespace (namespace.h); own reference */
 	const struct cred *cred; /* immutable; replaced as a whole; own reference */
+	unsigned int cred_spare; /* more references to it, at hand for open files: cred_get_near() */
 
 	struct sighand *sighand;   /* shared with its process */
 	struct sigpending pending; /* signals for this thread alone */
