@@ -10,8 +10,7 @@
 #include <linux/fs.h>
 #include <linux/uio.h>
 
-#define SEGMENTS_INLINE 8
-#define TRANSFER_MAX (0x7fffffffUL & PAGE_MASK)
+#include "segments.h"
 
 /* ---- Opening ---- */
 
@@ -150,53 +149,6 @@ long sys_pwrite64(unsigned int fd, const char __user *buffer, size_t size, loff_
 		return -EINVAL;
 	iter_init_user(&iter, (char __user *)buffer, size);
 	return transfer_at(fd, &iter, pos, true);
-}
-
-struct segments {
-	struct iovec *list;
-	struct iovec inline_list[SEGMENTS_INLINE];
-};
-
-static int segments_get(struct segments *segments, struct iter *iter,
-			const struct iovec __user *user, unsigned long count)
-{
-	size_t total = 0;
-
-	segments->list = segments->inline_list;
-	if (count > UIO_MAXIOV)
-		return -EINVAL;
-	if (count > SEGMENTS_INLINE) {
-		segments->list = kmalloc(count * sizeof(*user), GFP_KERNEL);
-		if (!segments->list)
-			return -ENOMEM;
-	}
-	if (copy_from_user(segments->list, user, count * sizeof(*user)))
-		goto fault;
-	for (unsigned long i = 0; i < count; i++) {
-		struct iovec *segment = &segments->list[i];
-
-		if ((ssize_t)segment->iov_len < 0) {
-			if (segments->list != segments->inline_list)
-				kfree(segments->list);
-			return -EINVAL;
-		}
-		if (!user_range_ok(segment->iov_base, segment->iov_len))
-			goto fault;
-		segment->iov_len = min(segment->iov_len, TRANSFER_MAX - total);
-		total += segment->iov_len;
-	}
-	iter_init_segments(iter, segments->list, count, total);
-	return 0;
-fault:
-	if (segments->list != segments->inline_list)
-		kfree(segments->list);
-	return -EFAULT;
-}
-
-static void segments_put(struct segments *segments)
-{
-	if (segments->list != segments->inline_list)
-		kfree(segments->list);
 }
 
 /* at NULL: the file's own position. */

@@ -9,11 +9,11 @@
 #include <kumo/uaccess.h>
 #include <linux/limits.h>
 
-#define TRANSFER_MAX (0x7fffffffUL & PAGE_MASK)
+#include "segments.h"
+
 #define BACKLOG_MAX 4096  /* Linux's net.core.somaxconn */
 #define CONTROL_MAX 20480 /* bytes: Linux's net.core.optmem_max */
 #define CONTROL_INLINE 64
-#define SEGMENTS_INLINE 8
 #define MESSAGES_MAX UIO_MAXIOV /* of one sendmmsg */
 
 struct user_message { /* struct msghdr */
@@ -91,7 +91,7 @@ long sys_socket(int family, int type, int protocol)
 	struct socket *socket;
 	struct file *file;
 	u32 flags;
-	int error = type_check(&type, &flags), fd;
+	int error = type_check(&type, &flags);
 
 	if (!error)
 		error = socket_create(family, (unsigned int)type, protocol, &socket);
@@ -100,12 +100,7 @@ long sys_socket(int family, int type, int protocol)
 	file = socket_file(socket, flags);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	fd = fd_reserve(0, flags & O_CLOEXEC);
-	if (fd < 0)
-		file_put(file);
-	else
-		fd_install(fd, file);
-	return fd;
+	return fd_add(file, flags & O_CLOEXEC);
 }
 
 /* Two connected sockets with their files. */
@@ -420,51 +415,6 @@ long sys_recvfrom(int fd, void __user *buffer, size_t size, unsigned int flags, 
 
 /* ---- With segments and control messages ---- */
 
-struct segments {
-	struct iovec *list;
-	struct iovec inline_list[SEGMENTS_INLINE];
-};
-
-static void segments_put(struct segments *segments)
-{
-	if (segments->list != segments->inline_list)
-		kfree(segments->list);
-}
-
-static int segments_get(struct segments *segments, struct iter *iter, const struct user_message *user)
-{
-	size_t count = user->segment_count, total = 0;
-	int error = -EFAULT;
-
-	if (count > UIO_MAXIOV)
-		return -EMSGSIZE;
-	segments->list = segments->inline_list;
-	if (count > SEGMENTS_INLINE) {
-		segments->list = kmalloc(count * sizeof(struct iovec), GFP_USER);
-		if (!segments->list)
-			return -ENOMEM;
-	}
-	if (copy_from_user(segments->list, user->segments, count * sizeof(struct iovec)))
-		goto fail;
-	for (size_t i = 0; i < count; i++) {
-		struct iovec *segment = &segments->list[i];
-
-		error = -EINVAL;
-		if ((ssize_t)segment->iov_len < 0)
-			goto fail;
-		error = -EFAULT;
-		if (!user_range_ok(segment->iov_base, segment->iov_len))
-			goto fail;
-		segment->iov_len = min(segment->iov_len, TRANSFER_MAX - total);
-		total += segment->iov_len;
-	}
-	iter_init_segments(iter, segments->list, count, total);
-	return 0;
-fail:
-	segments_put(segments);
-	return error;
-}
-
 /* The header, with what Linux refuses in it. */
 static int header_get(struct user_message *header, const struct user_message __user *user)
 {
@@ -476,6 +426,14 @@ static int header_get(struct user_message *header, const struct user_message __u
 		return -EINVAL;
 	header->name_length = min(header->name_length, (int)sizeof(struct __kernel_sockaddr_storage));
 	return 0;
+}
+
+static int message_segments(struct segments *segments, struct iter *iter,
+			    const struct user_message *header)
+{
+	if (header->segment_count > UIO_MAXIOV)
+		return -EMSGSIZE;
+	return segments_get(segments, iter, header->segments, header->segment_count);
 }
 
 static int control_get(struct socket *socket, const struct user_message *header,
@@ -505,9 +463,7 @@ static int control_get(struct socket *socket, const struct user_message *header,
 static ssize_t send_one(struct socket *socket, struct fd_ref ref,
 			const struct user_message __user *user, unsigned int flags)
 {
-	struct ancillary ancillary = { .sender = { .pid = (u32)current->process->pid,
-						   .uid = current->cred->uid,
-						   .gid = current->cred->gid } };
+	struct ancillary ancillary = { .sender = socket_current_sender() };
 	struct socket_address address = {};
 	struct iter iter;
 	struct socket_message message = {
@@ -520,7 +476,7 @@ static ssize_t send_one(struct socket *socket, struct fd_ref ref,
 	if (!result && header.name_length)
 		result = address_get(&address, header.name, header.name_length);
 	if (!result)
-		result = segments_get(&segments, &iter, &header);
+		result = message_segments(&segments, &iter, &header);
 	if (result)
 		return result;
 	result = control_get(socket, &header, &ancillary);
@@ -606,7 +562,7 @@ static ssize_t receive_one(struct socket *socket, struct fd_ref ref,
 	int error;
 
 	if (!result)
-		result = segments_get(&segments, &iter, &header);
+		result = message_segments(&segments, &iter, &header);
 	if (result)
 		return result;
 	address.length = 0;

@@ -89,7 +89,7 @@ static int parse_credentials(const struct ucred *claimed, struct ancillary *anci
 	bool gid_own = claimed->gid == cred->gid || claimed->gid == cred->egid ||
 		       claimed->gid == cred->sgid;
 
-	if ((claimed->pid != (u32)current->process->pid && !capable(CAP_SYS_ADMIN)) ||
+	if ((claimed->pid != socket_current_pid() && !capable(CAP_SYS_ADMIN)) ||
 	    (!uid_own && !capable(CAP_SETUID)) || (!gid_own && !capable(CAP_SETGID)))
 		return -EPERM;
 	if (claimed->pid != ancillary->sender.pid) {
@@ -146,6 +146,7 @@ int ancillary_parse(struct socket *socket, const char *control, size_t length, s
 	}
 	return error;
 }
+EXPORT_SYMBOL(ancillary_parse);
 
 /* ---- To user space ---- */
 

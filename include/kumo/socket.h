@@ -14,6 +14,7 @@
 #include <kumo/iter.h>
 #include <kumo/list.h>
 #include <kumo/spinlock.h>
+#include <kumo/thread.h>
 #include <kumo/time.h>
 #include <kumo/wait.h>
 #include <kumo/types.h>
@@ -190,6 +191,18 @@ int socket_set_option(struct socket *socket, int level, int option, const void _
 		      int length);
 int socket_get_option(struct socket *socket, int level, int option, void __user *value,
 		      int __user *length);
+
+/* Who sends, connects or listens; 0: the kernel itself. */
+static inline u32 socket_current_pid(void)
+{
+	return likely(current->process) ? (u32)current->process->pid : 0;
+}
+static inline struct ucred socket_current_sender(void)
+{
+	return (struct ucred){ .pid = socket_current_pid(),
+			       .uid = current->cred->uid,
+			       .gid = current->cred->gid };
+}
 
 /* An error that waits to be told, as a negative errno; it is told once. */
 static inline int socket_take_error(struct socket *socket)

@@ -18,7 +18,7 @@ static void join_peers(struct unix_socket *a, struct unix_socket *b)
 
 int unix_pair(struct socket *a, struct socket *b)
 {
-	u32 pid = (u32)current->process->pid;
+	u32 pid = socket_current_pid();
 
 	join_peers(unix_of(a), unix_of(b));
 	socket_set_peer(a, pid, current->cred);
@@ -46,7 +46,7 @@ int unix_listen(struct socket *socket, unsigned int backlog)
 		return error;
 	wake_up_all(&self->room_wait);
 	/* Whoever connects sees the credentials of who listened last. */
-	socket_set_peer(socket, (u32)current->process->pid, current->cred);
+	socket_set_peer(socket, socket_current_pid(), current->cred);
 	return 0;
 }
 
@@ -84,7 +84,7 @@ static int try_connect(struct unix_socket *self, struct unix_socket *listener, s
 		list_add_tail(&listener->connections, &embryo->connection_link);
 		WRITE_ONCE(listener->connection_count, listener->connection_count + 1);
 		/* The peers' credentials: self's is told to the acceptor, the listener's to self. */
-		embryo->socket.peer_pid = (u32)current->process->pid;
+		embryo->socket.peer_pid = socket_current_pid();
 		embryo->socket.peer_cred = cred_get(current->cred);
 		self->socket.peer_pid = listener->socket.peer_pid;
 		if (listener->socket.peer_cred)

@@ -38,7 +38,6 @@ struct unix_message *unix_message_create(struct unix_socket *self, size_t size,
 {
 	size_t capacity = max(sizeof(struct unix_message) + size, (size_t)MESSAGE_SIZE_MIN);
 	struct unix_message *message;
-	const struct cred *cred = current->cred;
 	int error;
 
 	for (;;) {
@@ -63,12 +62,7 @@ struct unix_message *unix_message_create(struct unix_socket *self, size_t size,
 	message->done = 0;
 	message->capacity = (u32)(capacity - sizeof(*message));
 	message->charge = MESSAGE_OVERHEAD + (u32)capacity;
-	if (from->ancillary)
-		message->credentials = from->ancillary->sender;
-	else
-		message->credentials = (struct ucred){ .pid = (u32)current->process->pid,
-						       .uid = cred->uid,
-						       .gid = cred->gid };
+	message->credentials = from->ancillary ? from->ancillary->sender : socket_current_sender();
 	atomic_add(&self->charged, (int)message->charge);
 	return message;
 }
