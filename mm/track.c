@@ -7,8 +7,8 @@
  * in its backtrace, else the kernel.
  *
  * What the core keeps for everybody, and only happened to be made first when a module called, must not be taken for the
- * module's: such allocations say GFP_CORE (cached names and nodes, page tables, worker threads). Parts of what
- * is tracked as a whole say GFP_UNTRACKED. What is freed after a grace period is waited for.
+ * module's: such allocations say GFP_CORE (cached names and nodes, page tables of programs, worker threads). Parts
+ * of what is tracked as a whole say GFP_UNTRACKED, and so do the tables of kernel addresses, which never go. What is freed after a grace period is waited for.
  *
  * /sys/kernel/debug/allocations: what lives. First a line for each owner, "NAME COUNT BYTES", then an empty line and the
  * backtraces by owner: "NAME COUNT BYTES" again and a line for each address.

@@ -10,13 +10,17 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/select.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -202,6 +206,19 @@ static int error_allowed(const struct scenario *scenario, int error)
 	return 0;
 }
 
+/* A child died before it could clean up. */
+static void clean_after(const struct scenario *scenario)
+{
+	pid_t pid = scenario->clean ? fork() : -1;
+
+	if (!pid) {
+		scenario->clean(scenario->argument);
+		_exit(0);
+	}
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+}
+
 /* In a child: the nth thing fails. Its status, as waitpid gives it. */
 static int run_child(const struct scenario *scenario, long nth, const char *kinds)
 {
@@ -235,6 +252,11 @@ static long run_pass(const struct scenario *scenario, const char *kinds)
 		int status = run_child(scenario, nth, kinds);
 		int hung = WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM;
 
+		/* As on Linux, when the kernel cannot write to the thread's rseq area. */
+		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV && !strcmp(kinds, "user")) {
+			clean_after(scenario);
+			status = 0;
+		}
 		if (hung || (status && !scenario->may_die) || !error_allowed(scenario, -*outcome)) {
 			static char text[16384];
 
@@ -289,10 +311,12 @@ struct image {
 };
 static struct image images[8];
 
-/* The sample or test module's file, kept from the first time on. */
+/* The module's file, kept from the first time on. */
 static struct image *image_of(const char *name)
 {
-	static const char *const folders[] = { "samples", "tests" };
+	static const char *const paths[] = { "samples/%s/%s", "tests/%s/%s", "drivers/%s/%s",
+					     "drivers/virtio/%2$s" };
+	char file[128];
 	struct utsname names;
 	struct stat st;
 	char path[256];
@@ -304,9 +328,10 @@ static struct image *image_of(const char *name)
 			return image;
 		if (image->name)
 			continue;
-		for (int i = 0; i < 2; i++) {
-			snprintf(path, sizeof(path), "/lib/modules/%s/kernel/modules/%s/%s/%s.ko",
-				 names.release, folders[i], name, name);
+		for (int i = 0; i < 4; i++) {
+			snprintf(file, sizeof(file), paths[i], name, name);
+			snprintf(path, sizeof(path), "/lib/modules/%s/kernel/modules/%s.ko",
+				 names.release, file);
 			fd = open(path, O_RDONLY);
 			if (fd < 0 || fstat(fd, &st))
 				continue;
@@ -603,10 +628,104 @@ static int timer_act(const char *argument)
 	return error;
 }
 
+static int events_act(const char *argument)
+{
+	struct itimerspec when = { .it_value.tv_nsec = 1000 };
+	struct epoll_event event = { .events = EPOLLIN };
+	int error = 0, set = epoll_create1(0), counter, timer, ends[2];
+	uint64_t one = 1;
+
+	if (set < 0)
+		return -errno;
+	STEP(counter = eventfd(0, 0));
+	STEP(timer = timerfd_create(CLOCK_MONOTONIC, 0));
+	if (error)
+		return error;
+	STEP(epoll_ctl(set, EPOLL_CTL_ADD, counter, &event));
+	STEP(epoll_ctl(set, EPOLL_CTL_ADD, timer, &event));
+	STEP(timerfd_settime(timer, 0, &when, NULL));
+	STEP(write(counter, &one, sizeof(one)));
+	STEP(epoll_wait(set, &event, 1, 10));
+	STEP(socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+	if (error)
+		return error;
+	STEP(write(ends[0], "text", 4));
+	STEP(recv(ends[1], &one, 4, MSG_DONTWAIT));
+	close(ends[0]);
+	close(ends[1]);
+	return error;
+}
+
+/* ---- Drivers under random failures ---- */
+
+enum { SEEDS = 40 };
+
+/* In a marked child: in and out once. */
+static int random_child(const char *name)
+{
+	int status = -1;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		int error;
+
+		alarm(CHILD_SECONDS);
+		if (!write_file("/proc/self/make-it-fail", "1"))
+			_exit(99);
+		error = load(name);
+		while (!write_file("/proc/self/make-it-fail", "0"))
+			;
+		if (!error)
+			unload_clean(name);
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	return status;
+}
+
+static void run_random(const char *name, const char *kinds)
+{
+	int bad = 0, was_there = !unload(name);
+	long grown = 1, before, after, failed = failures();
+	char setting[64];
+
+	(void)image_of(name);
+	for (int pass = 0; pass < PASSES && !bad && grown > 0; pass++) {
+		before = living_settled();
+		if (pass == PASSES - 1)
+			list_all(lists[0]);
+		for (int seed = 1; seed <= SEEDS && !bad; seed++) {
+			snprintf(setting, sizeof(setting), "%s chance=%d seed=%d marked", kinds,
+				 5 + seed, seed);
+			if (!write_file("/sys/kernel/debug/fail", setting))
+				bad = -1;
+			else
+				bad = random_child(name);
+			if (bad)
+				printf("# seed %d: status %#x\n", seed, bad);
+		}
+		write_file("/sys/kernel/debug/fail", "all off");
+		after = living_settled();
+		grown = after - before;
+	}
+	tap_ok(!bad && grown <= 0, "%s survives %ld random %s failures, and nothing stays", name,
+	       failures() - failed, kinds);
+	if (!bad && grown > 0) {
+		list_all(lists[1]);
+		print_growth(lists[0], lists[1]);
+	}
+	tap_ok(!load(name), "%s can be loaded afterwards", name);
+	if (!was_there)
+		tap_ok(!unload(name), "%s can be removed", name);
+}
+
 /* ---- All of it ---- */
 
 static const int thread_errors[] = { EAGAIN, 0 };
 static const int folder_errors[] = { ENOENT, 0 }; /* what was not made could not be moved */
+static const int socket_errors[] = { ENOBUFS, EAFNOSUPPORT, 0 };
 static const int module_errors[] = { ENOENT, 0 }; /* a symbol's exporter is not there */
 static const int terminal_errors[] = { ENXIO, EIO, ENODEV, ENOENT, 0 };
 
@@ -637,6 +756,7 @@ static const struct scenario scenarios[] = {
 	{ "open a terminal", terminal_act, "/dev/tty1", .errors = terminal_errors },
 	{ "open the console", terminal_act, "/dev/console", .errors = terminal_errors },
 	{ "timers", timer_act, .errors = thread_errors },
+	{ "events", events_act, .errors = socket_errors },
 };
 
 int main(int argc, char **argv)
@@ -663,6 +783,11 @@ int main(int argc, char **argv)
 			(void)image_of(scenarios[i].argument);
 		run(&scenarios[i], "alloc");
 		run(&scenarios[i], "user");
+	}
+	if (argc < 2 || !strcmp(argv[1], "random")) {
+		run_random("virtio_rng", "alloc");
+		run_random("counter", "alloc");
+		run_random("removal", "alloc");
 	}
 	(void)rmdir("m");
 	(void)chdir("/");

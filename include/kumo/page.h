@@ -75,7 +75,8 @@ enum {
 	 * without end (processes, files, names, mappings): it is told ENOMEM, and nobody else has to go for it. */
 	GFP_USER = 16,
 	/* For the debug build's tracks (track.h). CORE: what the core keeps for everybody, and not the property of the module that
-	 * happened to make it first. UNTRACKED: not an allocation of its own but a part of one. */
+	 * happened to make it first. UNTRACKED: not an allocation of its own but a part of one,
+	 * or of the tables that describe memory. */
 	GFP_CORE = 32,
 	GFP_UNTRACKED = 64,
 };

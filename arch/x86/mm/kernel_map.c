@@ -28,7 +28,7 @@ static phys_addr_t table_alloc(void)
 
 	if (!page_allocator_ready)
 		return boot_memory_alloc(PAGE_SIZE, PAGE_SIZE);
-	page = page_alloc(0, GFP_KERNEL | GFP_ZERO | GFP_CORE);
+	page = page_alloc(0, GFP_KERNEL | GFP_ZERO | GFP_UNTRACKED);
 	if (!page)
 		return 0;
 	page->flags |= BIT(PG_TABLE);

@@ -64,7 +64,7 @@ void __init shadow_map_ram(void)
 static int grow(unsigned long *limit, unsigned long at)
 {
 	unsigned long shadow = (unsigned long)shadow_of(at), flags;
-	struct page *page = page_alloc(0, GFP_KERNEL | GFP_CORE);
+	struct page *page = page_alloc(0, GFP_KERNEL | GFP_UNTRACKED);
 	pte_t *entry;
 	bool used;
 
