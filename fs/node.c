@@ -8,6 +8,7 @@
 #include <kumo/rcu.h>
 #include <kumo/slab.h>
 #include <kumo/time.h>
+#include <kumo/xattr.h>
 #include <linux/capability.h>
 
 #include "internal.h"
@@ -36,6 +37,7 @@ struct node *node_alloc(struct tree *tree, const struct attr *attr, void *privat
 	node->hash_link.link = NULL;
 	node->pipe = NULL;
 	list_init(&node->locks);
+	node->xattrs = NULL;
 	atomic_set(&node->writers, 0);
 	node->link_text = NULL;
 	node->flags = 0;
@@ -61,6 +63,7 @@ void node_put(struct node *node)
 	/* The tree's table, not the node's own: that one may be a device's, and forget belongs to who made the node. */
 	if (node->tree && node->tree->ops->forget)
 		node->tree->ops->forget(node);
+	node_xattrs_free(node);
 	call_rcu(&node->rcu, node_free_rcu);
 }
 

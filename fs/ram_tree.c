@@ -14,6 +14,7 @@
 #include <kumo/slab.h>
 #include <kumo/string.h>
 #include <kumo/time.h>
+#include <kumo/xattr.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
@@ -703,9 +704,10 @@ static void ram_unmounted(struct tree *tree)
 #define RAM_OPERATIONS                                                                             \
 	.detach = ram_detach, .unmounted = ram_unmounted, .statfs = ram_statfs, .walk = ram_walk,  \
 	.create = ram_create, .link = ram_link, .unlink = ram_unlink, .rename = ram_rename,        \
-	.setattr = ram_setattr, .clunk = ram_clunk, .read = page_cache_read, .write = ram_write,   \
-	.readdir = ram_readdir, .mmap = page_cache_mmap, .seek = page_cache_seek,                  \
-	.fallocate = ram_fallocate, .forget = ram_forget
+	.setattr = ram_setattr, .xattr_get = node_xattr_get, .xattr_set = node_xattr_set,          \
+	.xattr_list = node_xattr_list, .clunk = ram_clunk, .read = page_cache_read,                \
+	.write = ram_write, .readdir = ram_readdir, .mmap = page_cache_mmap,                       \
+	.seek = page_cache_seek, .fallocate = ram_fallocate, .forget = ram_forget
 
 static const struct tree_ops ram_ops = { .attach = ram_attach, RAM_OPERATIONS };
 static const struct tree_ops tmpfs_ops = { .attach = tmpfs_attach, RAM_OPERATIONS };

@@ -38,6 +38,7 @@ struct page_cache;
 struct path;
 struct pipe;
 struct xarray;
+struct xattrs;
 struct poll_table;
 struct text;
 struct tree;
@@ -108,8 +109,9 @@ struct node {
 	void *private;		  /* the serving instance's; released by tree_ops.forget */
 	const struct tree_ops *ops; /* the tree's, or another table for this node (a device in /dev) */
 	struct hlist_node hash_link;
-	struct pipe *pipe; /* a fifo's, while open */
-	struct list locks; /* file locks (fs/lock.c) */
+	struct pipe *pipe;     /* a fifo's, while open */
+	struct list locks;     /* file locks (fs/lock.c) */
+	struct xattrs *xattrs; /* of a tree that keeps them in memory (fs/xattr.c); NULL: none */
 	atomic_t writers; /* opened for writing, or (negative) being executed: node_write_begin() and friends */
 	/* A symbolic link whose target never changes: its text, kmalloc'ed, freed with the node. The walk then follows it
 	 * without locks. NULL: ask readlink. */
@@ -186,6 +188,13 @@ struct tree_ops {
 	int (*setattr)(struct node *node, const struct attr_change *change, const struct cred *cred);
 	/* Access check where the tree has its own rules; absent: mode bits. mask: MAY_*. */
 	int (*permission)(struct node *node, int mask, const struct cred *cred);
+
+	/* Extended attributes (xattr.h), by whole name; node->lock held. get: the length, with size 0 nothing else; -ENODATA,
+	 * -ERANGE. set: value NULL removes; flags XATTR_CREATE, XATTR_REPLACE. list: names with their NULs; those that begin
+	 * "trusted." only if wanted. Absent: -EOPNOTSUPP, and an empty list. */
+	ssize_t (*xattr_get)(struct node *node, const char *name, void *value, size_t size);
+	int (*xattr_set)(struct node *node, const char *name, const void *value, size_t size, int flags);
+	ssize_t (*xattr_list)(struct node *node, char *list, size_t size, bool trusted);
 
 	/* Open files. open may put its own state in file->private, or redirect file->ops. clunk: the last reference went. */
 	int (*open)(struct file *file, const struct cred *cred);
