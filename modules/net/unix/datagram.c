@@ -327,7 +327,8 @@ ssize_t unix_datagram_receive(struct socket *socket, struct socket_message *to)
 		return -ENOTCONN;
 	if (to->flags & MSG_OOB)
 		return -EOPNOTSUPP;
-	mutex_lock(&self->read_lock);
+	if (mutex_lock_interruptible(&self->read_lock)) /* another reader's copy may wait for a page */
+		return socket_wait_error(-ERESTARTSYS, READ_ONCE(socket->receive_timeout_ns));
 	message = await_message(self, to->flags, &skip);
 	if (IS_ERR_OR_NULL(message)) {
 		mutex_unlock(&self->read_lock);

@@ -264,7 +264,8 @@ ssize_t unix_stream_receive(struct socket *socket, struct socket_message *messag
 	read.target = max(read.target, (size_t)1);
 	if ((message->flags & MSG_PEEK) && peek_offset > 0)
 		read.skip = (size_t)peek_offset;
-	mutex_lock(&self->read_lock);
+	if (mutex_lock_interruptible(&self->read_lock)) /* another reader's copy may wait for a page */
+		return socket_wait_error(-ERESTARTSYS, READ_ONCE(socket->receive_timeout_ns));
 	error = read_messages(&read);
 	mutex_unlock(&self->read_lock);
 	if (error && !read.copied)
