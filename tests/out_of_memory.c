@@ -303,7 +303,8 @@ static long memory_kib(void)
 
 int main(void)
 {
-	long before, after, slack = SLACK_KIB + STACKS_KIB * sysconf(_SC_NPROCESSORS_ONLN);
+	long before, after,
+		slack = memory_slack_kib(SLACK_KIB) + STACKS_KIB * sysconf(_SC_NPROCESSORS_ONLN);
 	pid_t pids[3];
 	int status;
 
