@@ -18,6 +18,7 @@
 #include <kumo/export.h>
 #include <kumo/page.h>
 #include <kumo/kva.h>
+#include <kumo/notify.h>
 #include <kumo/rcu.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
@@ -91,6 +92,13 @@ static void entry_free_rcu(struct rcu_head *head)
 	slab_free(entry_cache, entry);
 }
 
+/* An entry lets go of its node. */
+static void entry_leaves(struct node *node)
+{
+	notify_unused(node);
+	node_put(node);
+}
+
 /* Takes the entry out of every structure. names_lock held. */
 static void entry_unlink(struct entry *entry)
 {
@@ -128,7 +136,7 @@ static bool entry_reap(struct entry *entry, struct entry **parent)
 	spin_unlock(&names_lock);
 	call_rcu(&entry->rcu, entry_free_rcu);
 	if (node)
-		node_put(node);
+		entry_leaves(node);
 	return true;
 }
 
@@ -360,7 +368,7 @@ void entry_removed(struct entry *entry)
 	}
 	spin_unlock(&names_lock);
 	if (node)
-		node_put(node);
+		entry_leaves(node);
 }
 
 /* Both entries are hashed nowhere just now: each takes the other's text. names_lock held, within a move. */
@@ -494,7 +502,7 @@ static void ended_release(struct work *work)
 			return;
 		parent = entry->parent;
 		if (entry->node)
-			node_put(entry->node);
+			entry_leaves(entry->node);
 		call_rcu(&entry->rcu, entry_free_rcu);
 		if (parent != entry)
 			entry_put(parent);

@@ -7,6 +7,7 @@
 #include <kumo/epoll.h>
 #include <kumo/export.h>
 #include <kumo/module.h>
+#include <kumo/notify.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
 #include <kumo/time.h>
@@ -62,6 +63,8 @@ static __noinline void file_release(struct file *file)
 {
 	struct node *node = file->node;
 
+	if (file->mode & FILE_OPENED)
+		notify_file(file, file->mode & FILE_WRITE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	/* Seen empty, its sets have left the queues that clunk may free. */
 	if (unlikely(smp_load_acquire(&file->watchers.first)))
 		epoll_file_release(file);
@@ -132,7 +135,9 @@ char *file_name(struct file *file, char *buffer, size_t size)
 	}
 	if (file->path.entry)
 		return path_name(&file->path, NULL, buffer, size, true);
-	if (file->name && file->name[0] == '[')
+	if (file->name && strchr(file->name, ':'))
+		length = scnprintf(buffer, size, "%s", file->name);
+	else if (file->name && file->name[0] == '[')
 		length = scnprintf(buffer, size, "anon_inode:%s", file->name);
 	else
 		length = scnprintf(buffer, size, "%s:[%llu]", file->name ? file->name : "file",

@@ -232,6 +232,9 @@ static inline void tree_change_end(struct tree *tree)
 		atomic64_add(&tree->changes_done, 1);
 }
 
+/* node_setattr() of a name's node, told to who watches. */
+int entry_setattr(struct entry *entry, struct attr_change *change, const struct cred *cred) __must_check;
+
 /* The root namespace on this tree, and the context of the first thread (namespace.c). */
 void namespace_start(struct tree *tree);
 

@@ -3,6 +3,7 @@
  * them, checks what Linux checks in Linux's order, calls the tree, and tells the name cache.
  */
 #include <kumo/export.h>
+#include <kumo/notify.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
 #include <kumo/time.h>
@@ -24,6 +25,7 @@ struct entry *create_locked(const struct path *parent, const struct name *last,
 	struct node *dir = node_of(parent), *node;
 	struct tree *tree = parent->mount->tree;
 	struct node_new new = *what;
+	struct entry *entry;
 	int error = may_create_in(dir, cred);
 
 	if (error)
@@ -45,7 +47,10 @@ struct entry *create_locked(const struct path *parent, const struct name *last,
 	tree_change_end(tree);
 	if (error)
 		return ERR_PTR(error);
-	return entry_add(parent->entry, last, node, node->attr.believe_until_ns);
+	entry = entry_add(parent->entry, last, node, node->attr.believe_until_ns);
+	if (!IS_ERR(entry))
+		notify_name(dir, last, entry->node, IN_CREATE);
+	return entry;
 }
 
 /* What may not be made at this place: -EEXIST for ".", "..", "/" and what is there already. dir->lock held. */
@@ -140,6 +145,8 @@ int path_link(const struct path *parent, const struct name *last, const struct p
 	entry = entry_add(parent->entry, last, node_get(node), node->attr.believe_until_ns);
 	if (!IS_ERR(entry)) /* else it is looked up when next asked for: the link itself is made */
 		entry_put(entry);
+	notify_node(node, IN_ATTRIB);
+	notify_name(dir, last, node, IN_CREATE);
 out:
 	mutex_unlock(&dir->lock);
 	return error;
@@ -201,8 +208,12 @@ int path_unlink(const struct path *parent, const struct name *last, bool directo
 			node->flags |= NODE_DEAD;
 	}
 	mutex_unlock(&node->lock);
-	if (!error)
+	if (!error) {
+		if (!directory)
+			notify_node(node, IN_ATTRIB);
 		entry_removed(entry);
+		notify_name(dir, last, node, IN_DELETE);
+	}
 out:
 	mutex_unlock(&dir->lock);
 	entry_put(entry);
@@ -343,6 +354,13 @@ static int rename_locked(const struct path *old_parent, const struct name *old_l
 	tree_change_end(tree);
 	if (replaced)
 		mutex_unlock(&replaced->lock);
+	if (error)
+		goto out;
+	notify_move(old_dir, old_last, new_dir, new_last, entry->node);
+	if (flags & RENAME_EXCHANGE)
+		notify_move(new_dir, new_last, old_dir, old_last, replaced);
+	else if (replaced)
+		notify_node(replaced, IN_ATTRIB);
 out:
 	kfree(text);
 	return error;
@@ -399,11 +417,43 @@ out:
 	return error;
 }
 
+/* What inotify calls such a change: both times are utime(2)'s doing, one alone a read's or a write's. */
+static u32 change_events(u32 valid)
+{
+	u32 events = 0;
+
+	if (valid & (SETATTR_MODE | SETATTR_UID | SETATTR_GID))
+		events |= IN_ATTRIB;
+	if (valid & SETATTR_SIZE)
+		events |= IN_MODIFY;
+	switch (valid & (SETATTR_ATIME | SETATTR_MTIME)) {
+	case SETATTR_ATIME | SETATTR_MTIME:
+		events |= IN_ATTRIB;
+		break;
+	case SETATTR_ATIME:
+		events |= IN_ACCESS;
+		break;
+	case SETATTR_MTIME:
+		events |= IN_MODIFY;
+		break;
+	}
+	return events;
+}
+
+int entry_setattr(struct entry *entry, struct attr_change *change, const struct cred *cred)
+{
+	int error = node_setattr(entry->node, change, cred);
+
+	if (!error && notify_wanted())
+		notify_entry(entry, change_events(change->valid));
+	return error;
+}
+
 int path_setattr(const struct path *path, struct attr_change *change, const struct cred *cred)
 {
 	int error = mount_want_write(path->mount);
 
-	return error ? error : node_setattr(node_of(path), change, cred);
+	return error ? error : entry_setattr(path->entry, change, cred);
 }
 EXPORT_SYMBOL(path_create);
 EXPORT_SYMBOL(path_unlink);

@@ -38,6 +38,8 @@ struct node *node_alloc(struct tree *tree, const struct attr *attr, void *privat
 	node->pipe = NULL;
 	list_init(&node->locks);
 	node->xattrs = NULL;
+	node->watches.first = NULL;
+	node->seals = 0;
 	atomic_set(&node->writers, 0);
 	node->link_text = NULL;
 	node->flags = 0;

@@ -4,6 +4,7 @@
  */
 #include <kumo/device.h>
 #include <kumo/export.h>
+#include <kumo/notify.h>
 #include <kumo/pipe.h>
 #include <kumo/rcu.h>
 #include <linux/mount.h>
@@ -131,10 +132,11 @@ static struct file *file_open_take(const struct path *path, u32 flags, bool crea
 	if ((flags & O_TRUNC) && !created && kind == S_IFREG) {
 		struct attr_change change = { .valid = SETATTR_SIZE };
 
-		error = node_setattr(node, &change, cred);
+		error = entry_setattr(path->entry, &change, cred);
 		if (error)
 			goto fail_opened;
 	}
+	notify_file(file, IN_OPEN);
 	return file;
 
 fail_opened:

@@ -2,6 +2,7 @@
  * Reading, writing and seeking in open files: the checks that are the same for whatever is open, Linux's in Linux's order.
  */
 #include <kumo/export.h>
+#include <kumo/notify.h>
 #include <kumo/signal.h>
 #include <kumo/uaccess.h>
 #include <linux/falloc.h>
@@ -61,8 +62,11 @@ ssize_t file_read(struct file *file, struct iter *to, loff_t *pos)
 		result = file->ops->read(file, to, pos);
 	if (locked)
 		mutex_unlock(&file->pos_lock);
-	if (result > 0 && kind == S_IFREG)
-		file_accessed(file);
+	if (result > 0) {
+		if (kind == S_IFREG)
+			file_accessed(file);
+		notify_file(file, IN_ACCESS);
+	}
 	return result;
 }
 
@@ -138,6 +142,8 @@ ssize_t file_write(struct file *file, struct iter *from, loff_t *pos)
 		result = file->ops->write(file, from, pos);
 	if (locked)
 		mutex_unlock(&file->pos_lock);
+	if (result > 0)
+		notify_file(file, IN_MODIFY);
 	return result;
 }
 
@@ -275,6 +281,8 @@ int file_readdir(struct file *file, struct dir_context *context)
 		error = file->ops->readdir(file, context);
 		file->pos = context->offset;
 		file_accessed(file);
+		if (!error)
+			notify_file(file, IN_ACCESS);
 	}
 	if (locked)
 		mutex_unlock(&file->pos_lock);
@@ -329,22 +337,24 @@ int file_allocate(struct file *file, int mode, loff_t offset, loff_t length)
 	if (!error)
 		error = file->ops->fallocate(file, mode, (u64)offset, (u64)length);
 	mutex_unlock(&node->lock);
+	if (!error)
+		notify_file(file, IN_MODIFY);
 	return error;
 }
 
-static int node_truncate(struct node *node, u64 size, const struct cred *cred)
+static int entry_truncate(struct entry *entry, u64 size, const struct cred *cred)
 {
 	struct attr_change change = { .valid = SETATTR_SIZE, .size = size };
-	int error = may_have_size(node, size);
+	int error = may_have_size(entry->node, size);
 
-	return error ? error : node_setattr(node, &change, cred);
+	return error ? error : entry_setattr(entry, &change, cred);
 }
 
 int file_truncate(struct file *file, u64 size)
 {
-	if (!S_ISREG(file->node->attr.mode) || !(file->mode & FILE_WRITE))
+	if (!S_ISREG(file->node->attr.mode) || !(file->mode & FILE_WRITE) || !file->path.entry)
 		return -EINVAL;
-	return node_truncate(file->node, size, file->cred);
+	return entry_truncate(file->path.entry, size, file->cred);
 }
 
 int path_truncate(const struct path *path, u64 size, const struct cred *cred)
@@ -363,7 +373,7 @@ int path_truncate(const struct path *path, u64 size, const struct cred *cred)
 		error = node_write_begin(node);
 	if (error)
 		return error;
-	error = node_truncate(node, size, cred);
+	error = entry_truncate(path->entry, size, cred);
 	node_write_end(node);
 	return error;
 }

@@ -6,6 +6,7 @@
 #include <kumo/device.h>
 #include <kumo/export.h>
 #include <kumo/module.h>
+#include <kumo/notify.h>
 #include <kumo/rcu.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
@@ -183,6 +184,7 @@ void tree_put(struct tree *tree)
 	mutex_lock(&trees_lock);
 	list_del(&tree->all_link);
 	mutex_unlock(&trees_lock);
+	notify_tree_gone(tree);
 	if (!entries_release(tree)) {
 		pr_err("a name of '%s' is still held: the tree stays in memory\n", tree->source);
 		return;

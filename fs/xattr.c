@@ -5,6 +5,7 @@
  * A node's attributes are a list, protected by node->lock: files have none, or few.
  */
 #include <kumo/export.h>
+#include <kumo/notify.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
 #include <kumo/xattr.h>
@@ -250,6 +251,8 @@ int path_xattr_set(const struct path *path, const char *name, const void *value,
 	if (!error)
 		node_touch(node, false, false, true);
 	mutex_unlock(&node->lock);
+	if (!error)
+		notify_entry(path->entry, IN_ATTRIB);
 	return error;
 }
 EXPORT_SYMBOL(path_xattr_get);

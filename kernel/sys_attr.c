@@ -142,7 +142,7 @@ static int set_times(const struct path *path, const struct __kernel_timespec *ti
 					  ? change.ctime_ns
 					  : (s64)timespec_to_ns(&times[1]);
 	}
-	return node_setattr(node, &change, current->cred);
+	return path_setattr(path, &change, current->cred);
 }
 
 static bool nsec_valid(long nsec)

@@ -4,6 +4,7 @@
 #include <kumo/epoll.h>
 #include <kumo/oops.h>
 #include <kumo/page.h>
+#include <kumo/notify.h>
 #include <kumo/pipe.h>
 #include <kumo/printk.h>
 #include <kumo/random.h>
@@ -241,9 +242,36 @@ static const struct pseudo_file epoll_files[] = {
 	{},
 };
 
+CONSTANT(inotify_instances_show, "%d\n", READ_ONCE(inotify_instances_max))
+CONSTANT(inotify_watches_show, "%d\n", READ_ONCE(inotify_watches_max))
+CONSTANT(inotify_events_show, "%d\n", READ_ONCE(inotify_events_max))
+
+static int inotify_instances_store(const char *words, size_t length, void *unused, const struct cred *cred)
+{
+	return integer_store(words, 0, 0x7fffffff, &inotify_instances_max);
+}
+
+static int inotify_watches_store(const char *words, size_t length, void *unused, const struct cred *cred)
+{
+	return integer_store(words, 0, 0x7fffffff, &inotify_watches_max);
+}
+
+static int inotify_events_store(const char *words, size_t length, void *unused, const struct cred *cred)
+{
+	return integer_store(words, 0, 0x7fffffff, &inotify_events_max);
+}
+
+static const struct pseudo_file inotify_files[] = {
+	PSEUDO_CONTROL("max_queued_events", 0644, inotify_events_show, inotify_events_store),
+	PSEUDO_CONTROL("max_user_instances", 0644, inotify_instances_show, inotify_instances_store),
+	PSEUDO_CONTROL("max_user_watches", 0644, inotify_watches_show, inotify_watches_store),
+	{},
+};
+
 static const struct pseudo_file fs_files[] = {
 	PSEUDO_DIRECTORY("epoll", 0555, epoll_files),
 	PSEUDO_TEXT("file-max", 0444, file_max_show),
+	PSEUDO_DIRECTORY("inotify", 0555, inotify_files),
 	PSEUDO_TEXT("nr_open", 0444, descriptors_max_show),
 	PSEUDO_CONTROL("pipe-max-size", 0644, pipe_max_show, pipe_max_store),
 	{},

@@ -112,12 +112,14 @@ struct node {
 	struct pipe *pipe;     /* a fifo's, while open */
 	struct list locks;     /* file locks (fs/lock.c) */
 	struct xattrs *xattrs; /* of a tree that keeps them in memory (fs/xattr.c); NULL: none */
+	struct hlist watches; /* who is told what happens to it (fs/inotify.c) */
 	atomic_t writers; /* opened for writing, or (negative) being executed: node_write_begin() and friends */
 	/* A symbolic link whose target never changes: its text, kmalloc'ed, freed with the node. The walk then follows it
 	 * without locks. NULL: ask readlink. */
 	const char *link_text;
 	struct rcu_head rcu;
 	unsigned int flags; /* NODE_* */
+	u32 seals; /* F_SEAL_* that a tree of files in memory keeps to; under lock */
 };
 enum { NODE_DEAD = 1 /* unlinked, no more names */, NODE_HASHED = 2 };
 
