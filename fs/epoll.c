@@ -6,9 +6,9 @@
  * context, puts the watch into the set's list of those that may be ready, and wakes who waits for the set. So the cost of a
  * wait is that of the files in the list, however many are in the set.
  *
- * Waiting takes watches from the list, asks their files what holds, and tells what was asked for. A watch is taken out
- * before its file is asked: an event that comes later puts it in again. One that is level-triggered goes back to the end of
- * the list after it was told, to be asked again next time; an edge-triggered one comes back by an event alone.
+ * Waiting takes watches from the list, asks their files what holds, and tells what was asked for. An edge-triggered watch is
+ * taken out before its file is asked: an event that comes later puts it in again. One that is level-triggered goes to the end
+ * of the list, to be asked again next time, and leaves it when nothing holds and no event came while the file was asked.
  *
  * A set does not keep its files open. A file that goes leaves its sets (epoll_file_release); a set that goes drops its
  * watches. A watch leaves all queues before it leaves its file's list of watchers, so a file whose list is empty has no queue
@@ -67,6 +67,7 @@ struct watch {
 	struct list ready_link; /* in epoll->ready; empty: not there */
 	struct epoll *epoll;
 	struct file *file; /* not referenced: it leaves the set when it goes */
+	bool woken;	   /* under ready_lock: an event came since the file was last asked */
 	u32 events;	   /* asked for */
 	unsigned int fd;
 	u64 data; /* the program's */
@@ -152,6 +153,7 @@ static bool watch_wake(struct wait_entry *wait, unsigned long key)
 		return false;
 	}
 	was_ready = !list_empty(&watch->ready_link);
+	watch->woken = true;
 	make_ready(watch);
 	spin_unlock(&epoll->ready_lock);
 
@@ -171,7 +173,13 @@ static u32 watch_look(struct watch *watch)
 	return file_poll(watch->file, NULL) & watch->events;
 }
 
-/* The first watch that may be ready, taken out; NULL: none. */
+/* It comes back by an event alone once it was told. */
+static bool leaves_when_told(const struct watch *watch)
+{
+	return watch->events & (EPOLLET | EPOLLONESHOT);
+}
+
+/* The first watch that may be ready, taken out or at the end of the list now; NULL: none. */
 static struct watch *take_ready(struct epoll *epoll)
 {
 	struct watch *watch = NULL;
@@ -179,10 +187,25 @@ static struct watch *take_ready(struct epoll *epoll)
 	lock_ready(epoll);
 	if (!list_empty(&epoll->ready)) {
 		watch = list_first(&epoll->ready, struct watch, ready_link);
-		make_unready(watch);
+		watch->woken = false;
+		if (leaves_when_told(watch)) {
+			make_unready(watch);
+		} else {
+			list_del(&watch->ready_link);
+			list_add_tail(&epoll->ready, &watch->ready_link);
+		}
 	}
 	unlock_ready(epoll);
 	return watch;
+}
+
+/* Its file was asked, and nothing holds. */
+static void rest(struct watch *watch)
+{
+	lock_ready(watch->epoll);
+	if (!watch->woken)
+		make_unready(watch);
+	unlock_ready(watch->epoll);
 }
 
 static void put_back(struct watch *watch)
@@ -479,10 +502,15 @@ static long deliver(struct epoll *epoll, struct epoll_event __user *to, int limi
 	WRITE_ONCE(epoll->looking, true);
 	for (left = READ_ONCE(epoll->ready_count); left && count < limit; left--) {
 		struct watch *watch = take_ready(epoll);
-		u32 events = watch ? watch_look(watch) : 0;
+		u32 events;
 
-		if (!events)
+		if (!watch)
+			break;
+		events = watch_look(watch);
+		if (!events) {
+			rest(watch);
 			continue;
+		}
 		if (!tell(to + count, events, watch->data)) {
 			put_back(watch);
 			if (!count)
@@ -492,8 +520,6 @@ static long deliver(struct epoll *epoll, struct epoll_event __user *to, int limi
 		count++;
 		if (watch->events & EPOLLONESHOT)
 			WRITE_ONCE(watch->events, watch->events & WATCH_MODES);
-		else if (!(watch->events & EPOLLET))
-			put_back(watch);
 	}
 	WRITE_ONCE(epoll->looking, false);
 	mutex_unlock(&epoll->lock);
@@ -549,6 +575,8 @@ static u32 epoll_poll(struct file *file, struct poll_table *table)
 		if (watch_look(watch)) {
 			put_back(watch);
 			events = READY_EVENTS;
+		} else {
+			rest(watch);
 		}
 	}
 	WRITE_ONCE(epoll->looking, false);
