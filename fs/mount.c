@@ -566,7 +566,56 @@ static void show_flags(struct text *text, const struct mount *mount)
 			text_puts(text, names[i].name);
 }
 
-void mounts_show(struct text *text, bool mountinfo)
+static void show_options(struct text *text, const struct tree *tree)
+{
+	if (tree->options && *tree->options)
+		text_printf(text, ",%s", tree->options);
+}
+
+static void show_table_line(struct text *text, const struct mount *mount, const char *place)
+{
+	const struct tree *tree = mount->tree;
+
+	show_escaped(text, tree->source);
+	text_putc(text, ' ');
+	show_escaped(text, place);
+	text_printf(text, " %s ", tree->type->name);
+	show_flags(text, mount);
+	show_options(text, tree);
+	text_puts(text, " 0 0\n");
+}
+
+static void show_info_line(struct text *text, const struct mount *mount, const char *place,
+			   const char *root)
+{
+	const struct tree *tree = mount->tree;
+
+	text_printf(text, "%d %d %u:%u ", mount->id,
+		    mount->over.mount ? mount->over.mount->id : mount->id,
+		    (u32)(tree->device >> 8) & 0xfff,
+		    (u32)(tree->device & 0xff) | (u32)(tree->device >> 12 & ~0xffU));
+	show_escaped(text, root);
+	text_putc(text, ' ');
+	show_escaped(text, place);
+	text_putc(text, ' ');
+	show_flags(text, mount);
+	text_printf(text, " - %s ", tree->type->name);
+	show_escaped(text, tree->source);
+	text_puts(text, tree->flags & TREE_READ_ONLY ? " ro" : " rw");
+	show_options(text, tree);
+	text_putc(text, '\n');
+}
+
+static void show_statistics_line(struct text *text, const struct mount *mount, const char *place)
+{
+	text_puts(text, "device ");
+	show_escaped(text, mount->tree->source);
+	text_puts(text, " mounted on ");
+	show_escaped(text, place);
+	text_printf(text, " with fstype %s\n", mount->tree->type->name);
+}
+
+void mounts_show(struct text *text, enum mounts_form form)
 {
 	struct namespace *namespace = fs_current()->namespace;
 	char *buffer = kmalloc(2 * PATH_MAX_BYTES, GFP_KERNEL);
@@ -580,40 +629,21 @@ void mounts_show(struct text *text, bool mountinfo)
 	list_for_each(mount, &namespace->mounts, namespace_link) {
 		struct path path = { .mount = mount, .entry = mount->root };
 		struct path within = { .mount = mount, .entry = mount->tree->root_entry };
-		struct tree *tree = mount->tree;
 		char *place = path_name(&path, NULL, buffer, PATH_MAX_BYTES, true);
 		char *root = "/";
 
 		if (IS_ERR(place))
 			continue;
-		if (!mountinfo) {
-			show_escaped(text, tree->source);
-			text_putc(text, ' ');
-			show_escaped(text, place);
-			text_printf(text, " %s ", tree->type->name);
-			show_flags(text, mount);
-			if (tree->options && *tree->options)
-				text_printf(text, ",%s", tree->options);
-			text_puts(text, " 0 0\n");
-			continue;
+		if (form == MOUNTS_TABLE) {
+			show_table_line(text, mount, place);
+		} else if (form == MOUNTS_STATISTICS) {
+			show_statistics_line(text, mount, place);
+		} else {
+			if (mount->root != mount->tree->root_entry)
+				root = path_name(&path, &within, buffer + PATH_MAX_BYTES,
+						 PATH_MAX_BYTES, true);
+			show_info_line(text, mount, place, IS_ERR(root) ? "/" : root);
 		}
-		if (mount->root != tree->root_entry)
-			root = path_name(&path, &within, buffer + PATH_MAX_BYTES, PATH_MAX_BYTES, true);
-		text_printf(text, "%d %d %u:%u ", mount->id,
-			    mount->over.mount ? mount->over.mount->id : mount->id,
-			    (u32)(tree->device >> 8) & 0xfff,
-			    (u32)(tree->device & 0xff) | (u32)(tree->device >> 12 & ~0xffU));
-		show_escaped(text, IS_ERR(root) ? "/" : root);
-		text_putc(text, ' ');
-		show_escaped(text, place);
-		text_putc(text, ' ');
-		show_flags(text, mount);
-		text_printf(text, " - %s ", tree->type->name);
-		show_escaped(text, tree->source);
-		text_puts(text, tree->flags & TREE_READ_ONLY ? " ro" : " rw");
-		if (tree->options && *tree->options)
-			text_printf(text, ",%s", tree->options);
-		text_putc(text, '\n');
 	}
 	up_read(&namespace->lock);
 	kfree(buffer);

@@ -226,6 +226,12 @@ void *pseudo_object(struct node *node)
 }
 EXPORT_SYMBOL(pseudo_object);
 
+const struct pseudo_file *pseudo_description(struct node *node)
+{
+	return pseudo_of(node)->file;
+}
+EXPORT_SYMBOL(pseudo_description);
+
 /* The same name in the same directory has the same number. */
 static u64 id_of(u64 parent, const char *name, size_t length)
 {

@@ -62,7 +62,9 @@ ssize_t file_read(struct file *file, struct iter *to, loff_t *pos)
 		result = file->ops->read(file, to, pos);
 	if (locked)
 		mutex_unlock(&file->pos_lock);
+	current->io.reads++;
 	if (result > 0) {
+		current->io.bytes_read += (size_t)result;
 		if (kind == S_IFREG)
 			file_accessed(file);
 		notify_file(file, IN_ACCESS);
@@ -142,8 +144,11 @@ ssize_t file_write(struct file *file, struct iter *from, loff_t *pos)
 		result = file->ops->write(file, from, pos);
 	if (locked)
 		mutex_unlock(&file->pos_lock);
-	if (result > 0)
+	current->io.writes++;
+	if (result > 0) {
+		current->io.bytes_written += (size_t)result;
 		notify_file(file, IN_MODIFY);
+	}
 	return result;
 }
 

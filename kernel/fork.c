@@ -158,6 +158,9 @@ static struct process *process_copy(u64 clone_flags)
 	spin_unlock_irqrestore(&from->lock, flags);
 	process->dumpable = from->dumpable;
 	process->personality = from->personality;
+	process->oom_score_adj = from->oom_score_adj;
+	process->login_uid = from->login_uid;
+	process->login_session = from->login_session;
 	return process;
 }
 

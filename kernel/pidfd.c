@@ -65,6 +65,24 @@ struct process *pidfd_process(unsigned int fd, u32 *flags)
 	return process;
 }
 
+/* pidfd_send_signal(2) takes a directory of /proc, too. */
+static struct process *signal_target(unsigned int fd)
+{
+	struct process *process = pidfd_process(fd, NULL);
+	struct fd_ref ref;
+
+	if (!IS_ERR(process))
+		return process;
+	ref = fd_borrow(fd);
+	if (ref.file) {
+		struct process *found = proc_directory_process(ref.file);
+
+		process = found ? found : process;
+	}
+	fd_release(ref);
+	return process;
+}
+
 long sys_pidfd_open(int pid, unsigned int flags)
 {
 	struct process *process;
@@ -103,7 +121,7 @@ long sys_pidfd_send_signal(unsigned int fd, int signal, const siginfo_t __user *
 
 	if (flags)
 		return -EINVAL;
-	process = pidfd_process(fd, NULL);
+	process = signal_target(fd);
 	if (IS_ERR(process))
 		return PTR_ERR(process);
 	if (from)

@@ -88,6 +88,8 @@ struct file;
 struct file *pidfd_create(struct process *process, u32 flags) __must_check;
 /* What the descriptor stands for, referenced; ERR_PTR(-EBADF). The file's flags go to *flags unless it is NULL. */
 struct process *pidfd_process(unsigned int fd, u32 *flags) __must_check;
+/* The process whose directory of /proc is open, referenced; NULL: it is none (fs/proc/main.c). */
+struct process *proc_directory_process(struct file *file);
 
 /* Making (fork.c, thread.c) --------------------------------------------------------------------------------------- */
 
@@ -132,6 +134,8 @@ bool parent_notify(struct process *process, int why, int status);
 /* What getrusage and wait4 tell (usage.c). */
 struct rusage;
 void usage_add_thread(struct usage_sum *sum, const struct thread *thread);
+/* Of the thread alone, or of all its process's, those that are gone included. */
+struct usage_sum thread_usage(struct thread *thread, bool whole);
 /* Of a process and all that it has waited for; process_tree_lock held. */
 void process_usage_all(struct process *process, struct rusage *usage);
 void process_usage_inherit(struct process *parent,

@@ -21,6 +21,7 @@
 #include <linux/capability.h>
 #include <linux/time.h>
 
+#include "../fs/proc/internal.h"
 #include "process.h"
 #include "sched.h"
 #include "time.h"
@@ -454,6 +455,24 @@ static int next_timer_id(struct process *process)
 
 	spin_unlock_irqrestore(&process->lock, flags);
 	return id;
+}
+
+/* /proc/PID/timers */
+int timers_show(struct text *text, void *object)
+{
+	struct process *process = ((struct thread *)object)->process;
+	static const char *const ways[] = { "signal", "none", "thread" };
+	unsigned long flags = spin_lock_irqsave(&process->lock);
+	struct posix_timer *timer;
+
+	list_for_each(timer, &process->posix_timers, link)
+		text_printf(text, "ID: %d\nsignal: %d/%016lx\nnotify: %s/%s.%d\nClockID: %d\n",
+			    timer->id, timer->signal, (unsigned long)timer->value.sival_ptr,
+			    ways[timer->notify & ~SIGEV_THREAD_ID],
+			    timer->notify & SIGEV_THREAD_ID ? "tid" : "pid",
+			    timer->target ? timer->target->pid : process->pid, timer->clock);
+	spin_unlock_irqrestore(&process->lock, flags);
+	return 0;
 }
 
 /* False: an old timer has the number; they were all used up once. */

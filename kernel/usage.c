@@ -39,6 +39,14 @@ void process_note_resident(struct process *process, struct mm *mm)
 			max(process->dead.max_resident_pages, resident_pages(mm));
 }
 
+static void io_count_add(struct io_count *sum, const struct io_count *more)
+{
+	sum->reads += READ_ONCE(more->reads);
+	sum->writes += READ_ONCE(more->writes);
+	sum->bytes_read += READ_ONCE(more->bytes_read);
+	sum->bytes_written += READ_ONCE(more->bytes_written);
+}
+
 void usage_add_thread(struct usage_sum *sum, const struct thread *thread)
 {
 	sum->user_ns += READ_ONCE(thread->user_ns);
@@ -47,6 +55,7 @@ void usage_add_thread(struct usage_sum *sum, const struct thread *thread)
 	sum->major_faults += READ_ONCE(thread->major_faults);
 	sum->voluntary += READ_ONCE(thread->voluntary_switches);
 	sum->involuntary += READ_ONCE(thread->involuntary_switches);
+	io_count_add(&sum->io, &thread->io);
 }
 
 /* Of all threads of a process: those that are gone, which it remembers, and those that are there. */
@@ -66,6 +75,16 @@ static struct usage_sum own_usage(struct process *process)
 	return sum;
 }
 
+struct usage_sum thread_usage(struct thread *thread, bool whole)
+{
+	struct usage_sum sum = {};
+
+	if (whole)
+		return own_usage(thread->process);
+	usage_add_thread(&sum, thread);
+	return sum;
+}
+
 static void usage_add(struct usage_sum *sum, const struct usage_sum *more)
 {
 	sum->user_ns += more->user_ns;
@@ -75,6 +94,7 @@ static void usage_add(struct usage_sum *sum, const struct usage_sum *more)
 	sum->voluntary += more->voluntary;
 	sum->involuntary += more->involuntary;
 	sum->max_resident_pages = max(sum->max_resident_pages, more->max_resident_pages);
+	io_count_add(&sum->io, &more->io);
 }
 
 static void usage_tell(const struct usage_sum *sum, struct rusage *usage)

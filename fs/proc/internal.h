@@ -30,6 +30,36 @@ int thread_stat_show(struct text *text, void *object);
 int status_show(struct text *text, void *object);
 int statm_show(struct text *text, void *object);
 
+/* state.c */
+int comm_show(struct text *text, void *object);
+int comm_store(const char *words, size_t length, void *object, const struct cred *cred);
+int limits_show(struct text *text, void *object);
+int wchan_show(struct text *text, void *object);
+int oom_score_show(struct text *text, void *object);
+int oom_adjust_show(struct text *text, void *object);
+int oom_adjust_store(const char *words, size_t length, void *object, const struct cred *cred);
+int mounts_file_show(struct text *text, void *object);
+int mountinfo_show(struct text *text, void *object);
+int mount_statistics_show(struct text *text, void *object);
+int cgroup_show(struct text *text, void *object);
+int personality_show(struct text *text, void *object);
+int process_io_show(struct text *text, void *object);
+int thread_io_show(struct text *text, void *object);
+int schedstat_show(struct text *text, void *object);
+int sched_show(struct text *text, void *object);
+int syscall_show(struct text *text, void *object);
+int login_uid_show(struct text *text, void *object);
+int login_uid_store(const char *words, size_t length, void *object, const struct cred *cred);
+int login_session_show(struct text *text, void *object);
+int id_map_show(struct text *text, void *object);
+int setgroups_show(struct text *text, void *object);
+int timer_slack_show(struct text *text, void *object);
+int timer_slack_store(const char *words, size_t length, void *object, const struct cred *cred);
+int children_next(struct text *text, void *object, u64 *cursor);
+
+/* kernel/process_timers.c */
+int timers_show(struct text *text, void *object);
+
 /* kernel/fault_inject.c; debug build */
 int fail_nth_show(struct text *text, void *object);
 int fail_nth_store(const char *words, size_t length, void *object, const struct cred *cred);
@@ -41,6 +71,9 @@ int maps_next(struct text *text, void *object, u64 *cursor);
 int smaps_next(struct text *text, void *object, u64 *cursor);
 int command_line_next(struct text *text, void *object, u64 *cursor);
 int environment_next(struct text *text, void *object, u64 *cursor);
+int smaps_rollup_show(struct text *text, void *object);
+int clear_refs_store(const char *words, size_t length, void *object, const struct cred *cred);
+extern const struct tree_ops memory_ops;
 int auxv_show(struct text *text, void *object);
 int exe_target(char *buffer, size_t size, void *object);
 int exe_follow(struct path *path, void *object);

@@ -11,6 +11,7 @@
 #include <linux/fs.h>
 #include <linux/magic.h>
 
+#include "../../kernel/process.h"
 #include "internal.h"
 
 struct pseudo_tree *proc_tree;
@@ -72,6 +73,7 @@ void thread_object_owner(void *object, u32 *uid, u32 *gid)
 	cred_put(cred);
 }
 
+static struct tree_type proc_type;
 static const struct pseudo_file process_directory = PSEUDO_DIRECTORY("", 0555, process_files);
 
 /* Threads that are not leaders are found, too, but not listed. */
@@ -96,6 +98,17 @@ static void *process_lookup(const struct name *name, void *object, const struct 
 		return NULL;
 	}
 	return thread;
+}
+
+struct process *proc_directory_process(struct file *file)
+{
+	struct process *process;
+
+	if (file->node->tree->type != &proc_type || pseudo_description(file->node) != &process_directory)
+		return NULL;
+	process = ((struct thread *)pseudo_object(file->node))->process;
+	process_get(process);
+	return process;
 }
 
 static int process_list(struct dir_context *context, void *object)

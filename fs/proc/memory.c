@@ -3,6 +3,7 @@
 #include <kumo/string.h>
 #include <kumo/vm.h>
 #include <linux/auxvec.h>
+#include <linux/fs.h>
 
 #include "internal.h"
 
@@ -59,6 +60,42 @@ static void usage_line(struct text *text, const char *name, u64 kib)
 	text_printf(text, "%-16s%8llu kB\n", name, (unsigned long long)kib);
 }
 
+static const struct {
+	unsigned int flag;
+	const char *letters;
+} flag_letters[] = {
+	{ VM_READ, "rd" },     { VM_WRITE, "wr" },	{ VM_EXEC, "ex" },
+	{ VM_SHARED, "sh" },   { VM_MAYREAD, "mr" },	{ VM_MAYWRITE, "mw" },
+	{ VM_MAYEXEC, "me" },  { VM_GROWSDOWN, "gd" },	{ VM_LOCKED, "lo" },
+	{ VM_IO, "io" },       { VM_DONTCOPY, "dc" },	{ VM_NORESERVE, "nr" },
+	{ VM_DONTDUMP, "dd" }, { VM_WIPEONFORK, "wf" },
+};
+
+/* The lines that smaps and smaps_rollup have in common. */
+static void usage_lines(struct text *text, const struct vma_usage *usage, u64 locked_pages)
+{
+	u64 kib_per_page = PAGE_SIZE / 1024;
+
+	usage_line(text, "Rss:", usage->resident * kib_per_page);
+	usage_line(text, "Pss:", usage->proportional_bytes / 1024);
+	usage_line(text, "Shared_Clean:", usage->shared * kib_per_page);
+	usage_line(text, "Shared_Dirty:", 0);
+	usage_line(text, "Private_Clean:",
+		   (usage->resident - usage->shared - usage->private_dirty) * kib_per_page);
+	usage_line(text, "Private_Dirty:", usage->private_dirty * kib_per_page);
+	usage_line(text, "Referenced:", usage->resident * kib_per_page);
+	usage_line(text, "Anonymous:", usage->anonymous * kib_per_page);
+	usage_line(text, "LazyFree:", 0);
+	usage_line(text, "AnonHugePages:", 0);
+	usage_line(text, "ShmemPmdMapped:", 0);
+	usage_line(text, "FilePmdMapped:", 0);
+	usage_line(text, "Shared_Hugetlb:", 0);
+	usage_line(text, "Private_Hugetlb:", 0);
+	usage_line(text, "Swap:", 0);
+	usage_line(text, "SwapPss:", 0);
+	usage_line(text, "Locked:", locked_pages * kib_per_page);
+}
+
 static void usage_show(struct text *text, struct vma *vma)
 {
 	u64 kib_per_page = PAGE_SIZE / 1024;
@@ -68,20 +105,44 @@ static void usage_show(struct text *text, struct vma *vma)
 	usage_line(text, "Size:", (vma->end - vma->start) / 1024);
 	usage_line(text, "KernelPageSize:", kib_per_page);
 	usage_line(text, "MMUPageSize:", kib_per_page);
-	usage_line(text, "Rss:", usage.resident * kib_per_page);
-	usage_line(text, "Pss:", usage.proportional_bytes / 1024);
-	usage_line(text, "Shared_Clean:", usage.shared * kib_per_page);
-	usage_line(text, "Shared_Dirty:", 0);
-	usage_line(text, "Private_Clean:",
-		   (usage.resident - usage.shared - usage.private_dirty) * kib_per_page);
-	usage_line(text, "Private_Dirty:", usage.private_dirty * kib_per_page);
-	usage_line(text, "Referenced:", usage.resident * kib_per_page);
-	usage_line(text, "Anonymous:", usage.anonymous * kib_per_page);
-	usage_line(text, "Swap:", 0);
-	usage_line(text, "Locked:", vma->flags & VM_LOCKED ? usage.resident * kib_per_page : 0);
-	text_printf(text, "VmFlags:%s%s%s%s\n", vma->flags & VM_READ ? " rd" : "",
-		    vma->flags & VM_WRITE ? " wr" : "", vma->flags & VM_EXEC ? " ex" : "",
-		    vma->flags & VM_SHARED ? " sh" : "");
+	usage_lines(text, &usage, vma->flags & VM_LOCKED ? usage.resident : 0);
+	usage_line(text, "THPeligible:", 0);
+	text_puts(text, "VmFlags:");
+	for (size_t i = 0; i < ARRAY_SIZE(flag_letters); i++)
+		if (vma->flags & flag_letters[i].flag)
+			text_printf(text, " %s", flag_letters[i].letters);
+	text_puts(text, " \n");
+}
+
+int smaps_rollup_show(struct text *text, void *object)
+{
+	struct mm *mm = thread_mm_get(object);
+	struct vma_usage sum = {}, usage;
+	unsigned long first = 0, end = 0;
+	u64 locked_pages = 0;
+
+	if (!mm)
+		return -ESRCH;
+	if (down_read_killable(&mm->map_lock)) {
+		mm_put(mm);
+		return -EINTR;
+	}
+	for (struct vma *vma = vma_first(mm); vma; vma = vma_find(mm, vma->end)) {
+		vma_usage(vma, &usage);
+		sum.resident += usage.resident;
+		sum.anonymous += usage.anonymous;
+		sum.shared += usage.shared;
+		sum.private_dirty += usage.private_dirty;
+		sum.proportional_bytes += usage.proportional_bytes;
+		locked_pages += vma->flags & VM_LOCKED ? usage.resident : 0;
+		first = first ? first : vma->start;
+		end = vma->end;
+	}
+	up_read(&mm->map_lock);
+	text_printf(text, "%08lx-%08lx ---p 00000000 00:00 0 %*s[rollup]\n", first, end, 26, "");
+	usage_lines(text, &sum, locked_pages);
+	mm_put(mm);
+	return 0;
 }
 
 /* The cursor is the address from which mappings are still to be shown. */
@@ -207,6 +268,112 @@ int auxv_show(struct text *text, void *object)
 	mm_put(mm);
 	return 0;
 }
+
+/* 5 forgets how much it had in memory at most. 1 to 4 ask for marks on pages that are not kept here. */
+int clear_refs_store(const char *words, size_t length, void *object, const struct cred *cred)
+{
+	struct mm *mm;
+	s64 what;
+	int error = parse_s64(words, 10, &what);
+
+	if (error)
+		return error;
+	if (what != 5)
+		return -EINVAL;
+	mm = thread_mm_get(object);
+	if (mm) {
+		WRITE_ONCE(mm->max_resident_pages, 0);
+		mm_put(mm);
+	}
+	return 0;
+}
+
+/* ---- mem ---- */
+
+/* The address space as it was when the file was opened; its mappings may go while it is open. */
+static int memory_open(struct file *file, const struct cred *cred)
+{
+	struct mm *mm = thread_mm_get(pseudo_object(file->node));
+
+	if (mm) {
+		mm_structure_get(mm);
+		mm_put(mm);
+	}
+	file->private = mm;
+	return 0;
+}
+
+static void memory_clunk(struct file *file)
+{
+	if (file->private)
+		mm_structure_put(file->private);
+}
+
+/* Moves what it can, a page at a time. What is not mapped gives -EIO. */
+static ssize_t memory_move(struct file *file, struct iter *iter, loff_t *pos, bool write)
+{
+	char *buffer;
+	struct mm *mm = file->private;
+	ssize_t done = 0, part = 0;
+
+	if (!mm || !mm_get_unless_dead(mm))
+		return 0;
+	buffer = kmalloc(PAGE_SIZE, GFP_KERNEL);
+	if (!buffer)
+		done = -ENOMEM;
+	while (buffer && iter->count) {
+		size_t size = min(iter->count, PAGE_SIZE - (size_t)*pos % PAGE_SIZE), copied;
+
+		if (fatal_signal_pending()) {
+			part = -EINTR;
+			break;
+		}
+		copied = write ? iter_copy_from(iter, buffer, size) : size;
+		part = copied ? mm_access(mm, (unsigned long)*pos, buffer, copied, write) : -EFAULT;
+		if (part > 0 && !write) {
+			copied = iter_copy_to(iter, buffer, (size_t)part);
+			part = copied ? (ssize_t)copied : -EFAULT;
+		}
+		if (part <= 0)
+			break;
+		done += part;
+		*pos += part;
+		cond_resched();
+	}
+	kfree(buffer);
+	mm_put(mm);
+	if (!part && !done && buffer && iter->count)
+		return -EIO; /* beyond the addresses of programs */
+	return done ? done : part;
+}
+
+static ssize_t memory_read(struct file *file, struct iter *to, loff_t *pos)
+{
+	return memory_move(file, to, pos, false);
+}
+
+static ssize_t memory_write(struct file *file, struct iter *from, loff_t *pos)
+{
+	return memory_move(file, from, pos, true);
+}
+
+static loff_t memory_seek(struct file *file, loff_t offset, int whence)
+{
+	if (whence == SEEK_CUR)
+		offset += file->pos;
+	else if (whence != SEEK_SET)
+		return -EINVAL;
+	file->pos = offset;
+	return offset;
+}
+
+const struct tree_ops memory_ops = {
+	.open = memory_open,
+	.clunk = memory_clunk,
+	.read = memory_read,
+	.write = memory_write,
+	.seek = memory_seek,
+};
 
 /* ---- exe ---- */
 

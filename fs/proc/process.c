@@ -126,34 +126,6 @@ static const char *state_name(char letter)
 
 /* ---- stat ---- */
 
-static void add_thread(struct usage_sum *sum, struct thread *thread)
-{
-	sum->user_ns += READ_ONCE(thread->user_ns);
-	sum->system_ns += READ_ONCE(thread->system_ns);
-	sum->minor_faults += READ_ONCE(thread->minor_faults);
-	sum->major_faults += READ_ONCE(thread->major_faults);
-}
-
-/* Of the thread alone, or of all the process's, those that are gone included. */
-static struct usage_sum usage_get(struct thread *thread, bool whole)
-{
-	struct process *process = thread->process;
-	struct usage_sum sum = {};
-	struct thread *each;
-	unsigned long flags;
-
-	if (!whole) {
-		add_thread(&sum, thread);
-		return sum;
-	}
-	flags = spin_lock_irqsave(&process->lock);
-	sum = process->dead;
-	list_for_each(each, &process->threads, process_link)
-		add_thread(&sum, each);
-	spin_unlock_irqrestore(&process->lock, flags);
-	return sum;
-}
-
 /* As Linux shows it: 20 is nice 0, real-time threads are below 0. */
 static int priority_shown(const struct thread *thread)
 {
@@ -163,7 +135,7 @@ static int priority_shown(const struct thread *thread)
 static int write_stat(struct text *text, struct thread *thread, bool whole)
 {
 	struct process *process = thread->process;
-	struct usage_sum used = usage_get(thread, whole),
+	struct usage_sum used = thread_usage(thread, whole),
 			 children = whole ? process->children_total : (struct usage_sum){};
 	bool inspected = !text->cred || !process_inspect_permission(process, text->cred);
 	struct mm *mm = thread_mm_get(thread);
@@ -403,142 +375,6 @@ int status_show(struct text *text, void *object)
 	return error;
 }
 
-/* ---- Small files ---- */
-
-static int comm_show(struct text *text, void *object)
-{
-	text_printf(text, "%s\n", ((struct thread *)object)->name);
-	return 0;
-}
-
-/* A process names its own threads. */
-static int comm_store(const char *words, size_t length, void *object, const struct cred *cred)
-{
-	struct thread *thread = object;
-
-	if (!current->process || current->process != thread->process)
-		return -EINVAL;
-	strscpy(thread->name, words, sizeof(thread->name));
-	return 0;
-}
-
-static const struct {
-	const char *name, *unit;
-} limit_names[RLIM_NLIMITS] = {
-	[RLIMIT_CPU] = { "Max cpu time", "seconds" },
-	[RLIMIT_FSIZE] = { "Max file size", "bytes" },
-	[RLIMIT_DATA] = { "Max data size", "bytes" },
-	[RLIMIT_STACK] = { "Max stack size", "bytes" },
-	[RLIMIT_CORE] = { "Max core file size", "bytes" },
-	[RLIMIT_RSS] = { "Max resident set", "bytes" },
-	[RLIMIT_NPROC] = { "Max processes", "processes" },
-	[RLIMIT_NOFILE] = { "Max open files", "files" },
-	[RLIMIT_MEMLOCK] = { "Max locked memory", "bytes" },
-	[RLIMIT_AS] = { "Max address space", "bytes" },
-	[RLIMIT_LOCKS] = { "Max file locks", "locks" },
-	[RLIMIT_SIGPENDING] = { "Max pending signals", "signals" },
-	[RLIMIT_MSGQUEUE] = { "Max msgqueue size", "bytes" },
-	[RLIMIT_NICE] = { "Max nice priority", "" },
-	[RLIMIT_RTPRIO] = { "Max realtime priority", "" },
-	[RLIMIT_RTTIME] = { "Max realtime timeout", "us" },
-};
-
-static void limit_value(struct text *text, u64 value)
-{
-	if (value == RLIM_INFINITY)
-		text_printf(text, "%-20s ", "unlimited");
-	else
-		text_printf(text, "%-20llu ", (unsigned long long)value);
-}
-
-static int limits_show(struct text *text, void *object)
-{
-	struct process *process = ((struct thread *)object)->process;
-	struct rlimit limits[RLIM_NLIMITS];
-	unsigned long flags = spin_lock_irqsave(&process->lock);
-
-	memcpy(limits, process->limits, sizeof(limits));
-	spin_unlock_irqrestore(&process->lock, flags);
-	text_printf(text, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
-	for (int i = 0; i < RLIM_NLIMITS; i++) {
-		text_printf(text, "%-25s ", limit_names[i].name);
-		limit_value(text, limits[i].rlim_cur);
-		limit_value(text, limits[i].rlim_max);
-		text_printf(text, "%-10s\n", limit_names[i].unit);
-	}
-	return 0;
-}
-
-static int wchan_show(struct text *text, void *object)
-{
-	const char *channel = READ_ONCE(((struct thread *)object)->wait_channel);
-
-	text_puts(text, channel ? channel : "0");
-	return 0;
-}
-
-/* In thousandths of memory, as the out-of-memory killer weighs it. */
-static int oom_score_show(struct text *text, void *object)
-{
-	struct mm *mm = thread_mm_get(object);
-	struct memory_info info;
-	u64 score = 0;
-
-	if (mm) {
-		memory_info(&info);
-		score = mm_resident_pages(mm) * 1000 / max(info.total_pages, 1UL);
-		mm_put(mm);
-	}
-	text_printf(text, "%llu\n", (unsigned long long)score);
-	return 0;
-}
-
-static int oom_adjust_show(struct text *text, void *object)
-{
-	text_printf(text, "%d\n", READ_ONCE(((struct thread *)object)->process->oom_score_adj));
-	return 0;
-}
-
-static int oom_adjust_store(const char *words, size_t length, void *object, const struct cred *cred)
-{
-	struct process *process = ((struct thread *)object)->process;
-	s64 value;
-	int error = parse_s64(words, 0, &value);
-
-	if (error)
-		return error;
-	if (value < -1000 || value > 1000)
-		return -EINVAL;
-	if (value < process->oom_score_adj && !cred_capable(cred, CAP_SYS_RESOURCE))
-		return -EACCES;
-	WRITE_ONCE(process->oom_score_adj, (short)value);
-	return 0;
-}
-
-static int mounts_file_show(struct text *text, void *object)
-{
-	mounts_show(text, false);
-	return 0;
-}
-
-static int mountinfo_show(struct text *text, void *object)
-{
-	mounts_show(text, true);
-	return 0;
-}
-
-static int cgroup_show(struct text *text, void *object)
-{
-	text_puts(text, "0::/\n"); /* all are in the one group that there is */
-	return 0;
-}
-
-static int personality_show(struct text *text, void *object)
-{
-	text_printf(text, "%08x\n", ((struct thread *)object)->process->personality);
-	return 0;
-}
-
 /* ---- task/: the threads ---- */
 
 static const struct pseudo_file thread_directory = PSEUDO_DIRECTORY("", 0555, thread_files);
@@ -610,25 +446,41 @@ static const struct pseudo_dynamic thread_names = {
 		.name = (name_), .mode = S_IFDIR | (mode_), .dynamic = (dynamic_), .allow = may_inspect \
 	}
 
+#define PRIVATE_OPS(name_, mode_, ops_)                                                            \
+	{                                                                                          \
+		.name = (name_), .mode = S_IFREG | (mode_), .ops = (ops_), .allow = may_inspect    \
+	}
+
 /* What processes and threads have alike. */
-#define COMMON_FILES                                                                                \
-	PRIVATE_TEXT("auxv", 0400, auxv_show), PSEUDO_TEXT("cgroup", 0444, cgroup_show),            \
-		PSEUDO_RECORDS("cmdline", 0444, command_line_next),                                 \
-		PSEUDO_CONTROL("comm", 0644, comm_show, comm_store),                                \
-		OBJECT_LINK("cwd", cwd_target, cwd_follow),                                         \
-		PRIVATE_RECORDS("environ", 0400, environment_next),                                 \
-		OBJECT_LINK("exe", exe_target, exe_follow),                                         \
-		PRIVATE_NAMES("fd", 0500, &descriptor_names),                                       \
-		PRIVATE_NAMES("fdinfo", 0555, &descriptor_info_names),                              \
-		PSEUDO_TEXT("limits", 0444, limits_show), PRIVATE_RECORDS("maps", 0444, maps_next), \
-		PSEUDO_TEXT("mountinfo", 0444, mountinfo_show),                                     \
-		PSEUDO_TEXT("mounts", 0444, mounts_file_show),                                      \
-		PSEUDO_TEXT("oom_score", 0444, oom_score_show),                                     \
-		PSEUDO_CONTROL("oom_score_adj", 0644, oom_adjust_show, oom_adjust_store),           \
-		PRIVATE_TEXT("personality", 0400, personality_show),                                \
-		OBJECT_LINK("root", root_target, root_follow),                                      \
-		PRIVATE_RECORDS("smaps", 0444, smaps_next), PSEUDO_TEXT("statm", 0444, statm_show), \
-		PSEUDO_TEXT("status", 0444, status_show), PSEUDO_TEXT("wchan", 0444, wchan_show)
+#define COMMON_FILES                                                                                 \
+	PRIVATE_TEXT("auxv", 0400, auxv_show), PSEUDO_TEXT("cgroup", 0444, cgroup_show),             \
+		PSEUDO_CONTROL("clear_refs", 0200, NULL, clear_refs_store),                          \
+		PSEUDO_RECORDS("cmdline", 0444, command_line_next),                                  \
+		PSEUDO_CONTROL("comm", 0644, comm_show, comm_store),                                 \
+		OBJECT_LINK("cwd", cwd_target, cwd_follow),                                          \
+		PRIVATE_RECORDS("environ", 0400, environment_next),                                  \
+		OBJECT_LINK("exe", exe_target, exe_follow),                                          \
+		PRIVATE_NAMES("fd", 0500, &descriptor_names),                                        \
+		PRIVATE_NAMES("fdinfo", 0555, &descriptor_info_names),                               \
+		PSEUDO_TEXT("gid_map", 0444, id_map_show), PSEUDO_TEXT("limits", 0444, limits_show), \
+		PSEUDO_CONTROL("loginuid", 0644, login_uid_show, login_uid_store),                   \
+		PRIVATE_RECORDS("maps", 0444, maps_next), PRIVATE_OPS("mem", 0600, &memory_ops),     \
+		PSEUDO_TEXT("mountinfo", 0444, mountinfo_show),                                      \
+		PSEUDO_TEXT("mounts", 0444, mounts_file_show),                                       \
+		PSEUDO_TEXT("oom_score", 0444, oom_score_show),                                      \
+		PSEUDO_CONTROL("oom_score_adj", 0644, oom_adjust_show, oom_adjust_store),            \
+		PRIVATE_TEXT("personality", 0400, personality_show),                                 \
+		PSEUDO_TEXT("projid_map", 0444, id_map_show),                                        \
+		OBJECT_LINK("root", root_target, root_follow),                                       \
+		PSEUDO_TEXT("sched", 0444, sched_show),                                              \
+		PSEUDO_TEXT("schedstat", 0444, schedstat_show),                                      \
+		PSEUDO_TEXT("sessionid", 0444, login_session_show),                                  \
+		PSEUDO_TEXT("setgroups", 0444, setgroups_show),                                      \
+		PRIVATE_RECORDS("smaps", 0444, smaps_next),                                          \
+		PRIVATE_TEXT("smaps_rollup", 0444, smaps_rollup_show),                               \
+		PSEUDO_TEXT("statm", 0444, statm_show), PSEUDO_TEXT("status", 0444, status_show),    \
+		PRIVATE_TEXT("syscall", 0400, syscall_show),                                         \
+		PSEUDO_TEXT("uid_map", 0444, id_map_show), PSEUDO_TEXT("wchan", 0444, wchan_show)
 
 #ifdef CONFIG_DEBUG
 #define DEBUG_FILES                                                                                \
@@ -638,12 +490,32 @@ static const struct pseudo_dynamic thread_names = {
 #define DEBUG_FILES
 #endif
 
+static int process_net_target(char *buffer, size_t size, void *object)
+{
+	return scnprintf(buffer, size, "../net");
+}
+
+static int thread_net_target(char *buffer, size_t size, void *object)
+{
+	return scnprintf(buffer, size, "../../../net");
+}
+
 const struct pseudo_file process_files[] = {
-	DEBUG_FILES PSEUDO_TEXT("stat", 0444, process_stat_show),
-	COMMON_FILES,
+	DEBUG_FILES COMMON_FILES,
+	PRIVATE_TEXT("io", 0400, process_io_show),
+	PSEUDO_TEXT("mountstats", 0400, mount_statistics_show),
+	PSEUDO_LINK("net", process_net_target),
+	PSEUDO_TEXT("stat", 0444, process_stat_show),
 	PSEUDO_DYNAMIC("task", 0555, &thread_names),
+	PRIVATE_TEXT("timers", 0444, timers_show),
+	PSEUDO_CONTROL("timerslack_ns", 0666, timer_slack_show, timer_slack_store),
 	{},
 };
-const struct pseudo_file thread_files[] = { DEBUG_FILES PSEUDO_TEXT("stat", 0444, thread_stat_show),
-					    COMMON_FILES,
-					    {} };
+const struct pseudo_file thread_files[] = {
+	DEBUG_FILES COMMON_FILES,
+	PSEUDO_RECORDS("children", 0444, children_next),
+	PRIVATE_TEXT("io", 0400, thread_io_show),
+	PSEUDO_LINK("net", thread_net_target),
+	PSEUDO_TEXT("stat", 0444, thread_stat_show),
+	{},
+};

@@ -246,7 +246,8 @@ CONSTANT(inotify_instances_show, "%d\n", READ_ONCE(inotify_instances_max))
 CONSTANT(inotify_watches_show, "%d\n", READ_ONCE(inotify_watches_max))
 CONSTANT(inotify_events_show, "%d\n", READ_ONCE(inotify_events_max))
 
-static int inotify_instances_store(const char *words, size_t length, void *unused, const struct cred *cred)
+static int inotify_instances_store(const char *words, size_t length, void *unused,
+				   const struct cred *cred)
 {
 	return integer_store(words, 0, 0x7fffffff, &inotify_instances_max);
 }

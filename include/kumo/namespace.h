@@ -185,7 +185,9 @@ int mount_detach(const struct path *path, int flags /* MNT_DETACH, MNT_FORCE, MN
 int kernel_mount(const char *type, const char *source, const char *target, unsigned long flags,
 		 const char *options) __must_check;
 struct text;
-void mounts_show(struct text *text, bool mountinfo); /* /proc/PID/mounts, mountinfo of the current namespace */
+/* /proc/PID/mounts, mountinfo and mountstats of the current namespace. */
+enum mounts_form { MOUNTS_TABLE, MOUNTS_INFO, MOUNTS_STATISTICS };
+void mounts_show(struct text *text, enum mounts_form form);
 
 /* Gives back memory of names that nobody uses, and of their nodes: about so many pages, by a worker and after the next grace
  * period. Takes only names_lock, never waits. False: there was nothing to give. */

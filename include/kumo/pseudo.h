@@ -100,6 +100,7 @@ bool pseudo_emit(struct dir_context *context, const char *name, u64 next_offset,
 
 /* What the file of a pseudo tree belongs to: for operations of its own. */
 void *pseudo_object(struct node *node);
+const struct pseudo_file *pseudo_description(struct node *node); /* its entry in a table */
 
 /*
  * Directories that come and go while the tree is mounted (/sys/module/NAME, /sys/class/...). The handle pins nothing

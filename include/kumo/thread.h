@@ -58,6 +58,11 @@ enum {
 	WORK_FRAME = 32, /* the saved user registers were replaced (exec, sigreturn): no short way back */
 };
 
+/* Reads and writes that a thread made, and the bytes that they moved. */
+struct io_count {
+	u64 reads, writes, bytes_read, bytes_written;
+};
+
 struct thread {
 	struct arch_thread arch; /* first: assembly knows its offsets */
 	unsigned int work;	 /* WORK_*, changed atomically */
@@ -84,6 +89,7 @@ struct thread {
 	u64 user_ns, system_ns;
 	u64 affinity; /* CPUs it may run on */
 	u64 voluntary_switches, involuntary_switches, minor_faults, major_faults, start_time_ns;
+	struct io_count io;
 
 	struct process *process;  /* NULL: kernel thread */
 	struct list process_link; /* in process->threads */
@@ -145,7 +151,10 @@ enum {
 struct usage_sum {
 	u64 user_ns, system_ns, minor_faults, major_faults, voluntary, involuntary;
 	u64 max_resident_pages;
+	struct io_count io;
 };
+
+#define NO_LOGIN 0xffffffffU
 
 /* A process: threads that share signals, identity, limits and parentage. */
 struct process {
@@ -185,6 +194,7 @@ struct process {
 	unsigned int personality; /* of personality(2); bits beyond the execution domain */
 	short oom_score_adj; /* /proc/PID/oom_score_adj: -1000 (never killed for want of memory) to 1000; inherited */
 	int parent_death_signal;
+	u32 login_uid, login_session; /* /proc/PID/loginuid, sessionid; inherited; NO_LOGIN: nobody has logged in */
 	struct rlimit limits[RLIM_NLIMITS]; /* under lock */
 	struct usage_sum dead;		    /* of threads that are gone; under lock */
 	struct usage_sum children_total; /* of children that were waited for, and theirs; under process_tree_lock */
