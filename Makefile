@@ -48,10 +48,12 @@ machine_flags := -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral
 common_flags := $(includes) $(prefix_map) $(flags_$(BUILD)) -g $(machine_flags)
 c_flags := -std=gnu11 $(common_flags) $(warnings) -fno-strict-aliasing -fno-common -fwrapv -fno-omit-frame-pointer
 # The debug build's sanitizers: of addresses (mm/asan; all checks are calls; the offset is arch/x86's SHADOW_OFFSET), and of
-# undefined behaviour (lib/ubsan.c; arithmetic wraps, and the hardware sees null pointers).
+# undefined behaviour (lib/ubsan.c; arithmetic wraps, and the hardware sees null pointers); and the guards of frames
+# (kernel/stack_check.c).
 checks_debug := -fsanitize=kernel-address -fsanitize-address-use-after-scope -fasan-shadow-offset=0xdffffc0000000000 --param asan-globals=1 --param asan-stack=1 \
 	--param asan-instrument-allocas=1 --param asan-instrumentation-with-call-threshold=0 \
-	-fsanitize=bounds,shift,alignment,bool,enum,unreachable,vla-bound,integer-divide-by-zero,builtin
+	-fsanitize=bounds,shift,alignment,bool,enum,unreachable,vla-bound,integer-divide-by-zero,builtin \
+	-fstack-protector-strong -mstack-protector-guard=global
 # The build that counts cache lines (kernel/lines.c) has gcc call it before each access, in the core.
 checks_lines = $(if $(modname),,-fsanitize=thread --param tsan-instrument-func-entry-exit=0)
 checks = $(checks_$(BUILD))

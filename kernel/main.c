@@ -17,6 +17,7 @@
 #include <kumo/random.h>
 #include <kumo/rcu.h>
 #include <kumo/slab.h>
+#include <kumo/stack_check.h>
 #include <kumo/thread.h>
 #include <kumo/time.h>
 #include <kumo/track.h>
@@ -52,6 +53,7 @@ static int start_system(void *unused)
 	proc_init();
 	sys_init();
 	track_init();
+	stack_check_init();
 	fault_inject_init();
 	device_init();
 	modules_init();

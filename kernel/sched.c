@@ -42,6 +42,7 @@
 #include <kumo/irq.h>
 #include <kumo/kva.h>
 #include <kumo/lockcheck.h>
+#include <kumo/stack_check.h>
 #include <kumo/printk.h>
 #include <kumo/string.h>
 #include <kumo/thread.h>
@@ -72,7 +73,6 @@ struct thread boot_thread = {
 	.cred = &root_cred,
 	.pending.queue = LIST_INIT(boot_thread.pending.queue),
 	.process_link = LIST_INIT(boot_thread.process_link),
-	.all_link = LIST_INIT(boot_thread.all_link),
 	.exited.queue = WAIT_QUEUE_INIT(boot_thread.exited.queue),
 };
 
@@ -917,6 +917,7 @@ static void runqueue_init(unsigned int cpu, struct thread *idle)
 
 void sched_init(void)
 {
+	stack_watch(&boot_thread);
 	boot_thread.run_start_ns = arch_clock_ns();
 	load_next_ns = LOAD_PERIOD_NS;
 	fpu_init();

@@ -43,7 +43,8 @@ static void stopping_ends_an_interruptible_wait(struct kunit *test)
 	wait_queue_init(&queue);
 	thread = kthread_run(sleep_until_stopped, &queue, "sleeper");
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, thread);
-	sleep_ns(2 * NSEC_PER_MSEC);
+	while (!wait_queue_active(&queue))
+		sleep_ns(NSEC_PER_MSEC);
 	KUNIT_EXPECT_EQ(test, kthread_stop(thread), -ERESTARTSYS);
 }
 

@@ -11,6 +11,7 @@
 #include <kumo/page.h>
 #include <kumo/printk.h>
 #include <kumo/slab.h>
+#include <kumo/stack_check.h>
 #include <kumo/string.h>
 #include <kumo/vm.h>
 #include <linux/signal.h>
@@ -31,10 +32,10 @@ struct thread *thread_alloc(void)
 		slab_free(threads, thread);
 		return NULL;
 	}
+	stack_watch(thread);
 	refcount_set(&thread->refs, 1);
 	thread->cred = cred_get(&root_cred);
 	list_init(&thread->process_link);
-	list_init(&thread->all_link);
 	sigpending_init(&thread->pending);
 	thread->signal_stack.ss_flags = SS_DISABLE;
 	thread->exit_signal = -1;
@@ -61,6 +62,7 @@ void thread_put(struct thread *thread)
 		return;
 	sigpending_flush(&thread->pending);
 	arch_thread_free(thread);
+	stack_unwatch(thread);
 	kernel_stack_free(thread->stack);
 	call_rcu(&thread->rcu, thread_free);
 }

@@ -3,7 +3,7 @@
 
 Reads KTAP (version 1, or TAP 13/14) from FILE or standard input, amid other lines and behind the log's time stamps if need
 be; prints what failed and, last, 'N passed, N failed, N skipped'. Exit status 0 only when at least one test ran, none
-failed, no checker of the kernel reported ("BUG: ..."), and the text is whole: each group has a plan and as many results as it says, in order, and nothing was left open.
+failed, no checker of the kernel reported ("BUG: ..." or "Oops: ..."), and the text is whole: each group has a plan and as many results as it says, in order, and nothing was left open.
 """
 import re
 import sys
@@ -13,7 +13,7 @@ STAMP = re.compile(r"^(<\d+>)?\[ *\d+\.\d+\] ?")
 VERSION = re.compile(r"^( *)K?TAP version \d+\s*$")
 PLAN = re.compile(r"^( *)1\.\.(\d+)\s*(?:# *(SKIP)\b.*)?$")
 RESULT = re.compile(r"^( *)(not )?ok (\d+)(?: +(?:- )?([^#]*?))?\s*(?:# *(SKIP|TODO|XFAIL|TIMEOUT|ERROR)\b *(.*))?$")
-REPORT = re.compile(r"^(?:<\d+>)?(?:\[ *\d+\.\d+\] )?(BUG: .*)$")
+REPORT = re.compile(r"^(?:<\d+>)?(?:\[ *\d+\.\d+\] )?((?:BUG|Oops): .*)$")
 SUBTEST = re.compile(r"^ *# Subtest: (.*)$")
 
 

@@ -14,6 +14,7 @@
 #include <kumo/module.h>
 #include <kumo/oops.h>
 #include <kumo/printk.h>
+#include <kumo/report.h>
 #include <kumo/signal.h>
 #include <kumo/string.h>
 #include <kumo/thread.h>
@@ -186,7 +187,8 @@ void die(const char *what, struct pt_regs *regs, unsigned long error_code)
 	}
 
 	taint_add(TAINT_DIE);
-	pr_emerg("Oops: %s, error code %04lx [#%d]\n", what, error_code, atomic_inc_return(&count));
+	pr_emerg("%s: %s, error code %04lx [#%d]\n", report_expected("oops") ? "expected oops" : "Oops",
+		 what, error_code, atomic_inc_return(&count));
 	pr_emerg("CPU: %d PID: %d Comm: %s%s\n", self, thread->pid, thread->name,
 		 in_interrupt() ? " (in an interrupt)" : "");
 	module = module_of_address(regs->ip);
@@ -208,3 +210,23 @@ void die(const char *what, struct pt_regs *regs, unsigned long error_code)
 	complete_all(&thread->exited);
 	sched_exit();
 }
+
+#ifdef CONFIG_DEBUG
+void __stack_chk_fail(void) __noreturn;
+
+/* A function that gcc guards, and that was about to return, found its frame overwritten (stack_check.c). Where it would have
+ * returned to cannot be trusted. */
+void __stack_chk_fail(void)
+{
+	unsigned long *frame = __builtin_frame_address(0);
+	struct pt_regs regs = { .bp = frame[0],
+				.ip = frame[1],
+				.cs = KERNEL_CODE_SELECTOR,
+				.flags = local_irq_save(),
+				.sp = (unsigned long)(frame + 2),
+				.ss = KERNEL_DATA_SELECTOR };
+
+	die("stack frame overwritten", &regs, 0);
+}
+EXPORT_SYMBOL(__stack_chk_fail);
+#endif

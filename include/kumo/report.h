@@ -26,6 +26,8 @@ void report_line(const char *format, ...) __printf(1, 2);
 void report_end(void);
 /* Whether this CPU is between the two: what a report does to get itself written is not to be checked. */
 bool report_running(void);
+/* Whether reports of `checker` are expected; counts this one if so. For what writes reports of its own (oops.c). */
+bool report_expected(const char *checker);
 /* From now on there are no reports: the machine panics. */
 void reports_stop(void);
 

@@ -121,7 +121,6 @@ struct thread {
 	int exit_signal; /* to the parent when the process ends; -1 for a thread that is not a leader */
 	int exit_code;
 	struct rcu_head rcu;
-	struct list all_link;
 	struct thread *exec_next;	   /* reserved for lists of the waker */
 	int (*kernel_function)(void *arg); /* kernel threads */
 	void *kernel_arg;
@@ -133,6 +132,7 @@ struct thread {
 	const char *wait_channel; /* for /proc/PID/wchan */
 #ifdef CONFIG_DEBUG
 	struct fault_thread faults;
+	struct list watch_link; /* stack_check.c */
 	unsigned int locks_held_count;
 	struct held_lock locks_held[16]; /* sleeping locks (lockcheck.c) */
 #endif
