@@ -42,10 +42,14 @@ static struct hlist *bucket_of(u64 number)
 /* devices_lock is held. */
 static struct char_device *device_find(u64 number)
 {
+	u64 first = device_make(device_major(number), 0);
 	struct char_device *device;
 
 	hlist_for_each(device, bucket_of(number), hash_link)
 		if (device->number == number)
+			return device;
+	hlist_for_each(device, bucket_of(first), hash_link)
+		if (device->number == first && device->whole_major)
 			return device;
 	return NULL;
 }
@@ -400,6 +404,13 @@ int device_link_add(const char *name, const char *target)
 }
 EXPORT_SYMBOL(device_link_add);
 
+int device_node_add(const char *name, u32 mode, u64 number, u32 gid)
+{
+	struct node_new node = { .mode = mode, .rdev = number };
+
+	return name_create(name, &node, gid);
+}
+
 void device_link_remove(const char *name)
 {
 	name_clean(name);
@@ -429,7 +440,7 @@ int char_device_register(struct char_device *device)
 		kfree(device->guard);
 		return error;
 	}
-	error = name_create(device->name, &node, device->gid);
+	error = device->name ? name_create(device->name, &node, device->gid) : 0;
 	if (error)
 		char_device_unregister(device);
 	return error;
@@ -441,7 +452,8 @@ void char_device_unregister(struct char_device *device)
 	spin_lock(&devices_lock);
 	hlist_del(&device->hash_link);
 	spin_unlock(&devices_lock);
-	name_clean(device->name);
+	if (device->name)
+		name_clean(device->name);
 	wait_event(&openings, !atomic_read(&device->opening));
 	if (device->guard)
 		guard_close(device->guard);

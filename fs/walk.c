@@ -786,6 +786,27 @@ int path_walk(const struct path *start, const char *name, unsigned int flags,
 	return error;
 }
 
+int path_walk_beside(const struct path *path, const char *name, const struct cred *cred,
+		     struct path *beside)
+{
+	struct path folder = *path;
+	struct entry *entry;
+	int error;
+
+	path_get(&folder);
+	while (folder.entry == folder.mount->root && path_cross_up(&folder))
+		;
+	entry = folder.entry;
+	spin_lock(&names_lock);
+	folder.entry = entry->parent;
+	entry_get(folder.entry);
+	spin_unlock(&names_lock);
+	entry_put(entry);
+	error = path_walk(&folder, name, WALK_FOLLOW, cred, beside);
+	path_put(&folder);
+	return error;
+}
+
 int path_walk_parent(const struct path *start, const char *name, unsigned int flags,
 		     const struct cred *cred, struct path *parent, struct name *last)
 {
@@ -838,6 +859,7 @@ int path_attributes(const struct path *start, const char *name, unsigned int fla
 	return error;
 }
 EXPORT_SYMBOL(path_walk);
+EXPORT_SYMBOL(path_walk_beside);
 EXPORT_SYMBOL(path_walk_parent);
 EXPORT_SYMBOL(path_attributes);
 EXPORT_SYMBOL(name_kind);

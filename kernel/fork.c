@@ -261,6 +261,7 @@ static int process_publish(struct thread *child, struct pid *pid, const struct c
 	process->thread_count = process->live_threads = 1;
 	list_add_tail(&process->parent->children, &process->sibling);
 	process_join_group(process, maker->group);
+	process->left_terminal = maker->left_terminal;
 	pid_attach(pid, PID_PROCESS, process);
 	pid_attach(pid, PID_THREAD, child);
 	spin_unlock_irqrestore(&process_tree_lock, flags);

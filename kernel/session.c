@@ -183,20 +183,12 @@ void session_leader_exit(struct process *process)
 {
 	unsigned long flags = spin_lock_irqsave(&process_tree_lock);
 	struct session *session = process->group->session; /* stays: a leader cannot leave it */
-	struct tty *tty = NULL;
 	bool leads = session->leader == process;
 
-	if (leads)
-		tty = session->tty;
-	if (tty)
-		tty_get(tty);
 	spin_unlock_irqrestore(&process_tree_lock, flags);
 	if (!leads)
 		return;
-	if (tty) {
-		tty_session_ended(tty, session);
-		tty_put(tty);
-	}
+	tty_session_ended(session);
 	flags = spin_lock_irqsave(&process_tree_lock);
 	session->leader = NULL;
 	spin_unlock_irqrestore(&process_tree_lock, flags);
@@ -329,6 +321,7 @@ long sys_setsid(void)
 	session_start(group, process->number, process);
 	process_change_group(process, group);
 	process_group_put(group);
+	process->left_terminal = false;
 	result = process->pid;
 	spin_unlock_irqrestore(&process_tree_lock, flags);
 	return result;

@@ -22,7 +22,7 @@ static inline u32 device_minor(u64 device)
 struct device_guard;
 
 struct char_device {
-	const char *name; /* below /dev; may contain '/' */
+	const char *name; /* below /dev; may contain '/'. NULL: its nodes are somebody else's business */
 	u64 number;
 	u32 mode; /* permissions */
 	u32 gid;
@@ -32,6 +32,7 @@ struct char_device {
 	/* Its operations may be called at any time, by files that stay open after char_device_unregister(), too: they see to
 	 * that themselves (terminals), or the device never goes. */
 	bool unguarded;
+	bool whole_major; /* serves each minor number that is nobody's; `number` is minor 0 */
 	/* the core's */
 	struct hlist_node hash_link;
 	atomic_t opening; /* opens under way */
@@ -43,6 +44,8 @@ int char_device_register(struct char_device *device) __must_check;
  * operations is running. Whoever sleeps in one must have been woken by the caller. */
 void char_device_unregister(struct char_device *device);
 int device_link_add(const char *name, const char *target) __must_check; /* a symbolic link in /dev */
+/* A node in /dev for a device of whom a module will be asked for; or a folder, for a tree to stand on. */
+int device_node_add(const char *name, u32 mode, u64 number, u32 gid) __must_check;
 void device_link_remove(const char *name);
 /* A fresh number under a dynamic major. */
 u64 device_number_alloc(void);

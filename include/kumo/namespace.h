@@ -135,6 +135,9 @@ enum {
  */
 int path_walk(const struct path *start, const char *name, unsigned int flags,
 	      const struct cred *cred, struct path *path) __must_check;
+/* Walks `name` from the directory in which `path` stands; of a file that a mount covers another with, in which that one does. */
+int path_walk_beside(const struct path *path, const char *name, const struct cred *cred,
+		     struct path *beside) __must_check;
 /* The directory of the last element, and that element (which points into `name`; text[length] is '/' when slashes follow).
  * -EISDIR, -EBUSY etc. are the caller's to give for an element that is "", "." or "..": see name_kind(). */
 int path_walk_parent(const struct path *start, const char *name, unsigned int flags,

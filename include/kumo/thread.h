@@ -170,6 +170,7 @@ struct process {
 	struct list children, sibling;
 	struct process_group *group;
 	struct list group_link;
+	bool left_terminal; /* by TIOCNOTTY: the session's terminal is not its own; under process_tree_lock */
 	struct sigpending pending;    /* signals for the process */
 	struct wait_queue child_wait; /* woken when a child changes state */
 	struct wait_queue end_wait;   /* woken when it has become a zombie */
@@ -221,7 +222,8 @@ extern struct process *init_process; /* pid 1, once it is there */
 struct session {
 	refcount_t refs;
 	int id;
-	struct tty *tty;	/* the controlling terminal; under process_tree_lock */
+	struct tty *tty;	/* the controlling terminal; under process_tree_lock, as the next */
+	int lost_foreground;	/* after a hang-up: the foreground group, to be told when the leader exits; 0: none */
 	struct process *leader; /* NULL once it has ended */
 	struct pid *number;
 };

@@ -21,6 +21,7 @@ struct tty {
 	u64 number;
 	const struct tty_driver_ops *ops;
 	void *private;
+	bool pseudo; /* ops->pseudo; known when the driver has gone, too */
 	struct char_device device;
 	struct work hangup_work;
 
@@ -64,7 +65,7 @@ struct tty {
 struct tty_file {
 	struct tty *tty; /* owned reference */
 	u32 hangups;	 /* tty->hangups when it was opened: another value, and it is hung up */
-	bool console;	 /* opened as /dev/console: survives hang-ups */
+	bool console;	 /* opened as /dev/console, or the other side: survives hang-ups */
 };
 
 static inline struct tty_file *tty_file_of(const struct file *file)
@@ -99,10 +100,6 @@ static inline bool is_control(const struct tty *tty, u8 c, int which)
 }
 
 /* tty.c */
-struct tty *tty_create(const char *name, u64 number, const struct tty_driver_ops *ops,
-		       void *private) __must_check;
-/* Makes `file`, which is being opened, one of the terminal. Takes its own reference. */
-int tty_open_file(struct file *file, struct tty *tty, bool console) __must_check;
 /* Waits until all output was sent. -ERESTARTSYS. */
 int tty_drain(struct tty_file *open) __must_check;
 
@@ -110,6 +107,7 @@ int tty_drain(struct tty_file *open) __must_check;
 void line_reset(struct tty *tty);
 void line_receive(struct tty *tty, u8 c);
 void line_receive_break(struct tty *tty);
+void line_pull(struct tty *tty); /* from a driver that keeps what it received, as much as there is room for */
 void line_termios_changed(struct tty *tty, const struct ktermios *old);
 void line_flush(struct tty *tty);
 bool line_readable(const struct tty *tty, unsigned int minimum); /* raw input: that many bytes */
@@ -124,15 +122,17 @@ void output_stop(struct tty *tty, bool stop);
 void input_throttle(struct tty *tty); /* tells the driver when too much, or little again, waits */
 
 /* jobs.c: no locks held */
-void tty_send_signals(struct tty *tty, unsigned long signals); /* to the foreground group */
 /* May the current process do it? `signal` is what a background process gets: SIGTTIN or SIGTTOU. 0, -EIO, -ERESTARTSYS. */
 int tty_check_foreground(struct tty *tty, int signal) __must_check;
 void tty_open_controlling(struct tty *tty, struct file *file);
-void tty_detach_session(struct tty *tty, bool hang_up_leader); /* signals who must know */
-long tty_jobs_ioctl(struct file *file, struct tty *tty, unsigned int command, unsigned long argument);
+/* The terminal is nobody's controlling terminal any more; `signals` go to the foreground group. With `hang_up` the session's
+ * leader gets SIGHUP and SIGCONT now, and the foreground group when the leader exits. */
+void tty_detach_session(struct tty *tty, unsigned long signals, bool hang_up);
+/* other_side: of a pseudo terminal. */
+long tty_jobs_ioctl(struct file *file, struct tty *tty, bool other_side, unsigned int command,
+		    unsigned long argument);
 
 /* ioctl.c */
 long tty_ioctl(struct file *file, unsigned int command, unsigned long argument);
-extern const struct ktermios tty_default_termios;
 
 #endif

@@ -36,6 +36,7 @@ const struct ktermios tty_default_termios = {
 	.c_ispeed = 115200,
 	.c_ospeed = 115200,
 };
+EXPORT_SYMBOL(tty_default_termios);
 
 /* ---- Speeds ---- */
 
@@ -75,17 +76,19 @@ static long termios_apply(struct tty_file *open, const struct ktermios *wanted)
 	struct ktermios old, new = *wanted;
 	unsigned long flags;
 
-	new.c_line = 0;
-	new.c_ospeed = termios_speed(&new);
-	new.c_ispeed = (new.c_cflag >> IBSHIFT) & CBAUD
-			       ? speed_of_code((new.c_cflag >> IBSHIFT) & CBAUD, new.c_ispeed)
-			       : new.c_ospeed;
 	if (mutex_lock_interruptible(&tty->mutex))
 		return -ERESTARTSYS;
 	if (tty_file_hung_up(open)) {
 		mutex_unlock(&tty->mutex);
 		return -EIO;
 	}
+	new.c_line = 0;
+	if (tty->ops->limit_termios)
+		tty->ops->limit_termios(&new);
+	new.c_ospeed = termios_speed(&new);
+	new.c_ispeed = (new.c_cflag >> IBSHIFT) & CBAUD
+			       ? speed_of_code((new.c_cflag >> IBSHIFT) & CBAUD, new.c_ispeed)
+			       : new.c_ospeed;
 	flags = spin_lock_irqsave(&tty->lock);
 	old = tty->termios;
 	tty->termios = new;
@@ -94,6 +97,7 @@ static long termios_apply(struct tty_file *open, const struct ktermios *wanted)
 	if (tty->ops->set_termios)
 		tty->ops->set_termios(tty, &old);
 	mutex_unlock(&tty->mutex);
+	tty_receive(tty, NULL, 0);    /* more may be taken in */
 	wake_up_all(&tty->read_wait); /* what can be read may be something else now */
 	wake_up_all(&tty->write_wait);
 	return 0;
@@ -106,6 +110,7 @@ static void input_discard(struct tty *tty)
 	line_flush(tty);
 	output_flush(tty);
 	spin_unlock_irqrestore(&tty->lock, flags);
+	tty_receive(tty, NULL, 0);
 }
 
 enum termios_when { AT_ONCE, DRAINED, DRAINED_AND_FLUSHED };
@@ -249,6 +254,7 @@ static long flush(struct tty *tty, unsigned long what)
 	if (what != TCIFLUSH)
 		output_discard(tty);
 	spin_unlock_irqrestore(&tty->lock, flags);
+	tty_receive(tty, NULL, 0);
 	wake_up_all(&tty->write_wait);
 	return 0;
 }
@@ -308,6 +314,16 @@ static long send_break(struct tty_file *open, unsigned long argument, bool posix
 			error = 0;
 	}
 	return error;
+}
+
+/* TIOCSBRK, TIOCCBRK: nothing where there is no line to break. */
+static long break_switch(struct tty_file *open, unsigned int command)
+{
+	long error = tty_check_foreground(open->tty, SIGTTOU);
+
+	if (!error)
+		error = driver_ioctl(open, command, 0);
+	return error == -ENOTTY ? 0 : error;
 }
 
 /* termios in its four forms. */
@@ -393,6 +409,9 @@ static long control_ioctl(struct file *file, struct tty_file *open, unsigned int
 			return -EPERM;
 		tty_hangup_now(tty);
 		return 0;
+	case TIOCSBRK:
+	case TIOCCBRK:
+		return break_switch(open, command);
 	default:
 		return -ENOIOCTLCMD;
 	}
@@ -412,6 +431,30 @@ long tty_ioctl(struct file *file, unsigned int command, unsigned long argument)
 	if (result == -ENOIOCTLCMD)
 		result = number_ioctl(open->tty, command, user);
 	if (result == -ENOIOCTLCMD)
-		result = tty_jobs_ioctl(file, open->tty, command, argument);
+		result = tty_jobs_ioctl(file, open->tty, false, command, argument);
 	return result == -ENOIOCTLCMD ? driver_ioctl(open, command, argument) : result;
 }
+
+long tty_ioctl_other_side(struct file *file, struct tty *tty, unsigned int command, unsigned long argument)
+{
+	struct tty_file open = { .tty = tty, .console = true };
+	void __user *user = (void __user *)argument;
+	long result;
+
+	switch (command) {
+	case TIOCGWINSZ:
+		return size_get(tty, user);
+	case TIOCSWINSZ:
+		return size_set(tty, user);
+	case TIOCGETD:
+	case TIOCSETD:
+	case TIOCGDEV:
+		return number_ioctl(tty, command, user);
+	default:
+		result = termios_ioctl(&open, command, user);
+		if (result == -ENOIOCTLCMD)
+			result = tty_jobs_ioctl(file, tty, true, command, argument);
+		return result == -ENOIOCTLCMD ? -ENOTTY : result;
+	}
+}
+EXPORT_SYMBOL(tty_ioctl_other_side);

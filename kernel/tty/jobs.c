@@ -8,8 +8,10 @@
 #include <asm/ioctls.h>
 #include <asm/signal.h>
 #include <kumo/cred.h>
+#include <kumo/export.h>
 #include <kumo/rcu.h>
 #include <kumo/signal.h>
+#include <kumo/syscalls.h>
 #include <kumo/uaccess.h>
 #include <linux/capability.h>
 
@@ -18,7 +20,7 @@
 
 static void send_to_group(int id, unsigned long signals)
 {
-	struct process_group *group = id ? process_group_find(id) : NULL;
+	struct process_group *group = id && signals ? process_group_find(id) : NULL;
 
 	if (!group)
 		return;
@@ -32,6 +34,13 @@ void tty_send_signals(struct tty *tty, unsigned long signals)
 {
 	send_to_group(tty_foreground_group(tty), signals);
 }
+EXPORT_SYMBOL(tty_send_signals);
+
+/* The controlling terminal; NULL: none. process_tree_lock is held. */
+static struct tty *terminal_of(const struct process *process)
+{
+	return process->left_terminal ? NULL : process->group->session->tty;
+}
 
 struct tty *tty_of_current(void)
 {
@@ -42,7 +51,7 @@ struct tty *tty_of_current(void)
 	if (!process)
 		return NULL;
 	flags = spin_lock_irqsave(&process_tree_lock);
-	tty = process->group->session->tty;
+	tty = terminal_of(process);
 	if (tty)
 		tty_get(tty);
 	spin_unlock_irqrestore(&process_tree_lock, flags);
@@ -58,8 +67,7 @@ int tty_check_foreground(struct tty *tty, int signal)
 	if (!process)
 		return 0;
 	flags = spin_lock_irqsave(&process_tree_lock);
-	if (process->group->session->tty == tty && tty->foreground &&
-	    tty->foreground != process->group->id) {
+	if (terminal_of(process) == tty && tty->foreground && tty->foreground != process->group->id) {
 		if (signal_ignored_or_blocked(signal))
 			error = signal == SIGTTIN ? -EIO : 0;
 		else if (process_group_orphaned(process->group, NULL))
@@ -81,6 +89,8 @@ static void attach(struct tty *tty, struct process *leader)
 {
 	tty_get(tty);
 	leader->group->session->tty = tty;
+	leader->group->session->lost_foreground = 0;
+	leader->left_terminal = false;
 	tty->session = leader->group->session;
 	tty->foreground = leader->group->id;
 }
@@ -106,7 +116,10 @@ void tty_open_controlling(struct tty *tty, struct file *file)
 	spin_unlock_irqrestore(&process_tree_lock, flags);
 }
 
-void tty_detach_session(struct tty *tty, bool hang_up_leader)
+#define HANG_UP (1UL << (SIGHUP - 1))
+#define GO_ON (1UL << (SIGCONT - 1))
+
+void tty_detach_session(struct tty *tty, unsigned long signals, bool hang_up)
 {
 	unsigned long flags = spin_lock_irqsave(&process_tree_lock);
 	struct process *leader = NULL;
@@ -114,9 +127,11 @@ void tty_detach_session(struct tty *tty, bool hang_up_leader)
 	int foreground = tty->foreground;
 
 	if (attached) {
-		leader = hang_up_leader ? tty->session->leader : NULL;
-		if (leader)
+		leader = hang_up ? tty->session->leader : NULL;
+		if (leader) {
 			process_get(leader);
+			tty->session->lost_foreground = foreground;
+		}
 		detach(tty);
 	}
 	spin_unlock_irqrestore(&process_tree_lock, flags);
@@ -127,15 +142,41 @@ void tty_detach_session(struct tty *tty, bool hang_up_leader)
 		signal_send_process(leader, SIGCONT, NULL);
 		process_put(leader);
 	}
-	send_to_group(foreground, 1UL << (SIGHUP - 1) | 1UL << (SIGCONT - 1));
+	send_to_group(foreground, signals);
 	tty_put(tty);
 }
 
-void tty_session_ended(struct tty *tty, struct session *session)
+void tty_session_ended(struct session *session)
 {
-	/* Everyone in the foreground is told, and what is open on the terminal is hung up. */
-	if (READ_ONCE(tty->session) == session)
+	unsigned long flags = spin_lock_irqsave(&process_tree_lock);
+	struct tty *tty = session->tty;
+	int foreground = session->lost_foreground;
+
+	if (tty)
+		tty_get(tty);
+	spin_unlock_irqrestore(&process_tree_lock, flags);
+	if (!tty) {
+		send_to_group(foreground, HANG_UP | GO_ON);
+		return;
+	}
+	tty_detach_session(tty, HANG_UP, false);
+	if (!tty->pseudo)
 		tty_hangup_now(tty);
+	tty_put(tty);
+}
+
+long sys_vhangup(void)
+{
+	struct tty *tty;
+
+	if (!capable(CAP_SYS_TTY_CONFIG))
+		return -EPERM;
+	tty = tty_of_current();
+	if (tty) {
+		tty_hangup_now(tty);
+		tty_put(tty);
+	}
+	return 0;
 }
 
 /* ---- ioctl(2) ---- */
@@ -186,15 +227,15 @@ static long give_up_controlling(struct tty *tty)
 	if (!process)
 		return -ENOTTY;
 	flags = spin_lock_irqsave(&process_tree_lock);
-	if (process->group->session->tty != tty) {
+	if (terminal_of(process) != tty) {
 		spin_unlock_irqrestore(&process_tree_lock, flags);
 		return -ENOTTY;
 	}
 	leader = process->group->session->leader == process;
+	process->left_terminal = !leader;
 	spin_unlock_irqrestore(&process_tree_lock, flags);
-	/* A session has its terminal as a whole: one process alone cannot leave it. */
-	if (leader)
-		tty_detach_session(tty, false);
+	if (leader) /* everybody leaves it */
+		tty_detach_session(tty, HANG_UP | GO_ON, false);
 	return 0;
 }
 
@@ -214,7 +255,7 @@ static long set_foreground(struct tty *tty, int id)
 		return -EINVAL;
 	group = process_group_find(id);
 	flags = spin_lock_irqsave(&process_tree_lock);
-	if (!current->process || current->process->group->session->tty != tty)
+	if (!current->process || terminal_of(current->process) != tty)
 		error = -ENOTTY;
 	else if (!group)
 		error = -ESRCH;
@@ -228,7 +269,8 @@ static long set_foreground(struct tty *tty, int id)
 	return error;
 }
 
-long tty_jobs_ioctl(struct file *file, struct tty *tty, unsigned int command, unsigned long argument)
+long tty_jobs_ioctl(struct file *file, struct tty *tty, bool other_side, unsigned int command,
+		    unsigned long argument)
 {
 	int __user *number = (int __user *)argument;
 	unsigned long flags;
@@ -239,7 +281,7 @@ long tty_jobs_ioctl(struct file *file, struct tty *tty, unsigned int command, un
 	case TIOCSCTTY:
 		return become_controlling(file, tty, argument == 1);
 	case TIOCNOTTY:
-		return give_up_controlling(tty);
+		return other_side ? -ENOTTY : give_up_controlling(tty);
 	case TIOCSPGRP:
 		if (get_user(id, number))
 			return -EFAULT;
@@ -247,11 +289,11 @@ long tty_jobs_ioctl(struct file *file, struct tty *tty, unsigned int command, un
 	case TIOCGPGRP:
 	case TIOCGSID:
 		flags = spin_lock_irqsave(&process_tree_lock);
-		mine = current->process && current->process->group->session->tty == tty;
+		mine = other_side || (current->process && terminal_of(current->process) == tty);
 		group = tty->foreground;
 		session = tty->session ? tty->session->id : 0;
 		spin_unlock_irqrestore(&process_tree_lock, flags);
-		if (!mine)
+		if (!mine || (command == TIOCGSID && !session))
 			return -ENOTTY;
 		return put_user(command == TIOCGSID ? session : group, number);
 	default:

@@ -67,9 +67,18 @@ void output_discard(struct tty *tty)
 		tty->ops->flush_output(tty);
 }
 
+static void tell(struct tty *tty, unsigned int what)
+{
+	if (!tty->gone && tty->ops->status)
+		tty->ops->status(tty, what);
+}
+
 void output_stop(struct tty *tty, bool stop)
 {
+	if (tty->stopped == stop)
+		return;
 	tty->stopped = stop;
+	tell(tty, stop ? TIOCPKT_STOP : TIOCPKT_START);
 	if (!stop)
 		output_flush(tty);
 }
@@ -280,9 +289,10 @@ static void reprint(struct tty *tty, u8 by)
 
 /* ---- Input ---- */
 
+/* Lines matter here, and are not the business of the other side (EXTPROC). */
 static bool is_canonical(const struct tty *tty)
 {
-	return local_flag(tty, ICANON);
+	return local_flag(tty, ICANON | EXTPROC) == ICANON;
 }
 
 static void store(struct tty *tty, u8 c)
@@ -430,6 +440,10 @@ void line_receive(struct tty *tty, u8 c)
 		c &= 0x7f;
 	if (input_flag(tty, IUCLC) && local_flag(tty, IEXTEN) && c >= 'A' && c <= 'Z')
 		c += 'a' - 'A';
+	if (local_flag(tty, EXTPROC)) {
+		store(tty, c);
+		return;
+	}
 	if (tty->literal_next) {
 		tty->literal_next = false;
 		if (local_flag(tty, ECHO))
@@ -476,7 +490,33 @@ void line_flush(struct tty *tty)
 	tty->tail = tty->line_head = tty->head;
 	tty->literal_next = false;
 	memset(tty->line_end, 0, sizeof(tty->line_end));
+	tell(tty, TIOCPKT_FLUSHREAD);
 	input_throttle(tty);
+}
+
+/* How many received bytes can be taken in without losing any. A line that has no end yet may fill all of the space: then one at a
+ * time, of which only the line's end is kept. */
+static size_t input_room(const struct tty *tty)
+{
+	u32 used = tty->head - tty->tail, left = used < INPUT_SIZE - 1 ? INPUT_SIZE - 1 - used : 0;
+
+	if (input_flag(tty, PARMRK))
+		left /= 2; /* a byte may be doubled */
+	return !left && is_canonical(tty) && tty->line_head == tty->tail ? 1 : left;
+}
+
+void line_pull(struct tty *tty)
+{
+	u8 bytes[64];
+	size_t size = 1;
+
+	while (!tty->gone && tty->ops->receive && size) {
+		size_t room = input_room(tty);
+
+		size = room ? tty->ops->receive(tty, bytes, min(room, sizeof(bytes))) : 0;
+		for (size_t i = 0; i < size; i++)
+			line_receive(tty, bytes[i]);
+	}
 }
 
 void line_reset(struct tty *tty)
@@ -490,7 +530,7 @@ void line_reset(struct tty *tty)
 /* Input that came under the old rule is kept: what is there when lines begin to matter is a line. */
 void line_termios_changed(struct tty *tty, const struct ktermios *old)
 {
-	bool was_canonical = old->c_lflag & ICANON;
+	bool was_canonical = (old->c_lflag & (ICANON | EXTPROC)) == ICANON;
 
 	if (was_canonical != is_canonical(tty)) {
 		memset(tty->line_end, 0, sizeof(tty->line_end));

@@ -33,6 +33,7 @@ void tty_get(struct tty *tty)
 {
 	refcount_inc(&tty->refs);
 }
+EXPORT_SYMBOL(tty_get);
 
 void tty_put(struct tty *tty)
 {
@@ -42,6 +43,7 @@ void tty_put(struct tty *tty)
 	kfree(tty->write_buffer);
 	kfree(tty);
 }
+EXPORT_SYMBOL(tty_put);
 
 void *tty_private(struct tty *tty)
 {
@@ -74,6 +76,7 @@ void tty_receive(struct tty *tty, const u8 *data, size_t size)
 
 	for (size_t i = 0; i < size; i++)
 		line_receive(tty, data[i]);
+	line_pull(tty);
 	input_throttle(tty);
 	output_flush(tty);
 	signals = tty->signals;
@@ -127,6 +130,11 @@ EXPORT_SYMBOL(tty_set_size);
 
 /* ---- Hanging up ---- */
 
+static struct ktermios first_termios(const struct tty *tty)
+{
+	return !tty->gone && tty->ops->termios ? *tty->ops->termios : tty_default_termios;
+}
+
 void tty_hangup_now(struct tty *tty)
 {
 	unsigned long flags;
@@ -135,15 +143,17 @@ void tty_hangup_now(struct tty *tty)
 	flags = spin_lock_irqsave(&tty->lock);
 	tty->hangups++;
 	line_reset(tty);
-	tty->termios = tty_default_termios;
+	tty->termios = first_termios(tty);
 	spin_unlock_irqrestore(&tty->lock, flags);
-	if (tty->opened && !tty->console_opened && tty->ops->close && !tty->gone)
-		tty->ops->close(tty);
-	tty->opened = tty->console_opened;
+	if (!tty->pseudo) {
+		if (tty->opened && !tty->console_opened && tty->ops->close && !tty->gone)
+			tty->ops->close(tty);
+		tty->opened = tty->console_opened;
+	}
 	mutex_unlock(&tty->mutex);
 	wake_up_all(&tty->read_wait);
 	wake_up_all(&tty->write_wait);
-	tty_detach_session(tty, true);
+	tty_detach_session(tty, 0, true);
 }
 
 static void hangup_work(struct work *work)
@@ -242,6 +252,8 @@ static ssize_t read_locked(struct file *file, struct tty_file *open, struct iter
 	}
 	if (error == -ETIME)
 		error = 0;
+	if (!result && tty->pseudo && READ_ONCE(tty->gone))
+		error = -EIO; /* the other side went meanwhile */
 	return result ? result : error;
 }
 
@@ -264,6 +276,8 @@ static ssize_t tty_read(struct file *file, struct iter *to, loff_t *pos)
 	}
 	result = read_locked(file, open, to);
 	mutex_unlock(&tty->read_mutex);
+	if (tty->pseudo)
+		tty_receive(tty, NULL, 0); /* there is room again */
 	return result;
 }
 
@@ -344,8 +358,9 @@ static ssize_t tty_write(struct file *file, struct iter *from, loff_t *pos)
 static bool output_is_empty(struct tty *tty)
 {
 	unsigned long flags = spin_lock_irqsave(&tty->lock);
-	bool empty = tty->gone || (tty->output_head == tty->output_tail &&
-				   (!tty->ops->output_empty || tty->ops->output_empty(tty)));
+	bool empty = tty->gone || tty->pseudo ||
+		     (tty->output_head == tty->output_tail &&
+		      (!tty->ops->output_empty || tty->ops->output_empty(tty)));
 
 	spin_unlock_irqrestore(&tty->lock, flags);
 	return empty;
@@ -397,12 +412,12 @@ static void tty_clunk(struct file *file)
 	struct tty *tty = open->tty;
 
 	mutex_lock(&tty->mutex);
-	if (!tty_file_hung_up(open)) {
+	if (!tty_file_hung_up(open) || tty->pseudo) {
 		if (open->console)
 			tty->console_opened--;
 		if (!--tty->opened) {
 			tty->exclusive = false;
-			if (tty->ops->close)
+			if (tty->ops->close && !tty->gone)
 				tty->ops->close(tty);
 		}
 	}
@@ -581,6 +596,7 @@ struct tty *tty_create(const char *name, u64 number, const struct tty_driver_ops
 	tty->number = number;
 	tty->ops = ops;
 	tty->private = private;
+	tty->pseudo = ops->pseudo;
 	work_init(&tty->hangup_work, hangup_work);
 	mutex_init(&tty->mutex, "tty");
 	mutex_init(&tty->read_mutex, "tty_read");
@@ -588,7 +604,7 @@ struct tty *tty_create(const char *name, u64 number, const struct tty_driver_ops
 	spin_init(&tty->lock, "tty");
 	wait_queue_init(&tty->read_wait);
 	wait_queue_init(&tty->write_wait);
-	tty->termios = tty_default_termios;
+	tty->termios = first_termios(tty);
 	tty->input = kmalloc(INPUT_SIZE, GFP_KERNEL);
 	tty->write_buffer = kmalloc(OUTPUT_SIZE, GFP_KERNEL);
 	if (!tty->input || !tty->write_buffer) {
@@ -597,6 +613,7 @@ struct tty *tty_create(const char *name, u64 number, const struct tty_driver_ops
 	}
 	return tty;
 }
+EXPORT_SYMBOL(tty_create);
 
 struct tty *tty_register(const char *name, u64 number, const struct tty_driver_ops *ops,
 			 void *private, struct module *owner)
@@ -625,29 +642,36 @@ struct tty *tty_register(const char *name, u64 number, const struct tty_driver_o
 }
 EXPORT_SYMBOL(tty_register);
 
-void tty_unregister(struct tty *tty)
+void tty_destroy(struct tty *tty)
 {
 	unsigned long flags;
 
-	char_device_unregister(&tty->device);
 	console_forget(tty);
 	work_cancel_sync(&tty->hangup_work);
-	tty_hangup_now(tty);
 	mutex_lock(&tty->mutex);
-	if (tty->opened && tty->ops->close) /* by the name /dev/console */
-		tty->ops->close(tty);
 	flags = spin_lock_irqsave(&tty->lock);
 	WRITE_ONCE(tty->gone, true);
 	spin_unlock_irqrestore(&tty->lock, flags);
+	if (tty->opened && tty->ops->close)
+		tty->ops->close(tty);
 	mutex_unlock(&tty->mutex);
-	wake_up_all(&tty->read_wait);
-	wake_up_all(&tty->write_wait);
+	tty_hangup_now(tty);
 	tty_put(tty);
+}
+EXPORT_SYMBOL(tty_destroy);
+
+void tty_unregister(struct tty *tty)
+{
+	char_device_unregister(&tty->device);
+	tty_destroy(tty);
 }
 EXPORT_SYMBOL(tty_unregister);
 
 void __init tty_init(void)
 {
-	if (char_device_register(&controlling_device) || char_device_register(&console_device))
-		pr_err("cannot make /dev/tty and /dev/console\n");
+	/* pty.ko comes when /dev/ptmx is opened, and mounts its tree on /dev/pts. */
+	if (char_device_register(&controlling_device) || char_device_register(&console_device) ||
+	    device_node_add("ptmx", S_IFCHR | 0666, device_make(5, 2), 5) ||
+	    device_node_add("pts", S_IFDIR | 0755, 0, 0))
+		pr_err("cannot make /dev/tty, /dev/console, /dev/ptmx and /dev/pts\n");
 }
