@@ -672,6 +672,8 @@ int epoll_create_fd(u32 flags)
 	spin_init(&epoll->waiters.lock, "epoll_waiters");
 	spin_init(&epoll->pollers.lock, "epoll_pollers");
 	spin_init(&epoll->ready_lock, "epoll_ready");
+	lock_tag_nests(&epoll->lock.tag); /* may_nest() keeps sets in order */
+	lock_tag_nests(&epoll->pollers.lock.tag);
 	list_init(&epoll->ready);
 	list_init(&epoll->nested);
 	epoll->file = file_anonymous("[eventpoll]", &epoll_ops, epoll, O_RDWR,

@@ -76,6 +76,17 @@ static void a_second_lock_of_a_class_wants_a_rank(struct kunit *test)
 	spin_unlock_irqrestore(&locks[0], flags);
 }
 
+static void locks_of_a_class_that_nests_are_no_circle(struct kunit *test)
+{
+	spinlock_t locks[2];
+
+	for (int i = 0; i < 2; i++) {
+		spin_init(&locks[i], "test_nests");
+		lock_tag_nests(&locks[i].tag);
+	}
+	EXPECT_REPORTS(test, 0, (take_both(&locks[0], &locks[1]), take_both(&locks[1], &locks[0])));
+}
+
 static void a_trylock_makes_no_order(struct kunit *test)
 {
 	spinlock_t a = SPINLOCK_INIT("test_try_a"), b = SPINLOCK_INIT("test_try_b");
@@ -199,9 +210,10 @@ static void a_thread_that_ends_with_a_lock_is_reported(struct kunit *test)
 	reports_expect("lock");
 	thread = kthread_run(end_with_lock, &mutex, "holder");
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, thread);
-	sleep_ns(2 * NSEC_PER_MSEC);
+	wait_for_completion(&thread->exited);
+	while (refcount_read(&thread->refs) > 1) /* it reports after it was said to have ended */
+		sleep_ns(NSEC_PER_MSEC);
 	kthread_stop(thread);
-	sleep_ns(20 * NSEC_PER_MSEC); /* it reports after kthread_stop() was told */
 	KUNIT_EXPECT_EQ(test, reports_seen(), 1);
 }
 
@@ -218,6 +230,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_cycle_of_three_is_reported),
 	KUNIT_CASE(sleeping_locks_are_in_the_same_graph),
 	KUNIT_CASE(a_second_lock_of_a_class_wants_a_rank),
+	KUNIT_CASE(locks_of_a_class_that_nests_are_no_circle),
 	KUNIT_CASE(a_trylock_makes_no_order),
 	KUNIT_CASE(a_lock_of_interrupts_held_with_interrupts_on_is_reported),
 	KUNIT_CASE(nor_may_one_inside_it_be),

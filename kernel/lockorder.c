@@ -42,6 +42,7 @@ struct lock_class {
 	u16 next_in_hash;
 	u16 first_inner, first_outer; /* edges */
 	bool used[LOCK_USAGES];
+	bool nests;	 /* one inside another is no circle */
 	bool told;	 /* a contradiction with interrupts was reported */
 	const char *key; /* the name's first address: lies in the module that brought the class */
 	u32 usage[LOCK_USAGES]; /* where each was seen first */
@@ -125,6 +126,7 @@ static unsigned int class_create(const struct lock_tag *tag, unsigned int rank, 
 	strscpy(class->name, tag->name, sizeof(class->name));
 	class->kind = tag->kind;
 	class->rank = (u8)rank;
+	class->nests = tag->nests;
 	class->key = tag->name;
 	class->next_in_hash = class_hash[hash];
 	smp_store_release(&class_hash[hash], (u16)class_count);
@@ -338,7 +340,8 @@ void lock_order_add(unsigned int outer, void *outer_from, unsigned int inner)
 	unsigned int taken, held;
 	struct chain chain = {};
 
-	if (!outer || !inner || likely(is_known(outer, inner)))
+	if (!outer || !inner || likely(is_known(outer, inner)) ||
+	    (outer == inner && classes[outer].nests))
 		return;
 	raw_spin_lock(&graph_lock);
 	if (!is_known(outer, inner)) {

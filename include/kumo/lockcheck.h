@@ -4,7 +4,7 @@
  * so that a caller who must not is found every time. In the release build all of this is nothing.
  *
  * A lock's name is its class: locks of one name and kind rank alike, wherever they are. A second lock of a class is taken only
- * by the _nested forms, whose `rank` (1...) says where it stands behind the first.
+ * by the _nested forms, whose `rank` (1...) says where it stands behind the first, or where the class says that it nests.
  */
 #ifndef KUMO_LOCKCHECK_H
 #define KUMO_LOCKCHECK_H
@@ -21,6 +21,7 @@ struct lock_tag {
 	const char *name;
 	u16 class; /* found when it is first taken; 0: not yet */
 	u8 kind;   /* enum lock_type */
+	bool nests;
 };
 #define LOCK_TAG(lock_name, lock_kind)                                                             \
 	{                                                                                          \
@@ -29,6 +30,11 @@ struct lock_tag {
 static inline void lock_tag_init(struct lock_tag *tag, const char *name, enum lock_type kind)
 {
 	*tag = (struct lock_tag)LOCK_TAG(name, kind);
+}
+/* Of a lock just initialised: those of its class are taken inside each other, and their owner sees to it that there is no circle. */
+static inline void lock_tag_nests(struct lock_tag *tag)
+{
+	tag->nests = true;
 }
 
 /* A lock that is held. */
@@ -63,6 +69,9 @@ struct lock_tag {
 	{                                                                                          \
 	}
 static inline void lock_tag_init(struct lock_tag *tag, const char *name, enum lock_type kind)
+{
+}
+static inline void lock_tag_nests(struct lock_tag *tag)
 {
 }
 static inline void lockcheck_acquire(const void *lock, struct lock_tag *tag, unsigned int rank,

@@ -1,0 +1,22 @@
+#!/bin/bash
+# Faults that end the machine say what they were.
+. "$ROOT/tests/host/lib.sh"
+plan 2
+export KUMO_REPORTS='' # what is reported here is made on purpose
+
+# dies_of WORD TEXT: the fault ends the machine, and its console has the text.
+dies_of()
+{
+	local output
+	if output=$(kumo -- modprobe faults "fault=$1" 2>&1); then
+		echo 'the machine lives'
+		return 1
+	fi
+	grep -q "$2" <<< "$output" || { echo "$output"; return 1; }
+}
+check 'a stack that runs into its guard page' dies_of stack 'panic.*: kernel stack overflow'
+if [[ $BUILD == debug ]]; then
+	check 'a list whose links contradict each other' dies_of list 'panic.*: list corrupt at removal'
+else
+	check 'a list whose links contradict each other # SKIP only in the debug build' true
+fi
