@@ -14,7 +14,6 @@
 #include <kumo/iter.h>
 #include <kumo/mutex.h>
 #include <kumo/page.h>
-#include <kumo/pipe.h>
 #include <kumo/signal.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
@@ -22,26 +21,8 @@
 #include <kumo/uaccess.h>
 #include <kumo/wait.h>
 #include <linux/limits.h>
-#include <kumo/poll.h>
 
-struct pipe_slot {
-	struct page *page;
-	u32 offset, length; /* what of it is filled */
-	bool packet;	    /* written with O_DIRECT: a read takes it alone, and whole */
-};
-
-struct pipe {
-	struct mutex lock; /* protects the ring and the counts below */
-	u32 head, tail;	   /* slots filled and emptied so far */
-	u32 slot_count;	   /* a power of two */
-	struct pipe_slot *slots;
-	struct page *spare;
-	u32 readers, writers;		/* open files */
-	u32 readers_ever, writers_ever; /* opened so far: who waits in open sees them move */
-	struct wait_queue read_wait, write_wait, open_wait;
-	u32 users;	/* open files and opens under way; under users_lock */
-	bool anonymous; /* made by pipe(2): opening it again through /proc waits for nobody */
-};
+#include "pipe_internal.h"
 
 #define DEFAULT_SLOTS 16
 unsigned int pipe_max_size = 1024 * 1024;
@@ -49,38 +30,12 @@ unsigned int pipe_max_size = 1024 * 1024;
 /* Protects node->pipe and pipe->users. */
 static spinlock_t users_lock = SPINLOCK_INIT("pipe_users");
 
-static inline bool pipe_empty(const struct pipe *pipe)
-{
-	return READ_ONCE(pipe->head) == READ_ONCE(pipe->tail);
-}
-
-static inline bool pipe_full(const struct pipe *pipe)
-{
-	return READ_ONCE(pipe->head) - READ_ONCE(pipe->tail) >= READ_ONCE(pipe->slot_count);
-}
-
-static inline struct pipe_slot *slot_at(struct pipe *pipe, u32 index)
-{
-	return &pipe->slots[index & (pipe->slot_count - 1)];
-}
-
-/* What was changed comes before the look at the waiters: pairs with the barrier in wait_prepare(). */
-static inline void wake(struct wait_queue *queue, unsigned long events)
-{
-	smp_mb();
-	if (wait_queue_active(queue))
-		wake_up_key(queue, events);
-}
-
-#define READ_EVENTS (POLLIN | POLLRDNORM)
-#define WRITE_EVENTS (POLLOUT | POLLWRNORM)
-
 static int lock_interruptible(struct pipe *pipe)
 {
 	return mutex_lock_interruptible(&pipe->lock) ? -ERESTARTSYS : 0;
 }
 
-static void slot_release(struct pipe *pipe, struct pipe_slot *slot)
+void pipe_slot_release(struct pipe *pipe, struct pipe_slot *slot)
 {
 	if (pipe->spare)
 		page_put(slot->page);
@@ -91,11 +46,10 @@ static void slot_release(struct pipe *pipe, struct pipe_slot *slot)
 
 /* ---- Reading ---- */
 
-/* Takes what is there; true when the reader has all that this read may give. */
-static bool take(struct pipe *pipe, struct iter *to, ssize_t *total)
+bool pipe_take(struct pipe *pipe, struct iter *to, ssize_t *total)
 {
 	while (!pipe_empty(pipe)) {
-		struct pipe_slot *slot = slot_at(pipe, pipe->tail);
+		struct pipe_slot *slot = pipe_slot_at(pipe, pipe->tail);
 		size_t size = min((size_t)slot->length, to->count);
 		size_t copied = iter_copy_to(to, (char *)page_address(slot->page) + slot->offset, size);
 		bool packet = slot->packet;
@@ -109,7 +63,7 @@ static bool take(struct pipe *pipe, struct iter *to, ssize_t *total)
 			return true;
 		}
 		if (!slot->length || packet)
-			slot_release(pipe, slot);
+			pipe_slot_release(pipe, slot);
 		if (packet || !to->count)
 			return true;
 	}
@@ -128,12 +82,12 @@ static ssize_t pipe_read(struct file *file, struct iter *to, loff_t *pos)
 	if (lock_interruptible(pipe))
 		return -ERESTARTSYS;
 	tail = pipe->tail;
-	while (!take(pipe, to, &total)) {
+	while (!pipe_take(pipe, to, &total)) {
 		int error;
 
 		if (!pipe->writers)
 			break;
-		if (file->flags & O_NONBLOCK) {
+		if ((file->flags & O_NONBLOCK) || to->nowait) {
 			total = -EAGAIN;
 			break;
 		}
@@ -142,7 +96,7 @@ static ssize_t pipe_read(struct file *file, struct iter *to, loff_t *pos)
 			&pipe->read_wait, !pipe_empty(pipe) || !READ_ONCE(pipe->writers));
 		if (error || lock_interruptible(pipe)) {
 			/* A wake-up may have been meant for this thread: pass it on. */
-			wake(&pipe->read_wait, READ_EVENTS);
+			pipe_wake(&pipe->read_wait, PIPE_READ_EVENTS);
 			return -ERESTARTSYS;
 		}
 		tail = pipe->tail;
@@ -151,9 +105,9 @@ static ssize_t pipe_read(struct file *file, struct iter *to, loff_t *pos)
 	tail = pipe->tail - tail;
 	mutex_unlock(&pipe->lock);
 	if (tail)
-		wake(&pipe->write_wait, WRITE_EVENTS);
+		pipe_wake(&pipe->write_wait, PIPE_WRITE_EVENTS);
 	if (more)
-		wake(&pipe->read_wait, READ_EVENTS);
+		pipe_wake(&pipe->read_wait, PIPE_READ_EVENTS);
 	return total;
 }
 
@@ -162,7 +116,7 @@ static ssize_t pipe_read(struct file *file, struct iter *to, loff_t *pos)
 /* Joins bytes to the last slot: all of a small write or none, of a large one what fits. True: something was tried. */
 static bool join(struct pipe *pipe, struct iter *from, ssize_t *total)
 {
-	struct pipe_slot *slot = slot_at(pipe, pipe->head - 1);
+	struct pipe_slot *slot = pipe_slot_at(pipe, pipe->head - 1);
 	size_t size = from->count, room, copied;
 	u32 end = slot->offset + slot->length;
 
@@ -178,8 +132,7 @@ static bool join(struct pipe *pipe, struct iter *from, ssize_t *total)
 	return copied < size || !from->count;
 }
 
-/* Fills free slots; true when the write is done, or has failed. */
-static bool put(struct pipe *pipe, struct iter *from, bool packet, ssize_t *total)
+bool pipe_put(struct pipe *pipe, struct iter *from, bool packet, ssize_t *total)
 {
 	while (!pipe_full(pipe)) {
 		struct page *page = pipe->spare;
@@ -201,7 +154,7 @@ static bool put(struct pipe *pipe, struct iter *from, bool packet, ssize_t *tota
 				*total = -EFAULT;
 			return true;
 		}
-		*slot_at(pipe, pipe->head) =
+		*pipe_slot_at(pipe, pipe->head) =
 			(struct pipe_slot){ .page = page, .length = (u32)copied, .packet = packet };
 		WRITE_ONCE(pipe->head, pipe->head + 1);
 		*total += (ssize_t)copied;
@@ -230,29 +183,29 @@ static ssize_t pipe_write(struct file *file, struct iter *from, loff_t *pos)
 		if (!done && !packet && !total && !pipe_empty(pipe))
 			done = join(pipe, from, &total);
 		if (!done)
-			done = put(pipe, from, packet, &total);
+			done = pipe_put(pipe, from, packet, &total);
 		if (done)
 			break;
-		if (file->flags & O_NONBLOCK) {
+		if ((file->flags & O_NONBLOCK) || from->nowait) {
 			if (!total)
 				error = -EAGAIN;
 			break;
 		}
 		mutex_unlock(&pipe->lock);
-		wake(&pipe->read_wait, READ_EVENTS);
+		pipe_wake(&pipe->read_wait, PIPE_READ_EVENTS);
 		error = wait_event_interruptible_exclusive(
 			&pipe->write_wait, !pipe_full(pipe) || !READ_ONCE(pipe->readers));
 		if (error || lock_interruptible(pipe)) {
-			wake(&pipe->write_wait, WRITE_EVENTS);
+			pipe_wake(&pipe->write_wait, PIPE_WRITE_EVENTS);
 			return total ? total : -ERESTARTSYS;
 		}
 	}
 	more = !pipe_full(pipe);
 	mutex_unlock(&pipe->lock);
 	if (total > 0)
-		wake(&pipe->read_wait, READ_EVENTS);
+		pipe_wake(&pipe->read_wait, PIPE_READ_EVENTS);
 	if (more)
-		wake(&pipe->write_wait, WRITE_EVENTS);
+		pipe_wake(&pipe->write_wait, PIPE_WRITE_EVENTS);
 	if (error == -EPIPE)
 		signal_send_thread(current, SIGPIPE, NULL);
 	return total ? total : error;
@@ -273,13 +226,13 @@ static u32 pipe_poll(struct file *file, struct poll_table *table)
 		poll_wait(file, &pipe->write_wait, table);
 	if (file->mode & FILE_READ) {
 		if (!pipe_empty(pipe))
-			events |= READ_EVENTS;
+			events |= PIPE_READ_EVENTS;
 		if (!READ_ONCE(pipe->writers) && (u32)file->pos != READ_ONCE(pipe->writers_ever))
 			events |= POLLHUP;
 	}
 	if (file->mode & FILE_WRITE) {
 		if (!pipe_full(pipe))
-			events |= WRITE_EVENTS;
+			events |= PIPE_WRITE_EVENTS;
 		if (!READ_ONCE(pipe->readers))
 			events |= POLLERR;
 	}
@@ -295,7 +248,7 @@ static long pipe_ioctl(struct file *file, unsigned int command, unsigned long ar
 		return -ENOTTY;
 	mutex_lock(&pipe->lock);
 	for (u32 at = pipe->tail; at != pipe->head; at++)
-		bytes += (int)slot_at(pipe, at)->length;
+		bytes += (int)pipe_slot_at(pipe, at)->length;
 	mutex_unlock(&pipe->lock);
 	return put_user(bytes, (int __user *)argument);
 }
@@ -303,7 +256,7 @@ static long pipe_ioctl(struct file *file, unsigned int command, unsigned long ar
 static void pipe_free(struct pipe *pipe)
 {
 	for (; pipe->tail != pipe->head; pipe->tail++)
-		page_put(slot_at(pipe, pipe->tail)->page);
+		page_put(pipe_slot_at(pipe, pipe->tail)->page);
 	if (pipe->spare)
 		page_put(pipe->spare);
 	kfree(pipe->slots);
@@ -331,7 +284,7 @@ static void pipe_close(struct node *node, struct pipe *pipe, u32 mode)
 	if (mode & FILE_WRITE)
 		pipe->writers--;
 	mutex_unlock(&pipe->lock);
-	smp_mb(); /* as in wake() */
+	smp_mb(); /* as in pipe_wake() */
 	if (!READ_ONCE(pipe->writers) && wait_queue_active(&pipe->read_wait))
 		wake_up_all(&pipe->read_wait);
 	if (!READ_ONCE(pipe->readers) && wait_queue_active(&pipe->write_wait))
@@ -344,7 +297,7 @@ static void pipe_clunk(struct file *file)
 	pipe_close(file->node, file->private, file->mode);
 }
 
-static const struct tree_ops pipe_ops = {
+const struct tree_ops pipe_ops = {
 	.clunk = pipe_clunk,
 	.read = pipe_read,
 	.write = pipe_write,
@@ -512,7 +465,7 @@ long pipe_set_size(struct file *file, unsigned long bytes)
 		return -EBUSY;
 	}
 	for (u32 i = 0; i < used; i++)
-		slots[i] = *slot_at(pipe, pipe->tail + i);
+		slots[i] = *pipe_slot_at(pipe, pipe->tail + i);
 	kfree(pipe->slots);
 	pipe->slots = slots;
 	pipe->slot_count = count;

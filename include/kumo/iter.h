@@ -10,6 +10,7 @@
 
 struct iter {
 	bool user;     /* segments lie in user space */
+	bool nowait;   /* -EAGAIN in place of waiting: RWF_NOWAIT */
 	size_t count;  /* bytes left in all */
 	size_t offset; /* into the first segment */
 	const struct iovec *segments;
@@ -20,6 +21,7 @@ struct iter {
 static inline void iter_init_user(struct iter *iter, void __user *buffer, size_t size)
 {
 	iter->user = true;
+	iter->nowait = false;
 	iter->count = size;
 	iter->offset = 0;
 	iter->single.iov_base = buffer;
