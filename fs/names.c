@@ -31,7 +31,7 @@ struct entry *create_locked(const struct path *parent, const struct name *last,
 	if (error)
 		return ERR_PTR(error);
 	if (!dir->ops->create)
-		return ERR_PTR(-EPERM);
+		return ERR_PTR(S_ISREG(what->mode) ? -EACCES : -EPERM);
 	new.uid = cred->fsuid;
 	new.gid = cred->fsgid;
 	if (dir->attr.mode & S_ISGID) {

@@ -100,6 +100,8 @@ static inline bool is_control(const struct tty *tty, u8 c, int which)
 }
 
 /* tty.c */
+/* Writes to /dev/console go to the terminal; NULL: to the console itself again. -EBUSY: they go elsewhere already. */
+int tty_redirect_console(struct tty *tty) __must_check;
 /* Waits until all output was sent. -ERESTARTSYS. */
 int tty_drain(struct tty_file *open) __must_check;
 

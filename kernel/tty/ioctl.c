@@ -316,6 +316,16 @@ static long send_break(struct tty_file *open, unsigned long argument, bool posix
 	return error;
 }
 
+/* TIOCCONS: the console's output comes here; on the console: there again. */
+static long take_console(const struct file *file, struct tty_file *open)
+{
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (open->console)
+		return tty_redirect_console(NULL);
+	return file->mode & FILE_WRITE ? tty_redirect_console(open->tty) : -EBADF;
+}
+
 /* TIOCSBRK, TIOCCBRK: nothing where there is no line to break. */
 static long break_switch(struct tty_file *open, unsigned int command)
 {
@@ -409,6 +419,10 @@ static long control_ioctl(struct file *file, struct tty_file *open, unsigned int
 			return -EPERM;
 		tty_hangup_now(tty);
 		return 0;
+	case TIOCGPTPEER:
+		return -EIO; /* this is no master */
+	case TIOCCONS:
+		return take_console(file, open);
 	case TIOCSBRK:
 	case TIOCCBRK:
 		return break_switch(open, command);

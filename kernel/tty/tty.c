@@ -28,6 +28,7 @@
 static spinlock_t console_lock = SPINLOCK_INIT("tty_console"); /* protects the next */
 static struct tty *console_tty;				       /* owned reference; NULL: none yet */
 static bool console_is_wanted; /* it has the name that console= asks for */
+static struct tty *console_output; /* owned reference: where writes to /dev/console go (TIOCCONS); NULL: to itself */
 
 void tty_get(struct tty *tty)
 {
@@ -128,6 +129,50 @@ void tty_set_size(struct tty *tty, unsigned int rows, unsigned int columns)
 }
 EXPORT_SYMBOL(tty_set_size);
 
+/* ---- The console's output ---- */
+
+int tty_redirect_console(struct tty *tty)
+{
+	unsigned long flags = spin_lock_irqsave(&console_lock);
+	struct tty *previous = console_output;
+	int error = tty && previous ? -EBUSY : 0;
+
+	if (!error) {
+		if (tty)
+			tty_get(tty);
+		console_output = tty;
+	}
+	spin_unlock_irqrestore(&console_lock, flags);
+	if (!error && previous)
+		tty_put(previous);
+	return error;
+}
+
+/* The console's output shall not go there any more: nobody has it open. */
+static void redirection_end(struct tty *tty)
+{
+	unsigned long flags = spin_lock_irqsave(&console_lock);
+	bool ends = console_output == tty;
+
+	if (ends)
+		console_output = NULL;
+	spin_unlock_irqrestore(&console_lock, flags);
+	if (ends)
+		tty_put(tty);
+}
+
+/* Referenced; NULL: it is not redirected. */
+static struct tty *console_output_get(void)
+{
+	unsigned long flags = spin_lock_irqsave(&console_lock);
+	struct tty *tty = console_output;
+
+	if (tty)
+		tty_get(tty);
+	spin_unlock_irqrestore(&console_lock, flags);
+	return tty;
+}
+
 /* ---- Hanging up ---- */
 
 static struct ktermios first_termios(const struct tty *tty)
@@ -153,6 +198,7 @@ void tty_hangup_now(struct tty *tty)
 	mutex_unlock(&tty->mutex);
 	wake_up_all(&tty->read_wait);
 	wake_up_all(&tty->write_wait);
+	redirection_end(tty);
 	tty_detach_session(tty, 0, true);
 }
 
@@ -322,9 +368,8 @@ static size_t write_buffered(struct file *file, struct tty_file *open, size_t si
 	return done;
 }
 
-static ssize_t tty_write(struct file *file, struct iter *from, loff_t *pos)
+static ssize_t write_to(struct file *file, struct tty_file *open, struct iter *from)
 {
-	struct tty_file *open = tty_file_of(file);
 	struct tty *tty = open->tty;
 	ssize_t total = 0;
 	int error = 0;
@@ -353,6 +398,21 @@ static ssize_t tty_write(struct file *file, struct iter *from, loff_t *pos)
 	}
 	mutex_unlock(&tty->write_mutex);
 	return total ? total : error;
+}
+
+static ssize_t tty_write(struct file *file, struct iter *from, loff_t *pos)
+{
+	struct tty_file *open = tty_file_of(file), other;
+	ssize_t result;
+
+	other.tty = open->console ? console_output_get() : NULL;
+	if (likely(!other.tty))
+		return write_to(file, open, from);
+	other.hangups = READ_ONCE(other.tty->hangups);
+	other.console = false;
+	result = write_to(file, &other, from);
+	tty_put(other.tty);
+	return result;
 }
 
 static bool output_is_empty(struct tty *tty)
@@ -417,6 +477,7 @@ static void tty_clunk(struct file *file)
 			tty->console_opened--;
 		if (!--tty->opened) {
 			tty->exclusive = false;
+			redirection_end(tty);
 			if (tty->ops->close && !tty->gone)
 				tty->ops->close(tty);
 		}
