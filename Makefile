@@ -219,9 +219,9 @@ $(zlib)/zlib.h:
 # Named, not by pattern: what a pattern makes is intermediate, and make deletes it.
 $(zlib_objects:$(B)/zlib/%.o=$(zlib)/%.c): | $(zlib)/zlib.h ;
 
-# Without the sanitizers' checks: they themselves; the slabs, which touch free objects; what writes a report, lest
-# it be reported; the backtrace, which reads other functions' frames.
-unchecked := $(patsubst %.c,%,$(filter-out %_test.c,$(wildcard mm/asan/*.c))) arch/x86/mm/shadow mm/slab kernel/report lib/ubsan arch/x86/oops
+# Without the sanitizers' checks: they themselves; the slabs, which touch free objects, and the tracks at
+# their ends; what writes a report, lest it be reported; the backtrace, which reads other functions' frames.
+unchecked := $(patsubst %.c,%,$(filter-out %_test.c,$(wildcard mm/asan/*.c))) arch/x86/mm/shadow mm/slab mm/track kernel/report lib/ubsan arch/x86/oops
 $(unchecked:%=$(B)/%.o): checks_debug :=
 $(B)/kernel/lines.o: checks_lines :=
 

@@ -38,9 +38,14 @@ bool slab_object_find(const void *address, struct slab_object *object);
 size_t slab_object_room(const void *object); /* what it takes, with its redzone */
 void slab_free_now(void *object);	     /* past the quarantine */
 
-/* asan/quarantine.c: where freed objects wait. Any context. */
+/* page.c: frees the 2^page->order pages that come from the quarantine. */
+void page_free_now(struct page *page);
+
+/* asan/quarantine.c: where freed objects and pages wait. Any context. Objects that go free pages, so these are emptied last. */
 void quarantine_put(void *object);
+void quarantine_put_page(struct page *page); /* 2^page->order of them */
 void quarantine_empty(void);
+void quarantine_empty_pages(void);
 size_t quarantine_bytes(void);
 #endif
 

@@ -29,6 +29,7 @@
 #include <kumo/string.h>
 #include <kumo/thread.h>
 #include <kumo/time.h>
+#include <kumo/track.h>
 
 #define LOCAL_PAGES 64
 #define LOCAL_BATCH_ORDER 5
@@ -41,6 +42,7 @@
 #define SHRINK_PAGES 256 /* asked of a cache at a time */
 #define SHRINK_WAITS 20	 /* milliseconds for what it gives to arrive */
 #define RECLAIM_TRIES 8	 /* each brought memory, and others took it */
+#define QUARANTINE_ORDER_MAX 3
 
 /* Whole blocks that are free and whose descriptors are not initialised. */
 struct raw_range {
@@ -224,6 +226,28 @@ static __noinline void local_drain(struct local_pages *local, unsigned int count
 	memmove(local->pages, local->pages + count, local->count * sizeof(local->pages[0]));
 }
 
+/* Puts a free block where the next allocation finds it. */
+static inline void page_give_back(struct page *page, unsigned int order)
+{
+	struct local_pages *local;
+	unsigned long flags;
+	struct zone *zone;
+
+	if (likely(!order)) {
+		flags = local_irq_save();
+		local = this_cpu_ptr(&local_pages);
+		if (unlikely(local->count == LOCAL_PAGES))
+			local_drain(local, LOCAL_BATCH);
+		local->pages[local->count++] = page;
+		local_irq_restore(flags);
+		return;
+	}
+	zone = page_zone(page);
+	flags = spin_lock_irqsave(&zone->lock);
+	zone_free(zone, page, order);
+	spin_unlock_irqrestore(&zone->lock, flags);
+}
+
 #ifdef CONFIG_DEBUG
 /* Fills pages that are freed and marks them dead; false: they are free already. */
 static bool page_poison(struct page *page, unsigned int order)
@@ -248,25 +272,52 @@ static void page_track_freed(struct page *page)
 	track_freed(&page->track);
 }
 
-/* Makes fresh pages usable, and looks whether somebody wrote to the first while it was free. Pages that were never freed are
- * not filled. */
-static __no_asan void page_unpoison(struct page *page, unsigned int order)
+/* Looks whether somebody wrote to a page while it was free. */
+static __no_asan void page_check_poison(struct page *page)
 {
 	const u64 *words = page_address(page);
-	const unsigned int last = PAGE_SIZE / sizeof(*words) - 1;
 
-	asan_unpoison(words, PAGE_SIZE << order);
-	if (words[0] != POISON_WORD || words[last] != POISON_WORD)
-		return;
-	for (unsigned int i = 0; i < last; i++) {
+	for (unsigned int i = 0; i < PAGE_SIZE / sizeof(*words); i++) {
 		if (words[i] == POISON_WORD)
 			continue;
 		if (report_begin("page", "%#llx was written while it was free: %#llx at %lu",
 				 (unsigned long long)page_to_phys(page),
-				 (unsigned long long)words[i], i * sizeof(*words)))
+				 (unsigned long long)words[i], i * sizeof(*words))) {
+			track_print(&page->track);
 			report_end();
+		}
 		return;
 	}
+}
+
+/* Makes fresh pages usable. Pages that were never freed are not filled; the first and the last word of one tell. */
+static __no_asan void page_unpoison(struct page *page, unsigned int order)
+{
+	const u64 *words = page_address(page);
+
+	asan_unpoison(words, PAGE_SIZE << order);
+	if (words[0] == POISON_WORD && words[PAGE_SIZE / sizeof(*words) - 1] == POISON_WORD)
+		page_check_poison(page);
+}
+
+/* True: that is all for now, since a freed block rests in the quarantine. Large ones would fill it. */
+static bool page_rest(struct page *page, unsigned int order)
+{
+	if (order > QUARANTINE_ORDER_MAX)
+		return false;
+	page->order = order;
+	quarantine_put_page(page);
+	return true;
+}
+
+void page_free_now(struct page *page)
+{
+	unsigned int order = page->order;
+
+	page->order = 0;
+	for (unsigned int i = 0; i < 1U << order; i++)
+		page_check_poison(page + i);
+	page_give_back(page, order);
 }
 #else
 static inline bool page_poison(struct page *page, unsigned int order)
@@ -280,6 +331,13 @@ static inline void page_track_allocated(struct page *page, unsigned int order, u
 {
 }
 static inline void page_track_freed(struct page *page)
+{
+}
+static inline bool page_rest(struct page *page, unsigned int order)
+{
+	return false;
+}
+static inline void quarantine_empty_pages(void)
 {
 }
 #endif
@@ -350,29 +408,14 @@ EXPORT_SYMBOL(page_alloc);
 
 void page_free(struct page *page, unsigned int order)
 {
-	struct local_pages *local;
-	unsigned long flags;
-	struct zone *zone;
-
 	if (!page_poison(page, order))
 		return;
 	page_track_freed(page);
 	page->flags = 0;
 	page->order = 0;
 	refcount_set(&page->refs, 0);
-	if (likely(!order)) {
-		flags = local_irq_save();
-		local = this_cpu_ptr(&local_pages);
-		if (unlikely(local->count == LOCAL_PAGES))
-			local_drain(local, LOCAL_BATCH);
-		local->pages[local->count++] = page;
-		local_irq_restore(flags);
-		return;
-	}
-	zone = page_zone(page);
-	flags = spin_lock_irqsave(&zone->lock);
-	zone_free(zone, page, order);
-	spin_unlock_irqrestore(&zone->lock, flags);
+	if (!page_rest(page, order))
+		page_give_back(page, order);
 }
 EXPORT_SYMBOL(page_free);
 
@@ -433,6 +476,7 @@ static void drain_caches(void)
 
 	kernel_stack_reclaim();
 	slab_reclaim();
+	quarantine_empty_pages();
 	flags = local_irq_save();
 	local_drain_all(NULL);
 	local_irq_restore(flags);

@@ -115,6 +115,7 @@ static void slab_prepare(struct slab_cache *cache, struct page *slab)
 	char *object = page_address(slab);
 
 	memset(slab_tracks(cache, slab), 0, cache->objects_per_slab * OBJECT_EXTRA);
+	asan_poison(slab_tracks(cache, slab), cache->objects_per_slab * OBJECT_EXTRA, ASAN_HEAP);
 	asan_poison(object, cache->objects_per_slab * cache->size, ASAN_HEAP);
 	if (cache->flags & SLAB_RCU)
 		for (unsigned int i = 0; i < cache->objects_per_slab; i++, object += cache->size)

@@ -2,7 +2,7 @@
  * Allocation tracks: who allocated what lives, for reports and for the leak checker.
  *
  * Slab objects and kmalloc, pages, kernel virtual areas and per-CPU blocks each have a struct track, kept by their allocator
- * where the object cannot reach it. All allocations of one backtrace are counted with that backtrace (stack_usage), so that
+ * where the object cannot reach it, dead for all but this file and the slabs. All allocations of one backtrace are counted with that backtrace (stack_usage), so that
  * neither the leak checker nor the list of what lives has to look for objects. Each belongs to an owner: the innermost module
  * in its backtrace, else the kernel.
  *
