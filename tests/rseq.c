@@ -88,7 +88,8 @@ static int run_sequence(void)
 
 int main(void)
 {
-	struct sigaction action = { .sa_handler = on_signal };
+	struct sigaction action = { .sa_handler = on_signal,
+				    .sa_flags = SA_RESTART /* one may come late, while it waits */ };
 	struct itimerval soon = { .it_value = { 0, 50000 } };
 	static char area[32] __attribute__((aligned(32)));
 	pthread_t thread;

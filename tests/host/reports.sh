@@ -1,7 +1,7 @@
 #!/bin/bash
 # A report of a checker in any machine that a test starts is seen by `kumo test`, which makes the test fail.
 . "$ROOT/tests/host/lib.sh"
-plan 2
+plan 3
 
 found=$(mktemp)
 export KUMO_REPORTS=$found # else this test would fail by what it does on purpose
@@ -12,8 +12,10 @@ silent()
 }
 reported()
 {
-	kumo -- sh -c 'echo "<3>BUG: test: on purpose" > /dev/kmsg' && grep -q 'BUG: test: on purpose' "$found"
+	: > "$found"
+	kumo "$@" -- sh -c 'echo "<3>BUG: test: on purpose" > /dev/kmsg' && grep -q '^BUG: test: on purpose' "$found"
 }
 check 'a machine without reports leaves none' silent
 check 'a report is handed on' reported
+check 'a report on a terminal, too' reported --tty
 rm -f "$found"
