@@ -69,11 +69,10 @@ static struct page *zero_fault(struct vma *vma, u64 offset_pages, bool write)
 
 static const struct vma_ops zero_vma_ops = { .fault = zero_fault };
 
-/* Private mappings only: a shared one would have to be the same memory for all. */
 static int zero_mmap(struct file *file, struct vma *vma)
 {
 	if (vma->flags & VM_SHARED)
-		return -ENODEV;
+		return shared_memory_attach(vma);
 	vma->ops = &zero_vma_ops;
 	return 0;
 }

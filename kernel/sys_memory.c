@@ -21,8 +21,13 @@ long sys_mmap(unsigned long address, unsigned long length, unsigned long prot, u
 
 	if (offset % PAGE_SIZE)
 		return -EINVAL;
-	if (flags & MAP_HUGETLB) /* no pool of huge pages: as on a Linux that has none */
-		return flags & MAP_ANONYMOUS ? -ENOMEM : -EINVAL;
+	if (flags & MAP_HUGETLB) { /* no pool of huge pages: as on a Linux that has none */
+		unsigned int size_bits = flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
+
+		if (!(flags & MAP_ANONYMOUS) || (size_bits && size_bits != 21 && size_bits != 30))
+			return -EINVAL;
+		return -ENOMEM;
+	}
 	if (flags & MAP_ANONYMOUS)
 		return vm_map(current->mm, address, length, prot, flags, NULL, offset >> PAGE_SHIFT);
 	file = fd_get((unsigned int)fd);
@@ -132,35 +137,96 @@ long sys_mincore(unsigned long start, unsigned long length, u8 __user *vector)
 
 long sys_mlock(unsigned long start, unsigned long length)
 {
-	return vm_mlock(current->mm, start, length, true);
+	return vm_mlock(current->mm, start, length, VM_LOCKED);
 }
 
 long sys_mlock2(unsigned long start, unsigned long length, int flags)
 {
 	if (flags & ~MLOCK_ONFAULT)
 		return -EINVAL;
-	return vm_mlock(current->mm, start, length, true);
+	return vm_mlock(current->mm, start, length,
+			VM_LOCKED | (flags & MLOCK_ONFAULT ? VM_LOCKONFAULT : 0));
 }
 
 long sys_munlock(unsigned long start, unsigned long length)
 {
-	return vm_mlock(current->mm, start, length, false);
+	return vm_mlock(current->mm, start, length, 0);
 }
 
 long sys_mlockall(int flags)
 {
-	struct mm *mm = current->mm;
+	unsigned int lock = VM_LOCKED | (flags & MCL_ONFAULT ? VM_LOCKONFAULT : 0);
 
 	if (!flags || flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) || flags == MCL_ONFAULT)
 		return -EINVAL;
 	if (!process_limit(RLIMIT_MEMLOCK) && !capable(CAP_IPC_LOCK))
 		return -EPERM;
-	return vm_mlock_all(mm, flags & MCL_CURRENT, flags & MCL_FUTURE);
+	return vm_mlock_all(current->mm, flags & MCL_CURRENT ? lock : 0, flags & MCL_FUTURE ? lock : 0);
 }
 
 long sys_munlockall(void)
 {
-	return vm_mlock_all(current->mm, false, false);
+	return vm_mlock_all(current->mm, 0, 0);
+}
+
+/* The old way to map a file's pages in another order: today a mapping of its own, in the place of part of a shared one. */
+long sys_remap_file_pages(unsigned long start, unsigned long length, unsigned long prot,
+			  unsigned long offset_pages, unsigned long flags)
+{
+	struct mm *mm = current->mm;
+	struct file *file = NULL;
+	unsigned long rights = 0;
+	struct vma *vma;
+	long result;
+
+	start = ALIGN_DOWN(start, PAGE_SIZE);
+	length = ALIGN_DOWN(length, PAGE_SIZE);
+	if (prot || start + length <= start || offset_pages + (length >> PAGE_SHIFT) < offset_pages)
+		return -EINVAL;
+	if (down_read_killable(&mm->map_lock))
+		return -EINTR;
+	vma = vma_find(mm, start);
+	if (vma && vma->start <= start && vma->file && vma->flags & VM_SHARED) {
+		unsigned int kind = vma->flags;
+
+		rights = vma->flags & (VM_READ | VM_WRITE | VM_EXEC);
+		flags = (flags & MAP_NONBLOCK) | MAP_SHARED | MAP_FIXED | MAP_POPULATE |
+			(vma->flags & VM_LOCKED ? MAP_LOCKED : 0);
+		file = file_get(vma->file);
+		while (vma->end < start + length) {
+			unsigned long end = vma->end;
+
+			vma = vma_next(vma);
+			if (!vma || vma->start != end || vma->file != file || vma->flags != kind)
+				break;
+		}
+		if (!vma || vma->file != file || vma->end < start + length) {
+			file_put(file);
+			file = NULL;
+		}
+	}
+	up_read(&mm->map_lock);
+	if (!file)
+		return -EINVAL;
+	result = vm_map(mm, start, length, rights, flags, file, offset_pages);
+	file_put(file);
+	return result < 0 ? result : 0;
+}
+
+/* Protection keys, as on a processor without them: there is none to be had, and only key -1 means anything. */
+long sys_pkey_alloc(unsigned long flags, unsigned long rights)
+{
+	return flags || rights & ~(PKEY_DISABLE_ACCESS | PKEY_DISABLE_WRITE) ? -EINVAL : -ENOSPC;
+}
+
+long sys_pkey_free(int key)
+{
+	return -EINVAL;
+}
+
+long sys_pkey_mprotect(unsigned long address, unsigned long length, unsigned long prot, int key)
+{
+	return key == -1 ? vm_protect(current->mm, address, length, prot) : -EINVAL;
 }
 
 /* Only what the return to user mode of every thread gives anyway: kernel code is entered by instructions that order. */

@@ -393,12 +393,14 @@ ssize_t mm_access(struct mm *mm, unsigned long address, void *buffer, size_t siz
 }
 EXPORT_SYMBOL(mm_access);
 
-int vm_populate(struct mm *mm, unsigned long address, unsigned long length)
+int vm_populate_access(struct mm *mm, unsigned long address, unsigned long length, unsigned int access)
 {
+	bool write = access & FAULT_WRITE;
 	unsigned long end = address + ALIGN_UP(length, PAGE_SIZE);
 	struct page *table;
 	struct vma *vma;
 	int error = 0;
+	pte_t pte;
 
 	for (; address < end && !error; address += PAGE_SIZE) {
 		if (fatal_signal_pending() || down_read_killable(&mm->map_lock))
@@ -406,18 +408,27 @@ int vm_populate(struct mm *mm, unsigned long address, unsigned long length)
 		vma = vma_find(mm, address);
 		if (!vma || vma->start > address) {
 			error = -ENOMEM;
-		} else if (vma->flags & VM_IO || !vma_allows(vma, 0)) {
+		} else if (vma->flags & VM_IO && !access) {
 			address = vma->end - PAGE_SIZE;
+		} else if (vma->flags & VM_IO || (vma->flags & access) != access ||
+			   !vma_allows(vma, 0)) {
+			error = -EACCES;
 		} else {
 			table = user_table_find(mm, address);
-			if (!table || pte_none(pte_read(pte_in_table(table, address))))
-				error = fault_in_mapping(vma, address,
-							 vma->flags & VM_WRITE &&
-								 !(vma->flags & VM_SHARED));
+			pte = table ? pte_read(pte_in_table(table, address)) : (pte_t){};
+			if (pte_none(pte) || (write && !pte_writable(pte)))
+				error = fault_in_mapping(
+					vma, address,
+					write || (vma->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE);
 		}
 		up_read(&mm->map_lock);
 		cond_resched();
 	}
 	return error == -EIO ? -EFAULT : error;
+}
+
+int vm_populate(struct mm *mm, unsigned long address, unsigned long length)
+{
+	return vm_populate_access(mm, address, length, 0);
 }
 EXPORT_SYMBOL(vm_populate);

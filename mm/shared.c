@@ -2,10 +2,12 @@
 #include "vm_internal.h"
 #include <kumo/err.h>
 #include <kumo/slab.h>
+#include <kumo/thread.h>
 #include <kumo/xarray.h>
 
 struct shared_memory {
 	refcount_t refs; /* mappings */
+	u64 page_count;	 /* of the mapping that made it: what mremap adds has nothing behind it */
 	spinlock_t lock; /* changes of pages */
 	struct xarray pages;
 };
@@ -16,6 +18,8 @@ static struct page *shared_fault(struct vma *vma, u64 offset_pages, bool write)
 	struct page *page, *fresh = NULL;
 	int error = 0;
 
+	if (offset_pages >= memory->page_count)
+		return ERR_PTR(-EIO);
 	for (;;) {
 		spin_lock(&memory->lock);
 		page = xarray_load(&memory->pages, offset_pages);
@@ -65,6 +69,25 @@ static void shared_close(struct vma *vma)
 	kfree(memory);
 }
 
+/* The pages stay, since other address spaces may map them; they read as zeros again. */
+void shared_memory_clear(struct vma *vma, u64 offset_pages, u64 count)
+{
+	struct shared_memory *memory = vma->private;
+	u64 end = offset_pages + count;
+	struct page *page;
+
+	for (;; offset_pages++) {
+		spin_lock(&memory->lock);
+		page = xarray_find(&memory->pages, &offset_pages);
+		if (page && offset_pages < end)
+			page_clear(page_address(page));
+		spin_unlock(&memory->lock);
+		if (!page || offset_pages >= end)
+			return;
+		cond_resched();
+	}
+}
+
 const struct vma_ops shared_memory_ops = {
 	.fault = shared_fault,
 	.open = shared_open,
@@ -78,6 +101,7 @@ int shared_memory_attach(struct vma *vma)
 	if (!memory)
 		return -ENOMEM;
 	refcount_set(&memory->refs, 1);
+	memory->page_count = vma_pages(vma);
 	spin_init(&memory->lock, "shared_memory");
 	vma->ops = &shared_memory_ops;
 	vma->private = memory;

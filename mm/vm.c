@@ -28,7 +28,8 @@
 
 static struct slab_cache *mm_slab, *vma_slab;
 struct page *zero_page;
-int vm_max_map_count = 65530; /* as on Linux */
+int vm_max_map_count = 65530, vm_overcommit_ratio = 50; /* as on Linux */
+int vm_overcommit = OVERCOMMIT_GUESS;
 
 /* ---- The tree ---- */
 
@@ -80,6 +81,15 @@ static inline struct page_cache *vma_cache(const struct vma *vma)
 	return vma->ops == &page_cache_vma_ops ? vma->private : NULL;
 }
 
+static void count_pages(struct vma *vma, long more)
+{
+	vma->mm->total_pages += more;
+	if (vma->flags & VM_LOCKED)
+		vma->mm->locked_pages += more;
+	if (flags_are_data(vma->flags))
+		vma->mm->data_pages += more;
+}
+
 static void tree_insert(struct vma *vma)
 {
 	struct rb_node **link = &vma->mm->vmas.node, *parent = NULL;
@@ -91,9 +101,7 @@ static void tree_insert(struct vma *vma)
 	}
 	rb_insert(&vma->mm->vmas, &vma->node, parent, link);
 	vma->mm->vma_count++;
-	vma->mm->total_pages += vma_pages(vma);
-	if (vma->flags & VM_LOCKED)
-		vma->mm->locked_pages += vma_pages(vma);
+	count_pages(vma, (long)vma_pages(vma));
 }
 
 void vma_link(struct vma *vma)
@@ -139,9 +147,7 @@ void vma_unlink(struct vma *vma)
 	rb_erase(&mm->vmas, &vma->node);
 	mm->recent = NULL;
 	mm->vma_count--;
-	mm->total_pages -= vma_pages(vma);
-	if (vma->flags & VM_LOCKED)
-		mm->locked_pages -= vma_pages(vma);
+	count_pages(vma, -(long)vma_pages(vma));
 	cache_unlink(vma);
 }
 
@@ -151,9 +157,7 @@ void vma_set_range(struct vma *vma, unsigned long start, unsigned long end, u64 
 	struct page_cache *cache = vma_cache(vma);
 	long more = (long)((end - start) >> PAGE_SHIFT) - (long)vma_pages(vma);
 
-	vma->mm->total_pages += more;
-	if (vma->flags & VM_LOCKED)
-		vma->mm->locked_pages += more;
+	count_pages(vma, more);
 	if (cache)
 		mutex_lock(&cache->mappings_lock);
 	vma->start = start;
@@ -332,12 +336,62 @@ static void note_hole(struct mm *mm, unsigned long end)
 		mm->search_from = min(end, mm->mmap_base);
 }
 
-static u64 machine_pages(void)
+/* MAP_32BIT: upwards through the second GiB, as on Linux; or 0. */
+static unsigned long find_free_low(struct mm *mm, unsigned long length)
+{
+	unsigned long start = GIB;
+	struct vma *vma;
+
+	while (length <= 2 * GIB && start <= 2 * GIB - length) {
+		vma = vma_find(mm, start);
+		if (!vma || start + length <= vma_start_with_gap(vma))
+			return start;
+		start = vma->end;
+	}
+	return 0;
+}
+
+u64 vm_commit_limit(void)
 {
 	struct memory_info info;
 
 	memory_info(&info);
-	return info.total_pages;
+	return info.total_pages * (u64)READ_ONCE(vm_overcommit_ratio) / 100;
+}
+
+/* Memory is promised without being there, but not more at once than the machine has; or, if that is wanted, than the limit
+ * leaves beside the memory that all processes have. */
+static bool may_promise(unsigned long pages)
+{
+	struct memory_info info;
+	u64 limit;
+
+	switch (READ_ONCE(vm_overcommit)) {
+	case OVERCOMMIT_ALWAYS:
+		return true;
+	case OVERCOMMIT_GUESS:
+		if (pages <= 4096)
+			return true;
+		memory_info(&info);
+		return pages <= info.total_pages;
+	default:
+		memory_info(&info);
+		limit = vm_commit_limit();
+		return info.anon_pages <= limit && pages <= limit - info.anon_pages;
+	}
+}
+
+int may_commit(struct mm *mm, unsigned long pages, unsigned int flags)
+{
+	u64 limit = process_limit(RLIMIT_DATA);
+
+	if (!flags_are_data(flags))
+		return 0;
+	if (limit != RLIM_INFINITY && mm->data_pages + pages > limit >> PAGE_SHIFT)
+		return -ENOMEM;
+	if (flags & VM_NORESERVE && READ_ONCE(vm_overcommit) != OVERCOMMIT_NEVER)
+		return 0;
+	return may_promise(pages) ? 0 : -ENOMEM;
 }
 
 int may_grow(struct mm *mm, unsigned long pages, unsigned int flags)
@@ -350,11 +404,7 @@ int may_grow(struct mm *mm, unsigned long pages, unsigned int flags)
 	if (flags & VM_LOCKED && limit != RLIM_INFINITY &&
 	    mm->locked_pages + pages > limit >> PAGE_SHIFT && !capable(CAP_IPC_LOCK))
 		return -EAGAIN;
-	/* Memory is promised without being there, but not more at once than the machine has. */
-	if ((flags & (VM_WRITE | VM_SHARED | VM_NORESERVE)) == VM_WRITE && pages > 4096 &&
-	    pages > machine_pages())
-		return -ENOMEM;
-	return 0;
+	return may_commit(mm, pages, flags);
 }
 
 /* ---- Unmapping ---- */
@@ -451,6 +501,7 @@ static int file_flags(const struct file *file, unsigned int *flags, u64 offset_p
 /* The address for a new mapping of `length`, cleared of what MAP_FIXED replaces; or a negative errno. */
 static long choose_address(struct mm *mm, unsigned long address, unsigned long length, unsigned long flags)
 {
+	unsigned long top;
 	int error;
 
 	if (length > USER_END - USER_MMAP_MIN)
@@ -471,10 +522,11 @@ static long choose_address(struct mm *mm, unsigned long address, unsigned long l
 		return error ? error : (long)address;
 	}
 	address = ALIGN_DOWN(address, PAGE_SIZE);
-	if (address >= USER_MMAP_MIN && address <= USER_END - length &&
+	top = flags & MAP_32BIT ? 2 * GIB : USER_END;
+	if (address >= USER_MMAP_MIN && length <= top && address <= top - length &&
 	    range_is_free(mm, address, length))
 		return (long)address;
-	address = find_free_range(mm, length);
+	address = flags & MAP_32BIT ? find_free_low(mm, length) : find_free_range(mm, length);
 	return address ? (long)address : -ENOMEM;
 }
 
@@ -516,7 +568,9 @@ static long map_locked(struct mm *mm, unsigned long address, unsigned long lengt
 		vma->offset_pages = offset_pages;
 		error = file->ops->mmap(file, vma);
 	} else if (vm_flags & VM_SHARED) {
-		error = shared_memory_attach(vma);
+		error = vm_flags & VM_NORESERVE || may_promise(length >> PAGE_SHIFT)
+				? shared_memory_attach(vma)
+				: -ENOMEM;
 	}
 	if (error) {
 		vma->ops = NULL; /* mmap failed: it has nothing to close */
@@ -527,6 +581,12 @@ static long map_locked(struct mm *mm, unsigned long address, unsigned long lengt
 	vma_merge(vma);
 	return start;
 }
+
+/* What MAP_SHARED_VALIDATE accepts: the flags that are older than it. */
+#define MAP_FLAGS_KNOWN                                                                            \
+	(MAP_SHARED_VALIDATE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE |         \
+	 MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |   \
+	 MAP_FIXED_NOREPLACE | MAP_32BIT | MAP_UNINITIALIZED)
 
 long vm_map(struct mm *mm, unsigned long address, unsigned long length, unsigned long prot,
 	    unsigned long flags, struct file *file, u64 offset_pages)
@@ -545,9 +605,9 @@ long vm_map(struct mm *mm, unsigned long address, unsigned long length, unsigned
 		return -EOVERFLOW;
 	switch (flags & MAP_TYPE) {
 	case MAP_SHARED_VALIDATE:
-		if (flags & ~(MAP_SHARED_VALIDATE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN |
-			      MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE |
-			      MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_FIXED_NOREPLACE))
+		if (flags & MAP_ANONYMOUS)
+			return -EINVAL;
+		if (flags & ~MAP_FLAGS_KNOWN)
 			return -EOPNOTSUPP;
 		vm_flags |= VM_SHARED;
 		break;
@@ -570,21 +630,21 @@ long vm_map(struct mm *mm, unsigned long address, unsigned long length, unsigned
 		vm_flags |= VM_NORESERVE;
 	if (flags & MAP_LOCKED && !process_limit(RLIMIT_MEMLOCK) && !capable(CAP_IPC_LOCK))
 		return -EPERM;
-	if (flags & MAP_LOCKED || mm->lock_future)
-		vm_flags |= VM_LOCKED;
+	vm_flags |= mm->lock_future | (flags & MAP_LOCKED ? VM_LOCKED : 0);
 	if (file) {
 		error = file_flags(file, &vm_flags, offset_pages, length >> PAGE_SHIFT);
 		if (error)
 			return error;
 	}
-	populate = (flags & MAP_POPULATE || vm_flags & VM_LOCKED) && prot && !(flags & MAP_NONBLOCK);
+	populate = flags & MAP_POPULATE && !(flags & MAP_NONBLOCK);
+	populate |= (vm_flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED;
 
 	if (down_write_killable(&mm->map_lock))
 		return -EINTR;
 	start = map_locked(mm, address, length, vm_flags, flags, file, offset_pages);
 	up_write(&mm->map_lock);
 	/* As on Linux, what cannot be made present now is left to later faults. */
-	if (start >= 0 && populate && vm_populate(mm, start, length) == -EINTR)
+	if (start >= 0 && populate && prot && vm_populate(mm, start, length) == -EINTR)
 		return start;
 	return start;
 }
@@ -637,8 +697,7 @@ unsigned long vm_brk(struct mm *mm, unsigned long brk)
 		if (unmap_range_locked(mm, new_end, old_end))
 			goto out;
 	} else if (new_end > old_end) {
-		if (mm->lock_future)
-			flags |= VM_LOCKED;
+		flags |= mm->lock_future;
 		if (!range_is_free(mm, old_end, new_end - old_end) ||
 		    map_locked(mm, old_end, new_end - old_end, flags, MAP_FIXED_NOREPLACE, NULL, 0) < 0)
 			goto out;

@@ -88,30 +88,44 @@ static bool protect_entries(struct vma *vma)
 	return flush;
 }
 
+/* Whether a mapping may get these rights: 0, -EACCES, -ENOMEM (that would promise more memory than there is). */
+static int may_protect(const struct vma *vma, unsigned int rights)
+{
+	unsigned int flags = (vma->flags & ~(VM_READ | VM_WRITE | VM_EXEC)) | rights;
+
+	if ((rights & VM_READ && !(vma->flags & VM_MAYREAD)) ||
+	    (rights & VM_WRITE && !(vma->flags & VM_MAYWRITE)) ||
+	    (rights & VM_EXEC && !(vma->flags & VM_MAYEXEC)))
+		return -EACCES;
+	return flags_are_data(vma->flags) ? 0 : may_commit(vma->mm, vma_pages(vma), flags);
+}
+
+/* As on Linux, what comes before a hole, or before a mapping that refuses, is changed all the same. */
 static int protect_locked(struct mm *mm, unsigned long start, unsigned long end, unsigned int rights)
 {
+	int error = isolate_range(mm, start, end);
+	unsigned long done = start;
 	bool flush = false;
 	struct vma *vma;
-	int error;
 
-	for (vma = vma_find(mm, start); vma && vma->start < end; vma = vma_next(vma))
-		if ((rights & VM_READ && !(vma->flags & VM_MAYREAD)) ||
-		    (rights & VM_WRITE && !(vma->flags & VM_MAYWRITE)) ||
-		    (rights & VM_EXEC && !(vma->flags & VM_MAYEXEC)))
-			return -EACCES;
-	error = isolate_range(mm, start, end);
-	if (error)
-		return error;
-	for (vma = vma_find(mm, start); vma && vma->start < end; vma = vma_next(vma)) {
+	for (vma = vma_find(mm, start); !error && done < end; vma = vma_next(vma)) {
+		error = vma && vma->start <= done ? may_protect(vma, rights) : -ENOMEM;
+		if (error)
+			break;
 		if ((vma->flags & (VM_READ | VM_WRITE | VM_EXEC)) != rights) {
+			if (flags_are_data(vma->flags))
+				mm->data_pages -= vma_pages(vma);
 			vma->flags = (vma->flags & ~(VM_READ | VM_WRITE | VM_EXEC)) | rights;
+			if (flags_are_data(vma->flags))
+				mm->data_pages += vma_pages(vma);
 			flush |= protect_entries(vma);
 		}
 		vma = vma_merge(vma);
+		done = vma->end;
 	}
 	if (flush)
 		tlb_flush_range(mm, start, end);
-	return 0;
+	return error;
 }
 
 int vm_protect(struct mm *mm, unsigned long address, unsigned long length, unsigned long prot)
@@ -139,9 +153,6 @@ int vm_protect(struct mm *mm, unsigned long address, unsigned long length, unsig
 		length += address - vma->start;
 		address = vma->start;
 	}
-	error = -ENOMEM;
-	if (!range_is_mapped(mm, address, address + length))
-		goto out;
 	error = protect_locked(mm, address, address + length, rights);
 out:
 	up_write(&mm->map_lock);
@@ -236,13 +247,19 @@ static long remap_locked(struct mm *mm, unsigned long old, unsigned long old_len
 
 	if (!vma || vma->start > old)
 		return -EFAULT;
+	if (!(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && old_length >= new_length) {
+		error = old_length > new_length
+				? unmap_range_locked(mm, old + new_length, old + old_length)
+				: 0;
+		return error ? error : (long)old;
+	}
 	if (!old_length) { /* a second mapping of the same shared pages */
 		if (!(vma->flags & VM_SHARED))
 			return -EINVAL;
 	} else if (vma->end - old < old_length) {
 		return -EFAULT;
 	}
-	if (flags & MREMAP_DONTUNMAP && (vma->file || vma->flags & VM_SHARED || old_length != new_length))
+	if (flags & MREMAP_DONTUNMAP && vma->flags & VM_IO)
 		return -EINVAL;
 	if (vma->flags & VM_IO && new_length > old_length)
 		return -EFAULT;
@@ -253,12 +270,6 @@ static long remap_locked(struct mm *mm, unsigned long old, unsigned long old_len
 		return error;
 
 	if (!(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))) {
-		if (new_length <= old_length) {
-			if (new_length == old_length)
-				return (long)old;
-			error = unmap_range_locked(mm, old + new_length, old + old_length);
-			return error ? error : (long)old;
-		}
 		/* In place, where there is room behind it. */
 		if (old_length && vma->end == old + old_length && old + new_length <= USER_END &&
 		    range_is_free(mm, vma->end, new_length - old_length)) {
@@ -316,23 +327,31 @@ long vm_remap(struct mm *mm, unsigned long old, unsigned long old_length, unsign
 		return -EINVAL;
 	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) && !(flags & MREMAP_MAYMOVE))
 		return -EINVAL;
-	if (!new_length || new_length > USER_END || old_length > USER_END || old > USER_END - old_length)
+	if (flags & MREMAP_DONTUNMAP && old_length != new_length)
 		return -EINVAL;
 	old_length = ALIGN_UP(old_length, PAGE_SIZE);
 	new_length = ALIGN_UP(new_length, PAGE_SIZE);
-	if (flags & MREMAP_FIXED) {
-		if (new_address % PAGE_SIZE || new_length > USER_END ||
-		    new_address > USER_END - new_length)
+	if (!new_length)
+		return -EINVAL;
+	if (old > USER_END)
+		return -EFAULT;
+	if (old_length > USER_END - old)
+		return -EINVAL;
+	if (new_length > USER_END)
+		return flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) ? -EINVAL : -ENOMEM;
+	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
+		if (new_address % PAGE_SIZE || new_address > USER_END - new_length)
 			return -EINVAL;
 		if (new_address < old + old_length && old < new_address + new_length)
 			return -EINVAL;
-		if (new_address < USER_MMAP_MIN && !capable(CAP_SYS_RAWIO))
+		if (flags & MREMAP_FIXED && new_address < USER_MMAP_MIN && !capable(CAP_SYS_RAWIO))
 			return -EPERM;
 	}
 	if (down_write_killable(&mm->map_lock))
 		return -EINTR;
 	result = remap_locked(mm, old, old_length, new_length, flags, new_address);
-	populate = result >= 0 && new_length > old_length && vma_find(mm, result)->flags & VM_LOCKED;
+	populate = result >= 0 && new_length > old_length &&
+		   (vma_find(mm, result)->flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED;
 	up_write(&mm->map_lock);
 	if (populate && vm_populate(mm, result + old_length, new_length - old_length) == -EINTR)
 		return result; /* moved all the same; the pages come with faults */
@@ -342,53 +361,95 @@ EXPORT_SYMBOL(vm_remap);
 
 /* ---- mlock ---- */
 
-int vm_mlock(struct mm *mm, unsigned long address, unsigned long length, bool lock)
+static void lock_mapping(struct vma *vma, unsigned int lock)
 {
-	unsigned long end, start = ALIGN_DOWN(address, PAGE_SIZE), pages;
+	if (vma->flags & VM_IO)
+		return;
+	if (!(vma->flags & VM_LOCKED) != !lock)
+		vma->mm->locked_pages += lock ? vma_pages(vma) : -vma_pages(vma);
+	vma->flags = (vma->flags & ~(VM_LOCKED | VM_LOCKONFAULT)) | lock;
+}
+
+/* Pages of [start, end) that are not locked yet. */
+static unsigned long unlocked_pages(struct mm *mm, unsigned long start, unsigned long end)
+{
+	unsigned long pages = (end - start) >> PAGE_SHIFT;
+	struct vma *vma;
+
+	for (vma = vma_find(mm, start); vma && vma->start < end; vma = vma_next(vma))
+		if (vma->flags & VM_LOCKED)
+			pages -= (min(vma->end, end) - max(vma->start, start)) >> PAGE_SHIFT;
+	return pages;
+}
+
+/* -ENOMEM for a hole, but what comes before it is locked all the same, as on Linux. */
+static int lock_range(struct mm *mm, unsigned long start, unsigned long end, unsigned int lock)
+{
 	u64 limit = process_limit(RLIMIT_MEMLOCK);
+	unsigned long done = start;
 	struct vma *vma;
 	int error;
 
-	length += address - start;
-	error = check_range(start, &length);
-	if (error || !length)
-		return error;
-	end = start + length;
-	pages = length >> PAGE_SHIFT;
-	if (down_write_killable(&mm->map_lock))
-		return -EINTR;
-	error = -ENOMEM;
-	if (lock && limit != RLIM_INFINITY && mm->locked_pages + pages > limit >> PAGE_SHIFT &&
-	    !capable(CAP_IPC_LOCK)) {
-		if (!limit)
-			error = -EPERM;
-		goto out;
-	}
-	if (!range_is_mapped(mm, start, end))
-		goto out;
+	if (lock && limit != RLIM_INFINITY && !capable(CAP_IPC_LOCK) &&
+	    mm->locked_pages + unlocked_pages(mm, start, end) > limit >> PAGE_SHIFT)
+		return -ENOMEM;
 	error = isolate_range(mm, start, end);
-	if (error)
-		goto out;
-	for (vma = vma_find(mm, start); vma && vma->start < end; vma = vma_next(vma)) {
-		if (!(vma->flags & VM_LOCKED) != !lock && !(vma->flags & VM_IO)) {
-			vma->flags ^= VM_LOCKED;
-			mm->locked_pages += lock ? vma_pages(vma) : -vma_pages(vma);
-		}
+	for (vma = vma_find(mm, start); !error && done < end; vma = vma_next(vma)) {
+		if (!vma || vma->start > done)
+			return -ENOMEM;
+		lock_mapping(vma, lock);
 		vma = vma_merge(vma);
+		done = vma->end;
 	}
-out:
-	up_write(&mm->map_lock);
-	if (!error && lock)
-		error = vm_populate(mm, start, length);
-	return error == -EFAULT ? -ENOMEM : error;
+	return error;
 }
 
-int vm_mlock_all(struct mm *mm, bool present, bool future)
+int vm_mlock(struct mm *mm, unsigned long address, unsigned long length, unsigned int lock)
+{
+	unsigned long start = ALIGN_DOWN(address, PAGE_SIZE);
+	int error;
+
+	if (lock && !process_limit(RLIMIT_MEMLOCK) && !capable(CAP_IPC_LOCK))
+		return -EPERM;
+	length = ALIGN_UP(length + (address - start), PAGE_SIZE);
+	if (!length)
+		return 0;
+	if (start + length < start)
+		return -EINVAL;
+	if (start > USER_END || length > USER_END - start)
+		return -ENOMEM;
+	if (down_write_killable(&mm->map_lock))
+		return -EINTR;
+	error = lock_range(mm, start, start + length, lock);
+	up_write(&mm->map_lock);
+	if (!error && lock == VM_LOCKED)
+		error = vm_populate(mm, start, length);
+	return error == -EFAULT || error == -EACCES ? -ENOMEM : error;
+}
+
+/* As on Linux, what cannot be made present is left to later faults. */
+static int populate_all(struct mm *mm)
+{
+	unsigned long start, address = 0;
+	struct vma *vma;
+
+	do {
+		if (down_read_killable(&mm->map_lock))
+			return -EINTR;
+		vma = vma_find(mm, address);
+		start = vma ? vma->start : 0;
+		address = vma ? vma->end : 0;
+		up_read(&mm->map_lock);
+		if (vma && vm_populate(mm, start, address - start) == -EINTR)
+			return -EINTR;
+	} while (vma);
+	return 0;
+}
+
+int vm_mlock_all(struct mm *mm, unsigned int present, unsigned int future)
 {
 	u64 limit = process_limit(RLIMIT_MEMLOCK);
-	unsigned long address = 0;
 	struct vma *vma;
-	int error = 0;
 
 	if (down_write_killable(&mm->map_lock))
 		return -EINTR;
@@ -398,29 +459,10 @@ int vm_mlock_all(struct mm *mm, bool present, bool future)
 		return -ENOMEM;
 	}
 	mm->lock_future = future;
-	for (vma = vma_first(mm); vma && (present || !future); vma = vma_next(vma)) {
-		if (vma->flags & VM_IO || !(vma->flags & VM_LOCKED) == !present)
-			continue;
-		vma->flags ^= VM_LOCKED;
-		mm->locked_pages += present ? vma_pages(vma) : -vma_pages(vma);
-	}
+	for (vma = vma_first(mm); vma && (present || !future); vma = vma_next(vma))
+		lock_mapping(vma, present);
 	up_write(&mm->map_lock);
-
-	/* As on Linux, what cannot be made present is left to later faults. */
-	while (present && error != -EINTR) {
-		unsigned long start;
-
-		if (down_read_killable(&mm->map_lock))
-			return -EINTR;
-		vma = vma_find(mm, address);
-		start = vma ? vma->start : 0;
-		address = vma ? vma->end : 0;
-		up_read(&mm->map_lock);
-		if (!vma)
-			break;
-		error = vm_populate(mm, start, address - start);
-	}
-	return error == -EINTR ? error : 0;
+	return present == VM_LOCKED ? populate_all(mm) : 0;
 }
 
 /* ---- madvise ---- */
@@ -485,7 +527,7 @@ static int advise_drop(struct mm *mm, unsigned long start, unsigned long end, in
 		return -EINTR;
 	unmap_batch_init(&batch, mm, false);
 	for (vma = vma_find(mm, start); vma && vma->start < end; vma = vma_next(vma)) {
-		if (vma->flags & (VM_LOCKED | VM_IO) ||
+		if (vma->flags & VM_IO || (vma->flags & VM_LOCKED && advice != MADV_DONTNEED_LOCKED) ||
 		    (advice == MADV_FREE && (vma->file || vma->flags & VM_SHARED))) {
 			error = -EINVAL;
 			break;
@@ -499,92 +541,106 @@ static int advise_drop(struct mm *mm, unsigned long start, unsigned long end, in
 	return error;
 }
 
-/* MADV_REMOVE: a hole in the file of a shared mapping. */
+static int may_remove(const struct vma *vma)
+{
+	if (vma->flags & VM_LOCKED || (!vma->file && vma->ops != &shared_memory_ops))
+		return -EINVAL;
+	return (vma->flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE) ? 0 : -EACCES;
+}
+
+/* MADV_REMOVE: a hole in the file of a shared mapping, or in shared memory without one. */
 static int advise_remove(struct mm *mm, unsigned long start, unsigned long end)
 {
-	struct file *file = NULL;
-	loff_t offset = 0, length = 0;
+	struct file *file;
+	loff_t offset, length;
 	struct vma *vma;
-	int error = -EINVAL;
+	int error, hole = 0;
 
 	while (start < end) {
 		if (down_read_killable(&mm->map_lock))
 			return -EINTR;
 		vma = vma_find(mm, start);
 		if (!vma || vma->start > start) {
-			error = -ENOMEM;
-		} else if (!vma->file ||
-			   (vma->flags & (VM_SHARED | VM_WRITE)) != (VM_SHARED | VM_WRITE)) {
-			error = vma->file ? -EACCES : -EINVAL;
-		} else {
-			file = file_get(vma->file);
-			offset = (loff_t)(vma_offset_of(vma, start) << PAGE_SHIFT);
-			length = (loff_t)(min(vma->end, end) - start);
+			hole = -ENOMEM;
+			start = vma ? vma->start : end;
+			up_read(&mm->map_lock);
+			continue;
 		}
+		error = may_remove(vma);
+		offset = (loff_t)(vma_offset_of(vma, start) << PAGE_SHIFT);
+		length = (loff_t)(min(vma->end, end) - start);
+		file = !error && vma->ops != &shared_memory_ops ? file_get(vma->file) : NULL;
+		if (!error && !file)
+			shared_memory_clear(vma, (u64)offset >> PAGE_SHIFT, (u64)length >> PAGE_SHIFT);
 		up_read(&mm->map_lock);
-		if (!file)
-			return error;
-		error = file_allocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
-		file_put(file);
-		file = NULL;
+		if (file) {
+			error = file_allocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+					      offset, length);
+			file_put(file);
+		}
 		if (error)
 			return error;
 		start += (unsigned long)length;
 	}
-	return 0;
+	return hole;
+}
+
+/* Advice that Kumo has no use for, except that the range must be one that it could be given for. */
+static int advise_nothing(struct mm *mm, unsigned long start, unsigned long end, int advice)
+{
+	bool reclaim = advice == MADV_COLD || advice == MADV_PAGEOUT;
+	struct vma *vma;
+	int error = 0;
+
+	if (down_read_killable(&mm->map_lock))
+		return -EINTR;
+	for (vma = vma_find(mm, start); vma && vma->start < end && !error; vma = vma_next(vma))
+		if (reclaim && vma->flags & (VM_LOCKED | VM_IO))
+			error = -EINVAL;
+	if (!error && !range_is_mapped(mm, start, end))
+		error = -ENOMEM;
+	up_read(&mm->map_lock);
+	return error;
 }
 
 int vm_advise(struct mm *mm, unsigned long address, unsigned long length, int advice)
 {
 	unsigned long end;
-	int error = 0;
+	int error;
 
-	if (address % PAGE_SIZE || length > USER_END)
+	if (advice < MADV_NORMAL || advice > MADV_COLLAPSE ||
+	    (advice > MADV_DONTNEED && advice < MADV_FREE))
 		return -EINVAL;
-	length = ALIGN_UP(length, PAGE_SIZE);
-	if (address > USER_END - length)
+	if (address % PAGE_SIZE || (length && !ALIGN_UP(length, PAGE_SIZE)))
 		return -EINVAL;
-	end = address + length;
+	end = address + ALIGN_UP(length, PAGE_SIZE);
+	if (end <= address)
+		return end < address ? -EINVAL : 0;
 
 	switch (advice) {
-	case MADV_NORMAL:
-	case MADV_RANDOM:
-	case MADV_SEQUENTIAL:
-	case MADV_COLD:
-	case MADV_PAGEOUT:
-	case MADV_HUGEPAGE:
-	case MADV_NOHUGEPAGE:
-	case MADV_MERGEABLE:
-	case MADV_UNMERGEABLE:
-		if (!length)
-			return 0;
-		if (down_read_killable(&mm->map_lock))
-			return -EINTR;
-		if (!range_is_mapped(mm, address, end))
-			error = -ENOMEM;
-		up_read(&mm->map_lock);
-		return error;
-	case MADV_WILLNEED:
 	case MADV_POPULATE_READ:
 	case MADV_POPULATE_WRITE:
-		if (!length)
-			return 0;
-		error = vm_populate(mm, address, length);
-		return advice == MADV_WILLNEED && error == -EFAULT ? 0 : error;
+		error = vm_populate_access(mm, address, end - address,
+					   advice == MADV_POPULATE_READ ? VM_READ : VM_WRITE);
+		return error == -EACCES ? -EINVAL : error;
 	case MADV_DONTNEED:
+	case MADV_DONTNEED_LOCKED:
 	case MADV_FREE:
-		return length ? advise_drop(mm, address, end, advice) : 0;
+		return advise_drop(mm, address, end, advice);
 	case MADV_REMOVE:
-		return length ? advise_remove(mm, address, end) : 0;
+		return advise_remove(mm, address, end);
 	case MADV_DONTFORK:
 	case MADV_DOFORK:
 	case MADV_WIPEONFORK:
 	case MADV_KEEPONFORK:
 	case MADV_DONTDUMP:
 	case MADV_DODUMP:
-		return length ? advise_change(mm, address, end, advice) : 0;
+		return advise_change(mm, address, end, advice);
+	case MADV_COLLAPSE: /* no large pages here */
+		error = advise_nothing(mm, address, end, advice);
+		return error ? error : -EINVAL;
 	default:
-		return -EINVAL;
+		return advise_nothing(mm, address, end, advice);
 	}
 }
 EXPORT_SYMBOL(vm_advise);

@@ -89,7 +89,7 @@ static int fork_mappings(struct mm *mm, struct mm *child, bool *protected)
 		copy = vma_copy(vma, child);
 		if (!copy)
 			return -ENOMEM;
-		copy->flags &= ~VM_LOCKED; /* locks are not inherited */
+		copy->flags &= ~(VM_LOCKED | VM_LOCKONFAULT); /* locks are not inherited */
 		if (vma->flags & VM_WIPEONFORK)
 			copy->flags &= ~VM_HAS_ANON;
 		vma_link_copy(copy, vma);

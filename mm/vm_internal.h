@@ -28,6 +28,12 @@ static inline u64 vma_offset_of(const struct vma *vma, unsigned long address)
 	return vma->offset_pages + ((address - vma->start) >> PAGE_SHIFT);
 }
 
+/* Private memory that a process can write, its stack aside: what RLIMIT_DATA counts. */
+static inline bool flags_are_data(unsigned int flags)
+{
+	return (flags & (VM_WRITE | VM_SHARED | VM_GROWSDOWN | VM_STACK)) == VM_WRITE;
+}
+
 static inline unsigned long vma_pages(const struct vma *vma)
 {
 	return (vma->end - vma->start) >> PAGE_SHIFT;
@@ -74,11 +80,14 @@ void vma_link_copy(struct vma *copy, struct vma *original); /* fork: into the fi
 int unmap_range_locked(struct mm *mm, unsigned long start, unsigned long end);
 unsigned long find_free_range(struct mm *mm, unsigned long length); /* or 0 */
 bool range_is_free(struct mm *mm, unsigned long start, unsigned long length);
-int may_grow(struct mm *mm, unsigned long pages,
-	     unsigned int flags); /* limits: 0, -ENOMEM, -EAGAIN (locked memory) */
+/* Limits on what is to be mapped with these flags: 0, -ENOMEM, -EAGAIN (locked memory). */
+int may_grow(struct mm *mm, unsigned long pages, unsigned int flags);
+int may_commit(struct mm *mm, unsigned long pages, unsigned int flags); /* of memory only: -ENOMEM */
 
 /* fault.c */
 int vma_grow_down(struct mm *mm, unsigned long address);
+/* vm_populate() for an access, VM_READ or VM_WRITE: a write makes private copies. -EACCES: the mapping does not allow it. */
+int vm_populate_access(struct mm *mm, unsigned long address, unsigned long length, unsigned int access);
 bool vma_allows(const struct vma *vma, unsigned int access);
 
 /* pagecache.c: maps pages that are in the cache around `address`, whose own entry stays for the caller to fill. */
@@ -86,7 +95,7 @@ void page_cache_map_around(struct vma *vma, struct page *table, unsigned long ad
 void page_cache_set_dirty(struct page *page);
 void page_cache_start(void);
 
-/* shared.c */
-int shared_memory_attach(struct vma *vma);
+/* shared.c: MADV_REMOVE */
+void shared_memory_clear(struct vma *vma, u64 offset_pages, u64 count);
 
 #endif

@@ -13,6 +13,8 @@
 #include <kumo/vm.h>
 
 #include "../../kernel/process.h"
+#include <linux/mman.h>
+
 #include "internal.h"
 
 /* A file that shows a constant. */
@@ -185,11 +187,21 @@ static const struct pseudo_file kernel_files[] = {
 
 /* ---- vm/ ---- */
 
-CONSTANT(overcommit_show, "1\n") /* memory is promised freely */
-CONSTANT(overcommit_ratio_show, "50\n")
+CONSTANT(overcommit_show, "%d\n", READ_ONCE(vm_overcommit))
+CONSTANT(overcommit_ratio_show, "%d\n", READ_ONCE(vm_overcommit_ratio))
 CONSTANT(map_count_show, "%d\n", READ_ONCE(vm_max_map_count))
 CONSTANT(mmap_min_show, "%d\n", USER_MMAP_MIN)
 CONSTANT(swappiness_show, "0\n")
+
+static int overcommit_store(const char *words, size_t length, void *unused, const struct cred *cred)
+{
+	return integer_store(words, OVERCOMMIT_GUESS, OVERCOMMIT_NEVER, &vm_overcommit);
+}
+
+static int overcommit_ratio_store(const char *words, size_t length, void *unused, const struct cred *cred)
+{
+	return integer_store(words, 0, 0x7fffffff, &vm_overcommit_ratio);
+}
 
 static int map_count_store(const char *words, size_t length, void *unused, const struct cred *cred)
 {
@@ -208,8 +220,8 @@ static const struct pseudo_file vm_files[] = {
 	PSEUDO_CONTROL("drop_caches", 0200, NULL, drop_caches_store),
 	PSEUDO_CONTROL("max_map_count", 0644, map_count_show, map_count_store),
 	PSEUDO_TEXT("mmap_min_addr", 0444, mmap_min_show),
-	PSEUDO_TEXT("overcommit_memory", 0444, overcommit_show),
-	PSEUDO_TEXT("overcommit_ratio", 0444, overcommit_ratio_show),
+	PSEUDO_CONTROL("overcommit_memory", 0644, overcommit_show, overcommit_store),
+	PSEUDO_CONTROL("overcommit_ratio", 0644, overcommit_ratio_show, overcommit_ratio_store),
 	PSEUDO_TEXT("swappiness", 0444, swappiness_show),
 	{},
 };

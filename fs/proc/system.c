@@ -7,6 +7,7 @@
 #include <kumo/slab.h>
 #include <kumo/string.h>
 #include <kumo/time.h>
+#include <kumo/vm.h>
 
 #include "../../kernel/process.h"
 #include "internal.h"
@@ -91,7 +92,7 @@ int meminfo_show(struct text *text, void *unused)
 	memory_line(text, "SUnreclaim:", info.slab_pages);
 	memory_line(text, "KernelStack:", info.stack_pages);
 	memory_line(text, "PageTables:", info.table_pages);
-	memory_line(text, "CommitLimit:", info.total_pages);
+	memory_line(text, "CommitLimit:", vm_commit_limit());
 	memory_line(text, "Committed_AS:", info.anon_pages);
 	return 0;
 }

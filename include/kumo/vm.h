@@ -33,6 +33,7 @@ enum {
 	VM_HAS_ANON = 0x2000, /* private pages may be mapped: fork must copy its tables */
 	VM_NORESERVE = 0x4000,
 	VM_DONTDUMP = 0x8000,
+	VM_LOCKONFAULT = 0x10000, /* with VM_LOCKED: pages come with faults */
 };
 
 struct vma_ops;
@@ -78,13 +79,16 @@ struct mm {
 	unsigned long arg_start, arg_end, env_start, env_end;
 	unsigned long vdso;
 	atomic64_t resident_file, resident_anon; /* pages */
-	unsigned long total_pages, locked_pages;
-	u64 max_resident_pages; /* high-water mark, brought up to date by mm_resident_pages() */
-	bool lock_future;	/* mlockall(MCL_FUTURE) */
-	struct file *exe;	/* owned */
+	unsigned long total_pages, locked_pages, data_pages;
+	u64 max_resident_pages;	  /* high-water mark, brought up to date by mm_resident_pages() */
+	unsigned int lock_future; /* VM_LOCK* for new mappings: mlockall(MCL_FUTURE) */
+	struct file *exe;	  /* owned */
 	u64 saved_auxv[48];
 };
 
+extern int vm_overcommit,
+	vm_overcommit_ratio; /* OVERCOMMIT_*; /proc/sys/vm/overcommit_memory, overcommit_ratio */
+u64 vm_commit_limit(void);   /* pages that OVERCOMMIT_NEVER promises in all */
 extern int vm_max_map_count; /* mappings that an address space may have: /proc/sys/vm/max_map_count */
 
 struct mm *mm_create(void) __must_check;	/* empty, one user; NULL: no memory */
@@ -115,6 +119,8 @@ u64 mm_resident_pages(struct mm *mm); /* no lock needed */
 /* mincore: whether each page of the range is in memory. 0, -ENOMEM (something is not mapped), -EINTR. */
 int vm_resident(struct mm *mm, unsigned long address, unsigned int pages, u8 *resident) __must_check;
 
+/* For tree_ops.mmap: the mapping becomes memory that is shared by who inherits it. 0 or -ENOMEM. */
+int shared_memory_attach(struct vma *vma) __must_check;
 /* For tree_ops.mmap of a device: [phys, phys + length of vma) is mapped as it is: KVA_DEVICE, KVA_WC, or KVA_RW for cached.
  * 0 or -ENOMEM. */
 int vma_map_device(struct vma *vma, phys_addr_t phys, enum kva_prot memory_type) __must_check;
@@ -144,10 +150,11 @@ struct vma *vm_map_special(struct mm *mm, unsigned long address, unsigned long l
  * -EINTR (killed). May sleep. */
 enum { FAULT_WRITE = 1, FAULT_EXEC = 2, FAULT_USER = 4 };
 int vm_fault(struct mm *mm, unsigned long address, unsigned int access);
-/* Makes [address, address + length) present, as mlock and MAP_POPULATE do. 0 or -ENOMEM, -EFAULT, -EINTR. */
+/* Makes [address, address + length) present, as mlock and MAP_POPULATE do. 0 or -ENOMEM, -EFAULT, -EACCES, -EINTR. */
 int vm_populate(struct mm *mm, unsigned long address, unsigned long length) __must_check;
-int vm_mlock(struct mm *mm, unsigned long address, unsigned long length, bool lock) __must_check;
-int vm_mlock_all(struct mm *mm, bool present, bool future) __must_check; /* both false: unlocks */
+/* Locking, by the flags VM_LOCKED and VM_LOCKONFAULT; 0 unlocks. `future`: of mappings to come. */
+int vm_mlock(struct mm *mm, unsigned long address, unsigned long length, unsigned int lock) __must_check;
+int vm_mlock_all(struct mm *mm, unsigned int present, unsigned int future) __must_check;
 void vm_barrier_all_cpus(void); /* every CPU passes a memory barrier */
 /* Reads or writes another process's memory (/proc/PID/cmdline, mem, ptrace): bytes done, or negative errno. */
 ssize_t mm_access(struct mm *mm, unsigned long address, void *buffer, size_t size, bool write);
