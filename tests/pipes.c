@@ -112,7 +112,7 @@ static void *write_records(void *argument)
 	int id = (int)(intptr_t)argument;
 	unsigned char record[256];
 
-	for (int i = 0; i < 2000; i++) {
+	for (int i = 0; i < 1000; i++) {
 		int size = 2 + (i * 7 + id * 13) % 250;
 
 		memset(record, id, sizeof(record));
@@ -147,7 +147,7 @@ static void atomicity(void)
 	open_pipe(0);
 	for (intptr_t i = 0; i < 4; i++)
 		pthread_create(&writers[i], NULL, write_records, (void *)(i + 1));
-	for (; records < 4 * 2000 && !broken; records++) {
+	for (; records < 4 * 1000 && !broken; records++) {
 		broken = !read_fully(ends[0], record, 1) ||
 			 !read_fully(ends[0], record + 1, record[0] - 1);
 		for (int i = 2; i < record[0]; i++)
@@ -273,14 +273,14 @@ static void ping_pong(void)
 		_exit(0);
 	}
 	close(there[0]);
-	for (i = 0; i < 5000; i++) {
+	for (i = 0; i < 2000; i++) {
 		char got;
 
 		c = (char)i;
 		if (write(there[1], &c, 1) != 1 || read(back[0], &got, 1) != 1 || got != c)
 			break;
 	}
-	tap_ok(i == 5000, "5000 bytes go there and back");
+	tap_ok(i == 2000, "2000 bytes go there and back");
 	close(there[1]);
 	tap_ok(waitpid(child, &i, 0) == child && i == 0, "the other side ends with the pipe");
 	close(back[0]);
