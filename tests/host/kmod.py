@@ -47,7 +47,7 @@ def insert_and_remove():
     """modprobe -v inserts what a module needs first, modprobe -r removes it with what nobody needs any more"""
     same(guest("""
         /kmod/modprobe -v hello_user
-        /kmod/lsmod | grep hello | sed 's/ [0-9]* / SIZE /'
+        /kmod/lsmod | grep hello | sed 's/ [0-9][0-9]* / SIZE /'
         cat /sys/module/hello/refcnt /sys/module/hello/initstate
         ls /sys/module/hello/holders
         cd -P /sys/module/hello/holders/hello_user && pwd
