@@ -252,6 +252,21 @@ struct entry *entry_make_loose(struct node *node, const char *text)
 	return entry;
 }
 
+struct entry *entry_make_unnamed(struct entry *parent, struct node *node, const char *text)
+{
+	struct name name = name_make(text, (u32)strlen(text));
+	struct entry *entry = entry_alloc(node->tree, &name, node, BELIEVE_FOREVER);
+
+	if (!entry) {
+		node_put(node);
+		return NULL;
+	}
+	entry->flags |= ENTRY_TRANSIENT | ENTRY_DELETED;
+	entry_get(parent);
+	entry->parent = parent;
+	return entry;
+}
+
 /* names_lock held. */
 static void entry_hash(struct entry *entry)
 {

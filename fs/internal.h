@@ -72,6 +72,9 @@ void entry_put(struct entry *entry);			       /* may sleep */
 struct entry *entry_make_root(struct tree *tree) __must_check; /* NULL: no memory */
 /* One that stands nowhere and cannot be found, for a file without a name; its text is for people. NULL: no memory. */
 struct entry *entry_make_loose(struct node *node, const char *text) __must_check;
+/* One below `parent` that cannot be found and seems to be deleted: of a file that has no name yet, or never. Takes the node's
+ * reference over, also on failure. NULL: no memory. */
+struct entry *entry_make_unnamed(struct entry *parent, struct node *node, const char *text) __must_check;
 /*
  * Under parent->node->lock: `name` in parent names node (whose reference is taken over, also on failure), or nothing
  * (NULL). A referenced entry: a cached negative one that changed, or a new one; ERR_PTR(-ENOMEM).
@@ -218,6 +221,8 @@ void file_remove_privileges(struct file *file); /* before a write; node->lock he
 
 /* ---- Changes of names (names.c) ---- */
 
+/* Who owns what is made in the directory, and what of its mode stays (set-group-id directories). */
+void node_new_owner(struct node_new *new, const struct node *dir, const struct cred *cred);
 /* Makes `last` in the directory, whose node->lock is held; no check for existence. */
 struct entry *create_locked(const struct path *parent, const struct name *last,
 			    const struct node_new *what, const struct cred *cred) __must_check;
@@ -241,6 +246,9 @@ void namespace_start(struct tree *tree);
 /* ---- Files (file.c, open.c) ---- */
 
 void files_init(void);
+/* Makes a file without a name in the directory and opens it; `text` is for people. what: with its owner. ERR_PTR. */
+struct file *file_open_unnamed(const struct path *dir, const struct node_new *what, const char *text,
+			       u32 flags, const struct cred *cred) __must_check;
 struct file *file_alloc(u32 flags, const struct cred *cred) __must_check; /* NULL: no memory */
 void file_free_unopened(struct file *file); /* one that file_alloc made and nobody saw */
 void locks_init(void);

@@ -19,6 +19,22 @@ static inline struct node *node_of(const struct path *path)
 
 /* ---- Creation ---- */
 
+void node_new_owner(struct node_new *new, const struct node *dir, const struct cred *cred)
+{
+	const u32 set_group = S_ISGID | S_IXGRP;
+
+	new->uid = cred->fsuid;
+	new->gid = cred->fsgid;
+	if (!(dir->attr.mode & S_ISGID))
+		return;
+	new->gid = dir->attr.gid;
+	if (S_ISDIR(new->mode))
+		new->mode |= S_ISGID;
+	else if ((new->mode &set_group) == set_group && !cred_in_group(cred, new->gid) &&
+		 !cred_capable(cred, CAP_FSETID))
+		new->mode &= ~(u32)S_ISGID;
+}
+
 struct entry *create_locked(const struct path *parent, const struct name *last,
 			    const struct node_new *what, const struct cred *cred)
 {
@@ -32,16 +48,7 @@ struct entry *create_locked(const struct path *parent, const struct name *last,
 		return ERR_PTR(error);
 	if (!dir->ops->create)
 		return ERR_PTR(S_ISREG(what->mode) ? -EACCES : -EPERM);
-	new.uid = cred->fsuid;
-	new.gid = cred->fsgid;
-	if (dir->attr.mode & S_ISGID) {
-		new.gid = dir->attr.gid;
-		if (S_ISDIR(new.mode))
-			new.mode |= S_ISGID;
-		else if ((new.mode &(S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
-			 !cred_in_group(cred, new.gid) && !cred_capable(cred, CAP_FSETID))
-			new.mode &= ~S_ISGID;
-	}
+	node_new_owner(&new, dir, cred);
 	tree_change_begin(tree);
 	error = dir->ops->create(dir, last, &new, &node, cred);
 	tree_change_end(tree);
@@ -134,9 +141,11 @@ int path_link(const struct path *parent, const struct name *last, const struct p
 	if (error)
 		goto out;
 	error = -ENOENT;
-	if (node->attr.nlink) {
+	if (node->attr.nlink || (node->flags & NODE_LINKABLE)) {
 		tree_change_begin(tree);
 		error = dir->ops->link(dir, last, node, cred);
+		if (!error)
+			node->flags &= ~(unsigned int)NODE_LINKABLE;
 		tree_change_end(tree);
 	}
 	mutex_unlock(&node->lock);

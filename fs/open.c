@@ -7,6 +7,7 @@
 #include <kumo/notify.h>
 #include <kumo/pipe.h>
 #include <kumo/rcu.h>
+#include <kumo/string.h>
 #include <linux/mount.h>
 
 #include "internal.h"
@@ -160,6 +161,49 @@ struct file *file_open(const struct path *path, u32 flags, const struct cred *cr
 	return file;
 }
 
+struct file *file_open_unnamed(const struct path *dir, const struct node_new *what,
+			       const char *text, u32 flags, const struct cred *cred)
+{
+	struct node *node, *parent = path_node(dir);
+	struct path path = { .mount = dir->mount };
+	struct file *file;
+	int error = parent->ops->create_unnamed(parent, what, &node, cred);
+
+	if (error)
+		return ERR_PTR(error);
+	path.entry = entry_make_unnamed(dir->entry, node, text);
+	if (!path.entry)
+		return ERR_PTR(-ENOMEM);
+	mount_get(path.mount);
+	file = file_open_take(&path, flags, true, cred);
+	if (IS_ERR(file))
+		path_put(&path);
+	return file;
+}
+
+/* O_TMPFILE: a file in the directory that has no name; with O_EXCL it never gets one. */
+static struct file *file_open_temporary(const struct path *dir, const struct open_how_kernel *how,
+					const struct cred *cred)
+{
+	struct node_new what = { .mode = S_IFREG | (how->mode & 07777 & ~fs_umask()) };
+	struct file *file;
+	char text[24];
+	int error = mount_want_write(dir->mount);
+
+	if (!error)
+		error = may_create_in(path_node(dir), cred);
+	if (!error && !path_node(dir)->ops->create_unnamed)
+		error = -EOPNOTSUPP;
+	if (error)
+		return ERR_PTR(error);
+	node_new_owner(&what, path_node(dir), cred);
+	(void)scnprintf(text, sizeof(text), "#%llu", (unsigned long long)tree_next_id());
+	file = file_open_unnamed(dir, &what, text, how->flags & ~(u32)(O_TMPFILE & ~O_DIRECTORY), cred);
+	if (!IS_ERR(file) && !(how->flags & O_EXCL))
+		file->node->flags |= NODE_LINKABLE;
+	return file;
+}
+
 /* The last element, which open shall make unless it is there. 1: it is a link, go on with its text. */
 static int open_last_or_create(struct walk *walk, const struct open_how_kernel *how, bool *created,
 			       const struct cred *cred)
@@ -239,7 +283,16 @@ struct file *file_open_at(const struct path *start, const char *name,
 		flags &= O_ALLOWED_FOR_PATH;
 	if (flags & O_DIRECTORY)
 		walk_flags |= WALK_DIRECTORY;
-	if (flags & O_CREAT) {
+	if (unlikely(how->cached_only)) {
+		rcu_read_lock();
+		error = walk_peek(start, name, walk_flags, cred, &peek);
+		if (!error && !walk_peek_keep(&peek))
+			error = -ECHILD;
+		rcu_read_unlock();
+		if (error)
+			return ERR_PTR(error == -ECHILD ? -EAGAIN : error);
+		path = peek.path;
+	} else if (flags & O_CREAT) {
 		/* Most files that may be created are there. Then it is a plain open, but for directories. */
 		error = -ECHILD;
 		if (!(flags & O_EXCL)) {
@@ -257,8 +310,9 @@ struct file *file_open_at(const struct path *start, const char *name,
 		if (error)
 			return ERR_PTR(error);
 		if (unlikely((flags & O_TMPFILE) == O_TMPFILE)) {
+			file = file_open_temporary(&path, how, cred);
 			path_put(&path);
-			return ERR_PTR(-EOPNOTSUPP);
+			return file;
 		}
 	}
 	file = file_open_take(&path, flags, false, cred);

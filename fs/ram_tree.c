@@ -9,6 +9,7 @@
  *
  * Locks: the directory's node->lock, taken by the core for changes and walks, and by readdir here, protects its entries.
  */
+#include <kumo/memfd.h>
 #include <kumo/pagecache.h>
 #include <kumo/rbtree.h>
 #include <kumo/slab.h>
@@ -16,6 +17,7 @@
 #include <kumo/time.h>
 #include <kumo/xattr.h>
 #include <linux/falloc.h>
+#include <linux/fcntl.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
 
@@ -143,6 +145,8 @@ static struct node *ram_node(struct tree *tree, u32 mode, u32 uid, u32 gid, u64 
 	node = node_alloc(tree, &attr, directory);
 	if (node) {
 		node->link_text = text;
+		if (tree->flags & TREE_SEALS)
+			node->seals = F_SEAL_SEAL; /* none will ever be added, but for memfd_create(2) */
 		return node;
 	}
 no_memory:
@@ -280,6 +284,19 @@ static int ram_create(struct node *dir, const struct name *name, const struct no
 	return 0;
 }
 
+static int ram_create_unnamed(struct node *dir, const struct node_new *what, struct node **made,
+			      const struct cred *cred)
+{
+	struct node *node =
+		ram_node(dir->tree, what->mode, what->uid, what->gid, what->rdev, what->target);
+
+	if (IS_ERR(node))
+		return (int)PTR_ERR(node);
+	node->attr.nlink = 0;
+	*made = node;
+	return 0;
+}
+
 static int ram_link(struct node *dir, const struct name *name, struct node *node, const struct cred *cred)
 {
 	struct ram_entry *entry;
@@ -380,6 +397,9 @@ static int ram_setattr(struct node *node, const struct attr_change *change, cons
 
 		if (!S_ISREG(node->attr.mode))
 			return -EINVAL;
+		if ((change->size < old && (node->seals & F_SEAL_SHRINK)) ||
+		    (change->size > old && (node->seals & F_SEAL_GROW)))
+			return -EPERM;
 		node_set_size(node, change->size);
 		if (change->size < old && node->cache)
 			page_cache_truncate(node->cache, change->size);
@@ -412,11 +432,29 @@ static int ram_statfs(struct tree *tree, struct statfs_info *info)
 
 /* ---- Open files ---- */
 
+/* How much of a write seals allow, in whole pages where the file must not grow; or -EPERM. */
+static ssize_t sealed_write(const struct node *node, loff_t pos, size_t size)
+{
+	u64 whole = ALIGN_DOWN(node_size(node), PAGE_SIZE);
+
+	if (node->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
+		return -EPERM;
+	if (!(node->seals & F_SEAL_GROW) || (u64)pos + size <= node_size(node))
+		return (ssize_t)size;
+	return (u64)pos < whole ? (ssize_t)(whole - (u64)pos) : -EPERM;
+}
+
 static ssize_t ram_write(struct file *file, struct iter *from, loff_t *pos)
 {
 	struct node *node = file->node;
 	ssize_t written;
 
+	if (unlikely(node->seals & ~(u32)F_SEAL_SEAL)) {
+		written = sealed_write(node, *pos, from->count);
+		if (written < 0)
+			return written;
+		from->count = (size_t)written;
+	}
 	if (likely(!ram_of(node)->page_limit))
 		return page_cache_write(file, from, pos);
 	charge_update(node);
@@ -436,6 +474,9 @@ static int ram_fallocate(struct file *file, int mode, u64 offset, u64 length)
 
 	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
 		return -EOPNOTSUPP;
+	if (mode & FALLOC_FL_PUNCH_HOLE ? node->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
+					: (node->seals & F_SEAL_GROW) && end > node_size(node))
+		return -EPERM;
 	if (mode & FALLOC_FL_PUNCH_HOLE) {
 		if (node->cache)
 			page_cache_punch(node->cache, offset, end);
@@ -652,6 +693,7 @@ static int tmpfs_attach(struct tree *tree, const struct cred *cred)
 	ram->page_limit = max(info.total_pages / 2, 1UL);
 	ram->node_limit = max(info.total_pages / 2, 1UL);
 	tree->magic = TMPFS_MAGIC;
+	tree->flags |= TREE_SEALS;
 	error = attach(tree, ram, true);
 	if (error)
 		kfree(ram);
@@ -703,11 +745,12 @@ static void ram_unmounted(struct tree *tree)
 /* Directories and files share a table: the core asks a node's kind before it calls. */
 #define RAM_OPERATIONS                                                                             \
 	.detach = ram_detach, .unmounted = ram_unmounted, .statfs = ram_statfs, .walk = ram_walk,  \
-	.create = ram_create, .link = ram_link, .unlink = ram_unlink, .rename = ram_rename,        \
-	.setattr = ram_setattr, .xattr_get = node_xattr_get, .xattr_set = node_xattr_set,          \
-	.xattr_list = node_xattr_list, .clunk = ram_clunk, .read = page_cache_read,                \
-	.write = ram_write, .readdir = ram_readdir, .mmap = page_cache_mmap,                       \
-	.seek = page_cache_seek, .fallocate = ram_fallocate, .forget = ram_forget
+	.create = ram_create, .create_unnamed = ram_create_unnamed, .link = ram_link,              \
+	.unlink = ram_unlink, .rename = ram_rename, .setattr = ram_setattr,                        \
+	.xattr_get = node_xattr_get, .xattr_set = node_xattr_set, .xattr_list = node_xattr_list,   \
+	.clunk = ram_clunk, .read = page_cache_read, .write = ram_write, .readdir = ram_readdir,   \
+	.mmap = page_cache_mmap, .seek = page_cache_seek, .fallocate = ram_fallocate,              \
+	.forget = ram_forget
 
 static const struct tree_ops ram_ops = { .attach = ram_attach, RAM_OPERATIONS };
 static const struct tree_ops tmpfs_ops = { .attach = tmpfs_attach, RAM_OPERATIONS };
@@ -728,4 +771,5 @@ void ram_tree_init(void)
 		panic("no memory for the root");
 	namespace_start(tree);
 	tree_put(tree); /* the root mount holds it */
+	memfd_init();
 }

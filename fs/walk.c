@@ -476,18 +476,15 @@ int walk_begin(struct walk *walk, const struct path *start, const char *name, un
 	walk->must_be_directory = flags & WALK_DIRECTORY;
 	walk->follow = flags & WALK_FOLLOW;
 	walk->jumped = false;
-	if (*name != '/' && start) {
-		path_get(start);
-		walk->path = *start;
-	} else if (*name != '/') {
-		fs_working(&walk->path);
-	} else if ((flags & (WALK_IN_ROOT | WALK_BENEATH)) && start) {
-		if (flags & WALK_BENEATH)
-			return -EXDEV;
+	if (*name == '/' && (flags & WALK_BENEATH))
+		return -EXDEV;
+	if (*name == '/' && !(flags & WALK_IN_ROOT)) {
+		fs_root(&walk->path);
+	} else if (start) {
 		path_get(start);
 		walk->path = *start;
 	} else {
-		fs_root(&walk->path);
+		fs_working(&walk->path);
 	}
 	/* With these a walk's root is where it starts. */
 	if (flags & (WALK_IN_ROOT | WALK_BENEATH)) {
@@ -572,6 +569,16 @@ ssize_t node_readlink(struct node *node, char *buffer, size_t size, const struct
 	return node->ops->readlink(node, buffer, size, cred);
 }
 
+/* A link whose target is an object leads anywhere: does the walk allow it? */
+static int may_jump(const struct walk *walk, const struct path *to)
+{
+	if (walk->flags & WALK_NO_MAGIC_LINKS)
+		return -ELOOP;
+	if (walk->flags & (WALK_BENEATH | WALK_IN_ROOT))
+		return -EXDEV;
+	return (walk->flags & WALK_NO_XDEV) && to->mount != walk->path.mount ? -EXDEV : 0;
+}
+
 /* Goes on with the text of a link, or where its object is. Takes over the reference of `entry`. 1: text is to be walked. */
 static int walk_into_link(struct walk *walk, struct entry *entry)
 {
@@ -589,13 +596,13 @@ static int walk_into_link(struct walk *walk, struct entry *entry)
 	if (node->ops->follow) {
 		struct path to;
 
-		if (walk->flags & WALK_NO_MAGIC_LINKS)
-			goto fail;
 		error = node->ops->follow(node, &to, walk->cred);
-		if (!error && (walk->flags & (WALK_BENEATH | WALK_IN_ROOT))) {
-			path_put(&to);
-			error = -EXDEV;
-			goto fail;
+		if (!error) {
+			error = may_jump(walk, &to);
+			if (error) {
+				path_put(&to);
+				goto fail;
+			}
 		}
 		if (!error) {
 			entry_put(entry);

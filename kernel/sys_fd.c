@@ -2,6 +2,7 @@
 #include <asm/ioctls.h>
 #include <kumo/err.h>
 #include <kumo/file.h>
+#include <kumo/memfd.h>
 #include <kumo/pipe.h>
 #include <kumo/syscalls.h>
 #include <kumo/thread.h>
@@ -170,6 +171,10 @@ static long control(unsigned int fd, struct file *file, unsigned int command, un
 			return -EINVAL;
 		file->owner_signal.signal = (int)argument;
 		return 0;
+	case F_ADD_SEALS:
+		return file_seals_add(file, argument);
+	case F_GET_SEALS:
+		return file_seals_get(file);
 	case F_GETPIPE_SZ:
 		return pipe_get_size(file);
 	case F_SETPIPE_SZ:

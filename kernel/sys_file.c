@@ -8,40 +8,41 @@
 #include <kumo/thread.h>
 #include <kumo/user_path.h>
 #include <linux/fs.h>
+#include <linux/openat2.h>
 #include <linux/uio.h>
 
 #include "segments.h"
 
 /* ---- Opening ---- */
 
-static long open_at(int fd, const char __user *name, int flags, u32 mode)
+#define OPEN_HOW_SIZE_VER0 24 /* bytes: the structure as it was first */
+#define O_PATH_FLAGS                                                                               \
+	(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) /* what O_PATH leaves a meaning */
+#define O_KNOWN                                                                                    \
+	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC |      \
+	 FASYNC | O_DIRECT | O_LARGEFILE | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE)
+#define RESOLVE_KNOWN                                                                              \
+	(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH |         \
+	 RESOLVE_IN_ROOT | RESOLVE_CACHED)
+
+/* What is valid has been checked. Without a start of its own an absolute name begins at the root. */
+static long open_how(int fd, const char __user *name, const struct open_how_kernel *how)
 {
-	struct open_how_kernel how = { .flags = (u32)flags | O_LARGEFILE };
 	struct user_path text;
 	struct user_start start;
 	struct file *file;
-	long result;
+	long result = user_path_get(&text, name);
 
-	/* O_TMPFILE without its O_DIRECTORY is ignored, as old kernels did; a file is not created as a directory. */
-	if ((flags & __O_TMPFILE) &&
-	    ((flags & O_TMPFILE) != O_TMPFILE || !(flags & (O_WRONLY | O_RDWR))))
-		return -EINVAL;
-	if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))
-		return -EINVAL;
-	if (flags & O_PATH)
-		how.flags = (u32)flags;
-	if (flags & (O_CREAT | __O_TMPFILE))
-		how.mode = mode & 07777;
-	result = user_path_get(&text, name);
 	if (unlikely(result))
 		return result;
-	result = user_start_get(&start, fd, text.text);
+	result = user_start_get(&start, fd,
+				how->walk & WALK_IN_ROOT && *text.text == '/' ? "." : text.text);
 	if (unlikely(result))
 		goto out_text;
-	result = fd_reserve(0, how.flags);
+	result = fd_reserve(0, how->flags);
 	if (unlikely(result < 0))
 		goto out_start;
-	file = file_open_at(start.start, text.text, &how, current->cred);
+	file = file_open_at(start.start, text.text, how, current->cred);
 	if (likely(!IS_ERR(file))) {
 		fd_install((int)result, file);
 	} else {
@@ -53,6 +54,89 @@ out_start:
 out_text:
 	user_path_put(&text);
 	return result;
+}
+
+/* O_TMPFILE comes whole, and writes; a file is not created as a directory. */
+static bool open_flags_valid(u32 flags)
+{
+	if ((flags & __O_TMPFILE) &&
+	    ((flags & O_TMPFILE) != O_TMPFILE || !(flags & (O_WRONLY | O_RDWR)) || (flags & O_CREAT)))
+		return false;
+	return (flags & (O_CREAT | O_DIRECTORY)) != (O_CREAT | O_DIRECTORY);
+}
+
+static long open_at(int fd, const char __user *name, int flags, u32 mode)
+{
+	struct open_how_kernel how = { .flags = (u32)flags };
+
+	if (flags & O_PATH)
+		how.flags &= O_PATH_FLAGS;
+	else
+		how.flags |= O_LARGEFILE;
+	if (unlikely(!open_flags_valid(how.flags)))
+		return -EINVAL;
+	if (how.flags & (O_CREAT | __O_TMPFILE))
+		how.mode = mode & 07777;
+	return open_how(fd, name, &how);
+}
+
+/* RESOLVE_* as the walk has them. */
+static unsigned int walk_of_resolve(u64 resolve)
+{
+	return (resolve & RESOLVE_NO_XDEV ? WALK_NO_XDEV : 0U) |
+	       (resolve & RESOLVE_NO_MAGICLINKS ? WALK_NO_MAGIC_LINKS : 0U) |
+	       (resolve & RESOLVE_NO_SYMLINKS ? WALK_NO_SYMLINKS | WALK_NO_MAGIC_LINKS : 0U) |
+	       (resolve & RESOLVE_BENEATH ? WALK_BENEATH : 0U) |
+	       (resolve & RESOLVE_IN_ROOT ? WALK_IN_ROOT : 0U);
+}
+
+/* Unlike open(2), nothing that is not known or makes no sense is ignored. */
+static int how_check(const struct open_how *user, struct open_how_kernel *how)
+{
+	bool creates = user->flags & (O_CREAT | __O_TMPFILE);
+
+	if ((user->flags & ~(u64)O_KNOWN) || (user->resolve & ~(u64)RESOLVE_KNOWN))
+		return -EINVAL;
+	if ((user->resolve & RESOLVE_BENEATH) && (user->resolve & RESOLVE_IN_ROOT))
+		return -EINVAL;
+	if (user->mode & ~(u64)(creates ? 07777 : 0))
+		return -EINVAL;
+	if ((user->flags & O_PATH) && (user->flags & ~(u64)O_PATH_FLAGS))
+		return -EINVAL;
+	if (!open_flags_valid((u32)user->flags))
+		return -EINVAL;
+	if ((user->resolve & RESOLVE_CACHED) && (creates || (user->flags & O_TRUNC)))
+		return -EAGAIN;
+	*how = (struct open_how_kernel){ .flags = (u32)user->flags,
+					 .mode = (u32)user->mode,
+					 .walk = walk_of_resolve(user->resolve),
+					 .cached_only = user->resolve & RESOLVE_CACHED };
+	return 0;
+}
+
+long sys_openat2(int fd, const char __user *name, const struct open_how __user *user_how, size_t size)
+{
+	struct open_how_kernel how;
+	struct open_how user = {};
+	int error;
+
+	if (size < OPEN_HOW_SIZE_VER0)
+		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	/* What a later kernel would know must be zero. */
+	for (size_t at = sizeof(user); at < size; at++) {
+		u8 byte;
+
+		if (get_user(byte, (const u8 __user *)user_how + at))
+			return -EFAULT;
+		if (byte)
+			return -E2BIG;
+	}
+	if (copy_from_user(&user, user_how, min(size, sizeof(user))))
+		return -EFAULT;
+	error = how_check(&user, &how);
+	return error ? error : open_how(fd, name, &how);
 }
 
 long sys_openat(int fd, const char __user *name, int flags, u32 mode)

@@ -19,6 +19,7 @@
 #include <kumo/thread.h>
 #include <kumo/tree.h>
 #include <kumo/wait.h>
+#include <linux/fcntl.h>
 #include <linux/fs.h>
 
 #define LOCK_QUEUES 16
@@ -512,10 +513,40 @@ const struct vma_ops page_cache_vma_ops = {
 	.fault = mapping_fault,
 };
 
+bool page_cache_mapped_writable(struct page_cache *cache)
+{
+	const unsigned int writable = VM_SHARED | VM_MAYWRITE;
+	struct vma *vma;
+	bool found = false;
+
+	mutex_lock(&cache->mappings_lock);
+	list_for_each(vma, &cache->mappings, cache_link)
+		if ((vma->flags & writable) == writable)
+			found = true;
+	mutex_unlock(&cache->mappings_lock);
+	return found;
+}
+
+int page_cache_check_seals(struct vma *vma)
+{
+	const unsigned int writable = VM_SHARED | VM_MAYWRITE;
+	u32 seals = READ_ONCE(vma->file->node->seals);
+
+	if (likely(!(seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))) || (vma->flags & writable) != writable)
+		return 0;
+	if ((seals & F_SEAL_WRITE) || (vma->flags & VM_WRITE))
+		return -EPERM;
+	vma->flags &= ~(unsigned int)VM_MAYWRITE;
+	return 0;
+}
+
 int page_cache_mmap(struct file *file, struct vma *vma)
 {
 	struct page_cache *cache = node_page_cache(file->node);
+	int error = page_cache_check_seals(vma);
 
+	if (error)
+		return error;
 	if (!cache)
 		return -ENOMEM;
 	vma->ops = &page_cache_vma_ops;

@@ -578,6 +578,14 @@ static long map_locked(struct mm *mm, unsigned long address, unsigned long lengt
 		return error;
 	}
 	vma_link(vma);
+	if (vma_cache(vma)) {
+		error = page_cache_check_seals(vma); /* who sealed it before saw no mapping yet */
+		if (error) {
+			vma_unlink(vma);
+			vma_free(vma);
+			return error;
+		}
+	}
 	vma_merge(vma);
 	return start;
 }

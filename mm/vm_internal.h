@@ -98,4 +98,7 @@ void page_cache_start(void);
 /* shared.c: MADV_REMOVE */
 void shared_memory_clear(struct vma *vma, u64 offset_pages, u64 count);
 
+/* What the seals of a mapping's file leave of it: nothing (-EPERM), or no right to write. Called again when it is linked. */
+int page_cache_check_seals(struct vma *vma) __must_check;
+
 #endif

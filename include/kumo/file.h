@@ -56,6 +56,7 @@ struct open_how_kernel {
 	u32 flags;	   /* O_* */
 	u32 mode;	   /* of a new file, umask not applied */
 	unsigned int walk; /* more WALK_* */
+	bool cached_only;  /* RESOLVE_CACHED: -EAGAIN if the name cache does not know */
 };
 struct file *file_open_at(const struct path *start, const char *name, const struct open_how_kernel *how,
 			  const struct cred *cred) __must_check; /* ERR_PTR */

@@ -46,6 +46,9 @@ void page_cache_truncate(struct page_cache *cache, u64 size);
 /* Frees whole pages in a range and zeroes partial ones: fallocate's punch hole. */
 void page_cache_punch(struct page_cache *cache, u64 start, u64 end);
 
+/* Is it mapped so that somebody writes, or may come to write, to the file's own pages? */
+bool page_cache_mapped_writable(struct page_cache *cache);
+
 /* tree_ops.read, .write and .mmap for trees that keep their files in the cache. */
 ssize_t page_cache_read(struct file *file, struct iter *to, loff_t *pos);
 ssize_t page_cache_write(struct file *file, struct iter *from, loff_t *pos);

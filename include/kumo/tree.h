@@ -112,16 +112,20 @@ struct node {
 	struct pipe *pipe;     /* a fifo's, while open */
 	struct list locks;     /* file locks (fs/lock.c) */
 	struct xattrs *xattrs; /* of a tree that keeps them in memory (fs/xattr.c); NULL: none */
-	struct hlist watches; /* who is told what happens to it (fs/inotify.c) */
+	struct hlist watches;  /* who is told what happens to it (fs/inotify.c) */
 	atomic_t writers; /* opened for writing, or (negative) being executed: node_write_begin() and friends */
 	/* A symbolic link whose target never changes: its text, kmalloc'ed, freed with the node. The walk then follows it
 	 * without locks. NULL: ask readlink. */
 	const char *link_text;
 	struct rcu_head rcu;
 	unsigned int flags; /* NODE_* */
-	u32 seals; /* F_SEAL_* that a tree of files in memory keeps to; under lock */
+	u32 seals;	    /* F_SEAL_* that a tree of files in memory keeps to; under lock */
 };
-enum { NODE_DEAD = 1 /* unlinked, no more names */, NODE_HASHED = 2 };
+enum {
+	NODE_DEAD = 1 /* unlinked, no more names */,
+	NODE_HASHED = 2,
+	NODE_LINKABLE = 4 /* made by O_TMPFILE: link may give it its first name */
+};
 
 /*
  * The receiver of directory entries: add() returns false when it is full; the entry is then not consumed. "." and ".."
@@ -172,6 +176,9 @@ struct tree_ops {
 	/* Makes what->mode says; stores a referenced node. -EEXIST. */
 	int (*create)(struct node *dir, const struct name *name, const struct node_new *what,
 		      struct node **node, const struct cred *cred);
+	/* The same without a name, and without links: O_TMPFILE. Absent: -EOPNOTSUPP. */
+	int (*create_unnamed)(struct node *dir, const struct node_new *what, struct node **node,
+			      const struct cred *cred);
 	int (*link)(struct node *dir, const struct name *name, struct node *node,
 		    const struct cred *cred);
 	int (*unlink)(struct node *dir, const struct name *name, struct node *node, bool directory,
@@ -245,6 +252,7 @@ enum {
 	TREE_NO_CACHE_NAMES = 1, /* names may change behind the core (proc): walk each time */
 	TREE_READ_ONLY = 2,
 	TREE_NEGATIVE_FOREVER = 4, /* absence may be cached until the core itself creates the name */
+	TREE_SEALS = 16,	   /* keeps to node->seals */
 	TREE_WALK_MANY = 8, /* walks cost a round trip: the core asks for as many elements at once as it can */
 };
 
