@@ -390,6 +390,25 @@ void console_unregister(struct console *console)
 }
 EXPORT_SYMBOL(console_unregister);
 
+bool console_name(unsigned int index, char name[16])
+{
+	unsigned long flags = local_irq_save();
+	struct console *console;
+	bool found = false;
+
+	console_acquire();
+	list_for_each(console, &consoles, link) {
+		if (index--)
+			continue;
+		strscpy(name, console->name, 16);
+		found = true;
+		break;
+	}
+	atomic_xchg(&console_busy, 0);
+	local_irq_restore(flags);
+	return found;
+}
+
 void log_panic(void)
 {
 	WRITE_ONCE(panicking, true);

@@ -539,6 +539,9 @@ void memory_account(enum memory_counter counter, long pages)
 	case MEMORY_ANON:
 		memory_account_fast(MEMORY_ANON, pages);
 		break;
+	case MEMORY_FAULTS:
+		memory_account_fast(MEMORY_FAULTS, pages);
+		break;
 	case MEMORY_COUNTERS:
 		break;
 	}
@@ -569,6 +572,7 @@ void memory_info(struct memory_info *info)
 	info->table_pages = memory_counter_sum(MEMORY_TABLE);
 	info->stack_pages = memory_counter_sum(MEMORY_STACK);
 	info->anon_pages = memory_counter_sum(MEMORY_ANON);
+	info->faults = memory_counter_sum(MEMORY_FAULTS);
 }
 EXPORT_SYMBOL(memory_info);
 

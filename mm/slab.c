@@ -611,6 +611,35 @@ void slab_drain_local(void)
 	spin_unlock(&caches_lock);
 }
 
+bool slab_cache_info(unsigned int index, struct slab_cache_info *info)
+{
+	unsigned long caches_flags = spin_lock_irqsave(&caches_lock), flags;
+	struct slab_cache *cache;
+	struct page *slab;
+	bool found = false;
+
+	list_for_each(cache, &all_caches, all_link) {
+		if (index--)
+			continue;
+		found = true;
+		strscpy(info->name, cache->name, sizeof(info->name));
+		flags = spin_lock_irqsave(&cache->lock);
+		info->slabs = cache->slab_count;
+		info->objects = cache->slab_count * cache->objects_per_slab;
+		info->active =
+			info->objects - (unsigned long)cache->empty_count * cache->objects_per_slab;
+		list_for_each(slab, &cache->partial, link)
+			info->active -= cache->objects_per_slab - slab->slab_used;
+		spin_unlock_irqrestore(&cache->lock, flags);
+		info->object_size = cache->size;
+		info->objects_per_slab = cache->objects_per_slab;
+		info->pages_per_slab = 1U << cache->order;
+		break;
+	}
+	spin_unlock_irqrestore(&caches_lock, caches_flags);
+	return found;
+}
+
 unsigned long slab_reclaim(void)
 {
 	unsigned long pages = 0, caches_flags, flags;

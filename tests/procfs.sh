@@ -60,6 +60,17 @@ check "mounts has /proc" matches /proc/mounts '^[^ ]+ /proc proc '
 check "mountinfo has /proc" matches /proc/self/mountinfo ' / /proc '
 check "devices" matches /proc/devices '^ +1 mem$'
 check "interrupts" matches /proc/interrupts 'CPU0'
+check "vmstat counts faults" matches /proc/vmstat '^pgfault [1-9]'
+check "slabinfo has the caches" matches /proc/slabinfo '^kmalloc-64 +[0-9]+ +[0-9]+ '
+check "partitions has its head" matches /proc/partitions '^major minor'
+check "consoles names the console" matches /proc/consoles '^tty'
+check "cgroups has its head" matches /proc/cgroups '^#subsys_name'
+check "net of a process is the net there is" same "$(ls /proc/self/net/)" "$(ls /proc/net)"
+check "addresses are random" same "$(cat /proc/sys/kernel/randomize_va_space)" 2
+check "processors are on line" same "$(cat /sys/devices/system/cpu/online)" "0-$(($(nproc) - 1))"
+check "a processor has a topology" same "$(cat /sys/devices/system/cpu/cpu1/topology/core_siblings_list)" "0-$(($(nproc) - 1))"
+check "masks are hexadecimal" same "$(cat /sys/devices/system/cpu/cpu1/topology/thread_siblings)" 2
+check "a node has the memory" matches /sys/devices/system/node/node0/meminfo '^Node 0 MemTotal: +[0-9]+ kB$'
 check "modules can be read" test -r /proc/modules
 check "kallsyms has functions" matches /proc/kallsyms '^[0-9a-f]{16} [Tt] '
 check "hostname is that of uname" same "$(cat /proc/sys/kernel/hostname)" "$(uname -n)"

@@ -58,6 +58,12 @@ static unsigned int access_of(unsigned long error_code)
 	       (error_code & FAULT_CODE_USER ? FAULT_USER : 0);
 }
 
+static inline void count_fault(void)
+{
+	current->minor_faults++;
+	memory_account(MEMORY_FAULTS, 1);
+}
+
 static void user_fault(unsigned long error_code, unsigned long address)
 {
 	int error = -EFAULT;
@@ -66,7 +72,7 @@ static void user_fault(unsigned long error_code, unsigned long address)
 		error = vm_fault(current->mm, address, access_of(error_code));
 	switch (error) {
 	case 0:
-		current->minor_faults++;
+		count_fault();
 		break;
 	case -EACCES:
 		tell_process(error_code, address, SIGSEGV, SEGV_ACCERR);
@@ -95,7 +101,7 @@ static bool mend_for_kernel(struct pt_regs *regs, unsigned long error_code, unsi
 		return false;
 	error = vm_fault(current->mm, address, access_of(error_code));
 	if (!error) {
-		current->minor_faults++;
+		count_fault();
 		return true;
 	}
 	if (error != -ENOMEM)

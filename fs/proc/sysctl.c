@@ -36,7 +36,10 @@ CONSTANT(groups_max_show, "%d\n", GROUPS_MAX)
 CONSTANT(last_capability_show, "%d\n", CAP_LAST_CAP)
 CONSTANT(overflow_id_show, "65534\n")
 CONSTANT(core_pattern_show, "core\n")
-CONSTANT(randomize_show, "0\n")
+CONSTANT(randomize_show, "2\n") /* the stack, mappings and the break: kernel/exec */
+CONSTANT(arch_show, "x86_64\n")
+CONSTANT(zero_show, "0\n")
+CONSTANT(round_robin_show, "100\n") /* milliseconds */
 CONSTANT(tainted_show, "%lu\n", taints())
 CONSTANT(console_levels_show, "%d\t%d\t%d\t%d\n", console_level, LOG_WARNING, LOG_EMERG + 1, LOG_DEBUG)
 
@@ -165,8 +168,11 @@ static const struct pseudo_file random_files[] = {
 };
 
 static const struct pseudo_file kernel_files[] = {
+	PSEUDO_TEXT("arch", 0444, arch_show),
 	PSEUDO_TEXT("cap_last_cap", 0444, last_capability_show),
 	PSEUDO_TEXT("core_pattern", 0444, core_pattern_show),
+	PSEUDO_TEXT("core_uses_pid", 0444, zero_show),
+	PSEUDO_TEXT("dmesg_restrict", 0444, zero_show),
 	PSEUDO_CONTROL("domainname", 0644, domain_show, domain_store),
 	PSEUDO_CONTROL("hostname", 0644, host_show, host_store),
 	PSEUDO_CONTROL("modprobe", 0644, modprobe_show, modprobe_store),
@@ -175,10 +181,14 @@ static const struct pseudo_file kernel_files[] = {
 	PSEUDO_TEXT("ostype", 0444, ostype_show),
 	PSEUDO_TEXT("overflowgid", 0444, overflow_id_show),
 	PSEUDO_TEXT("overflowuid", 0444, overflow_id_show),
+	PSEUDO_TEXT("panic", 0444, zero_show),
+	PSEUDO_TEXT("panic_on_oops", 0444, zero_show),
 	PSEUDO_CONTROL("pid_max", 0644, pid_max_show, pid_max_store),
 	PSEUDO_CONTROL("printk", 0644, console_levels_show, console_levels_store),
 	PSEUDO_DIRECTORY("random", 0555, random_files),
 	PSEUDO_TEXT("randomize_va_space", 0444, randomize_show),
+	PSEUDO_TEXT("sched_rr_timeslice_ms", 0444, round_robin_show),
+	PSEUDO_TEXT("sysrq", 0444, zero_show),
 	PSEUDO_TEXT("tainted", 0444, tainted_show),
 	PSEUDO_CONTROL("threads-max", 0644, threads_max_show, threads_max_store),
 	PSEUDO_TEXT("version", 0444, version_text_show),
@@ -220,8 +230,11 @@ static const struct pseudo_file vm_files[] = {
 	PSEUDO_CONTROL("drop_caches", 0200, NULL, drop_caches_store),
 	PSEUDO_CONTROL("max_map_count", 0644, map_count_show, map_count_store),
 	PSEUDO_TEXT("mmap_min_addr", 0444, mmap_min_show),
+	PSEUDO_TEXT("nr_hugepages", 0444, zero_show),
+	PSEUDO_TEXT("oom_kill_allocating_task", 0444, zero_show),
 	PSEUDO_CONTROL("overcommit_memory", 0644, overcommit_show, overcommit_store),
 	PSEUDO_CONTROL("overcommit_ratio", 0644, overcommit_ratio_show, overcommit_ratio_store),
+	PSEUDO_TEXT("panic_on_oom", 0444, zero_show),
 	PSEUDO_TEXT("swappiness", 0444, swappiness_show),
 	{},
 };
@@ -286,7 +299,14 @@ static const struct pseudo_file fs_files[] = {
 	PSEUDO_TEXT("file-max", 0444, file_max_show),
 	PSEUDO_DIRECTORY("inotify", 0555, inotify_files),
 	PSEUDO_TEXT("nr_open", 0444, descriptors_max_show),
+	PSEUDO_TEXT("overflowgid", 0444, overflow_id_show),
+	PSEUDO_TEXT("overflowuid", 0444, overflow_id_show),
 	PSEUDO_CONTROL("pipe-max-size", 0644, pipe_max_show, pipe_max_store),
+	PSEUDO_TEXT("protected_fifos", 0444, zero_show),
+	PSEUDO_TEXT("protected_hardlinks", 0444, zero_show),
+	PSEUDO_TEXT("protected_regular", 0444, zero_show),
+	PSEUDO_TEXT("protected_symlinks", 0444, zero_show),
+	PSEUDO_TEXT("suid_dumpable", 0444, zero_show),
 	{},
 };
 

@@ -4,6 +4,7 @@
 #include <kumo/irq.h>
 #include <kumo/page.h>
 #include <kumo/percpu.h>
+#include <kumo/printk.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
 #include <kumo/time.h>
@@ -95,6 +96,58 @@ int meminfo_show(struct text *text, void *unused)
 	memory_line(text, "CommitLimit:", vm_commit_limit());
 	memory_line(text, "Committed_AS:", info.anon_pages);
 	return 0;
+}
+
+/* What procps's vmstat looks for; of what there is no such thing here, nothing has happened. */
+int vmstat_show(struct text *text, void *unused)
+{
+	struct memory_info info;
+
+	memory_info(&info);
+	const struct {
+		const char *name;
+		u64 value;
+	} lines[] = {
+		{ "nr_free_pages", info.free_pages },
+		{ "nr_active_anon", info.anon_pages },
+		{ "nr_inactive_file", info.cached_pages },
+		{ "nr_anon_pages", info.anon_pages },
+		{ "nr_file_pages", info.cached_pages },
+		{ "nr_dirty", 0 },
+		{ "nr_writeback", 0 },
+		{ "nr_slab_reclaimable", 0 },
+		{ "nr_slab_unreclaimable", info.slab_pages },
+		{ "nr_kernel_stack", info.stack_pages * KIB_PER_PAGE },
+		{ "nr_page_table_pages", info.table_pages },
+		{ "pgpgin", 0 },
+		{ "pgpgout", 0 },
+		{ "pswpin", 0 },
+		{ "pswpout", 0 },
+		{ "pgfault", info.faults },
+		{ "pgmajfault", 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		text_printf(text, "%s %llu\n", lines[i].name, (unsigned long long)lines[i].value);
+	return 0;
+}
+
+int slabinfo_next(struct text *text, void *unused, u64 *cursor)
+{
+	struct slab_cache_info info;
+
+	if (!*cursor)
+		text_puts(text, "slabinfo - version: 2.1\n"
+				"# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab>"
+				" : tunables <limit> <batchcount> <sharedfactor>"
+				" : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
+	if (!slab_cache_info((unsigned int)(*cursor)++, &info))
+		return 0;
+	text_printf(text,
+		    "%-17s %6lu %6lu %6u %4u %4u : tunables    0    0    0 : slabdata %6lu %6lu      0\n",
+		    info.name, info.active, info.objects, info.object_size, info.objects_per_slab,
+		    info.pages_per_slab, info.slabs, info.slabs);
+	return 1;
 }
 
 #define CPU_TEXT_SIZE 4096
@@ -198,5 +251,34 @@ int filesystems_show(struct text *text, void *unused)
 int swaps_show(struct text *text, void *unused)
 {
 	text_puts(text, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+	return 0;
+}
+
+/* There are no disks yet: only what the table begins with. */
+int partitions_show(struct text *text, void *unused)
+{
+	text_puts(text, "major minor  #blocks  name\n\n");
+	return 0;
+}
+
+int diskstats_show(struct text *text, void *unused)
+{
+	return 0;
+}
+
+/* No controllers: all processes are in the one group. */
+int cgroups_show(struct text *text, void *unused)
+{
+	text_puts(text, "#subsys_name\thierarchy\tnum_cgroups\tenabled\n");
+	return 0;
+}
+
+/* Those that the log goes to; W: it can be written. */
+int consoles_show(struct text *text, void *unused)
+{
+	char name[16];
+
+	for (unsigned int i = 0; console_name(i, name); i++)
+		text_printf(text, "%-20s -W- (E%c  p  )\n", name, i ? ' ' : 'C');
 	return 0;
 }

@@ -11,11 +11,30 @@
 #include <kumo/syscalls.h>
 #include <linux/magic.h>
 
+#include "internal.h"
+
 struct pseudo_tree *sys_tree;
 EXPORT_SYMBOL(sys_tree);
 
-static const char *const places[] = { "bus",	 "class", "dev/block", "dev/char",
-				      "devices", "fs",	  "kernel",    "module" };
+static const char *const places[] = {
+	"block",     "bus",	 "class/block",		"class/net",
+	"dev/block", "dev/char", "devices/virtual",	"firmware",
+	"fs/cgroup", "kernel",	 "kernel/mm/hugepages", "module",
+	"power",
+};
+
+/* /sys/kernel/mm/transparent_hugepage/enabled: programs get pages of 4 KiB. */
+static int huge_pages_show(struct text *text, void *unused)
+{
+	text_puts(text, "always madvise [never]\n");
+	return 0;
+}
+
+static const struct pseudo_file huge_page_files[] = {
+	PSEUDO_TEXT("defrag", 0444, huge_pages_show),
+	PSEUDO_TEXT("enabled", 0444, huge_pages_show),
+	{},
+};
 
 /* /sys/kernel/missing_calls: the system calls that programs tried and Kumo does not have, "name times". */
 static int missing_calls_show(struct text *text, void *unused)
@@ -52,4 +71,8 @@ void __init sys_init(void)
 			panic("sysfs: cannot be made");
 	if (pseudo_file_add(pseudo_directory_path(sys_tree, "kernel"), &missing_calls, NULL))
 		pr_err("sysfs: no memory for kernel/missing_calls\n");
+	if (IS_ERR(pseudo_directory_add(sys_tree, pseudo_directory_path(sys_tree, "kernel/mm"),
+					"transparent_hugepage", huge_page_files, NULL)))
+		pr_err("sysfs: no memory for kernel/mm/transparent_hugepage\n");
+	sys_cpu_init();
 }

@@ -165,6 +165,7 @@ bool pfn_valid(u64 pfn);
 
 struct memory_info {
 	u64 total_pages, free_pages, cached_pages, slab_pages, table_pages, stack_pages, anon_pages;
+	u64 faults; /* since the start */
 };
 void memory_info(struct memory_info *info);
 enum memory_counter {
@@ -173,6 +174,7 @@ enum memory_counter {
 	MEMORY_TABLE,
 	MEMORY_STACK,
 	MEMORY_ANON,
+	MEMORY_FAULTS, /* not pages: faults that were mended */
 	MEMORY_COUNTERS
 };
 void memory_account(enum memory_counter counter, long pages); /* per-CPU counters; any context */

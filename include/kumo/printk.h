@@ -68,6 +68,7 @@ struct console {
 
 void console_register(struct console *console); /* replays the log so far to a console that has shown nothing */
 void console_unregister(struct console *console);
+bool console_name(unsigned int index, char name[16]); /* of the INDEXth; false: there are not so many */
 
 void printk_init(void);
 /* Takes a larger ring when `log_buf_len=` asks for one. Once memory can be allocated. */

@@ -58,6 +58,13 @@ char *kasprintf(unsigned int gfp, const char *format, ...) __printf(2, 3) __must
 size_t kmalloc_size(const void *object); /* what was really given */
 /* Of an address in RAM: the name of the cache that it lies in an object of, and where in the object. For reports. */
 bool slab_locate(const void *address, const char **cache_name, size_t *offset);
+/* The cache that is INDEXth in the list of all, for /proc/slabinfo; false: there are not so many. */
+struct slab_cache_info {
+	char name[32];
+	unsigned long active, objects, slabs; /* what CPUs keep for themselves is active */
+	unsigned int object_size, objects_per_slab, pages_per_slab;
+};
+bool slab_cache_info(unsigned int index, struct slab_cache_info *info);
 /* Freed after a grace period; for objects that readers under rcu_read_lock() may hold. Any context. */
 void kfree_rcu(void *object);
 
