@@ -141,7 +141,7 @@ test:
 bench:
 	$(ready) all bench-programs && exec scripts/kumo bench --build $(BUILD) $(FILTER)
 soak:
-	$(call ready,fuzz) all tests && exec scripts/kumo test --build $(BUILD) --soak $(FILTER)
+	$(call ready,fuzz) all tests bench-programs && exec scripts/kumo test --build $(BUILD) --soak $(FILTER)
 fuzz:
 	+@exec tests/fuzz/run --seconds $(or $(SECONDS),10) $(TARGETS)
 iso:
