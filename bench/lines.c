@@ -113,6 +113,7 @@ static const struct operation {
 	{ "open_close", open_close }, { "stat", stat_file },	  { "fork_exit_wait", fork_wait },
 	{ "page_fault", touch_page }, { "pipe_byte", pipe_byte },
 };
+#define OPERATIONS (sizeof(operations) / sizeof(operations[0]))
 
 /* ---- Running them ---- */
 
@@ -123,10 +124,19 @@ static void gate_pass(int number)
 		;
 }
 
+/* Until all have come to the gate so many times. None ends before it may go on, unless it failed. */
+static void gate_wait(int number)
+{
+	while (gate->arrived < CPUS * number) {
+		if (waitpid(-1, NULL, WNOHANG))
+			exit(1);
+		usleep(1000);
+	}
+}
+
 static void gate_open(int number)
 {
-	while (gate->arrived < CPUS * number)
-		usleep(1000);
+	gate_wait(number);
 	gate->go = number;
 }
 
@@ -190,8 +200,7 @@ static void measure(const struct operation *operation)
 	for (int cpu = 0; cpu < CPUS; cpu++)
 		if (!check(fork(), "fork"))
 			process(operation, cpu);
-	while (gate->arrived < CPUS)
-		usleep(1000);
+	gate_wait(1);
 	check(lines(LINES_START, 0, NULL, 0), "LINES_START");
 	gate_open(1);
 	gate_open(2);
@@ -206,14 +215,13 @@ static void measure(const struct operation *operation)
 	print_lines();
 }
 
-static int is_chosen(const char *name, char **names)
+static const struct operation *find(const char *name)
 {
-	if (!*names)
-		return 1;
-	while (*names)
-		if (!strcmp(*names++, name))
-			return 1;
-	return 0;
+	for (size_t i = 0; i < OPERATIONS; i++)
+		if (!strcmp(operations[i].name, name))
+			return &operations[i];
+	fprintf(stderr, "lines: no operation %s\n", name);
+	exit(2);
 }
 
 int main(int argc, char **argv)
@@ -222,11 +230,14 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: lines COUNT [NAME...]\n");
 		return 2;
 	}
+	for (int i = 2; i < argc; i++)
+		(void)find(argv[i]);
 	gate = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (gate == MAP_FAILED)
 		fail("mmap");
-	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
-		if (is_chosen(operations[i].name, argv + 2))
-			measure(&operations[i]);
+	for (int i = 2; i < argc; i++)
+		measure(find(argv[i]));
+	for (size_t i = 0; argc == 2 && i < OPERATIONS; i++)
+		measure(&operations[i]);
 	return 0;
 }
