@@ -141,7 +141,10 @@ void path_cross_mounts(struct path *path);
 bool path_cross_up(struct path *path);
 /* A mount of (tree, root) that stands nowhere yet; takes its own references. */
 struct mount *mount_alloc(struct tree *tree, struct entry *root, unsigned long flags) __must_check;
-struct namespace *namespace_create(struct tree *tree, unsigned long flags) __must_check; /* ERR_PTR */
+struct namespace *namespace_create(struct tree *tree, unsigned long flags) __must_check;
+/* A namespace with the same mounts, and root and working directory moved there. ERR_PTR(-ENOMEM, -EINTR). */
+struct namespace *namespace_copy(struct namespace *from, struct path *root,
+				 struct path *working) __must_check; /* ERR_PTR */
 /* Is `entry` a place where something is mounted in this namespace? Then its name cannot be removed. */
 bool mount_stands_on(const struct namespace *namespace, const struct entry *entry);
 /* The context of the current thread; a kernel thread without one uses the first thread's. */
@@ -180,7 +183,7 @@ int walk_to_parent(struct walk *walk) __must_check;
 /* Looks walk->last up: 0: walk->path is it; 1: it was a link, call walk_to_parent() again; or a negative errno. */
 int walk_last(struct walk *walk) __must_check;
 /* The same for an entry found already (its reference is taken over). */
-int walk_step_into(struct walk *walk, struct entry *entry, bool follow) __must_check;
+int walk_step_last(struct walk *walk, struct entry *entry) __must_check;
 void walk_end(struct walk *walk);
 /* The lock-free walk: a result whose objects are not referenced, valid until names_sequence moves. -ECHILD: cannot be
  * done without references. Under rcu_read_lock(). */
@@ -213,6 +216,10 @@ static inline bool mode_permits(const struct node *node, u32 mask, const struct 
 	return !(mask & ~mode);
 }
 int may_create_in(struct node *dir, const struct cred *cred) __must_check;
+/* Links that somebody has laid out for others to fall into, as /proc/sys/fs/protected_* say (proc(5)): may a path end in the
+ * symbolic link that lies in `dir` (-EACCES), may there be another name for `node` (-EPERM)? */
+int may_follow(const struct node *dir, const struct node *link, const struct cred *cred) __must_check;
+int may_link(struct node *node, const struct cred *cred) __must_check;
 int may_delete(struct node *dir, struct node *victim, bool directory,
 	       const struct cred *cred) __must_check;
 /* Takes set-id bits away after a write or a change of owner: what must change, or 0. */

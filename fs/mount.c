@@ -651,25 +651,83 @@ void mounts_show(struct text *text, enum mounts_form form)
 
 /* ---- Namespaces ---- */
 
-struct namespace *namespace_create(struct tree *tree, unsigned long flags)
+/* Around a mount that is nobody's yet; NULL: no memory. */
+static struct namespace *namespace_around(struct mount *root)
 {
 	struct namespace *namespace = kzalloc(sizeof(*namespace), GFP_KERNEL);
 
 	if (!namespace)
-		return ERR_PTR(-ENOMEM);
+		return NULL;
 	refcount_set(&namespace->refs, 1);
 	rwsem_init(&namespace->lock, "namespace");
 	list_init(&namespace->mounts);
 	wait_queue_init(&namespace->changed);
 	namespace->id = tree_next_id();
-	namespace->root = mount_alloc(tree, tree->root_entry, flags);
-	if (!namespace->root) {
-		kfree(namespace);
-		return ERR_PTR(-ENOMEM);
-	}
-	namespace->root->namespace = namespace;
-	list_add_tail(&namespace->mounts, &namespace->root->namespace_link);
+	namespace->root = root;
+	root->namespace = namespace;
+	list_add_tail(&namespace->mounts, &root->namespace_link);
 	return namespace;
+}
+
+struct namespace *namespace_create(struct tree *tree, unsigned long flags)
+{
+	struct mount *root = mount_alloc(tree, tree->root_entry, flags);
+	struct namespace *namespace = root ? namespace_around(root) : NULL;
+
+	if (namespace)
+		return namespace;
+	if (root)
+		mount_put(root);
+	return ERR_PTR(-ENOMEM);
+}
+
+/* Leads to the same place seen through the copy of its mount. */
+static void path_follow_copy(struct path *path, const struct namespace *from)
+{
+	struct mount *old = path->mount;
+
+	if (old->namespace != from)
+		return;
+	mount_get(old->copy);
+	path->mount = old->copy;
+	mount_put(old);
+}
+
+struct namespace *namespace_copy(struct namespace *from, struct path *root, struct path *working)
+{
+	struct namespace *namespace = NULL;
+	struct list made = LIST_INIT(made);
+	struct mount *top, *copy;
+	int error = down_write_killable(&from->lock);
+
+	if (error)
+		return ERR_PTR(error);
+	top = mount_alloc(from->root->tree, from->root->root, from->root->flags);
+	if (!top)
+		goto out;
+	if (!mount_copy_children(from->root, top, &made))
+	namespace = namespace_around(top);
+	while (!list_empty(&made)) {
+		copy = list_first(&made, struct mount, work_link);
+		list_del(&copy->work_link);
+		if (namespace) {
+			struct path place = copy->over;
+
+			mount_link(copy, &place, namespace);
+		} else {
+			path_put(&copy->over);
+			mount_put(copy);
+		}
+	}
+	if (namespace) {
+		path_follow_copy(root, from);
+		path_follow_copy(working, from);
+	} else {
+		mount_put(top);
+	}
+out:
+	up_write(&from->lock);
+	return namespace ? namespace : ERR_PTR(-ENOMEM);
 }
 
 void namespace_put(struct namespace *namespace)

@@ -131,7 +131,9 @@ int path_link(const struct path *parent, const struct name *last, const struct p
 	error = -EXDEV;
 	if (parent->mount != old->mount)
 		goto out;
-	error = may_create_in(dir, cred);
+	error = may_link(node, cred);
+	if (!error)
+		error = may_create_in(dir, cred);
 	if (error)
 		goto out;
 	error = -EPERM;

@@ -40,6 +40,39 @@ struct fs_context *fs_context_copy(struct fs_context *from)
 	return fs;
 }
 
+struct fs_context *fs_context_copy_namespace(struct fs_context *from)
+{
+	struct fs_context *fs = fs_context_copy(from);
+	struct namespace *copy;
+
+	if (!fs)
+		return ERR_PTR(-ENOMEM);
+	copy = namespace_copy(fs->namespace, &fs->root, &fs->working);
+	if (IS_ERR(copy)) {
+		fs_context_put(fs);
+		return (struct fs_context *)copy;
+	}
+	namespace_put(fs->namespace);
+	fs->namespace = copy;
+	return fs;
+}
+
+struct fs_context *fs_context_enter(struct namespace *namespace, u32 umask)
+{
+	struct fs_context *fs = fs_context_alloc();
+
+	if (!fs)
+		return NULL;
+	fs->umask = umask;
+	fs->namespace = namespace_get(namespace);
+	fs->root = (struct path){ .mount = namespace->root, .entry = namespace->root->root };
+	path_get(&fs->root);
+	path_cross_mounts(&fs->root);
+	fs->working = fs->root;
+	path_get(&fs->working);
+	return fs;
+}
+
 void fs_context_put(struct fs_context *fs)
 {
 	if (!refcount_dec_and_test(&fs->refs))

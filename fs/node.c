@@ -9,6 +9,7 @@
 #include <kumo/slab.h>
 #include <kumo/time.h>
 #include <kumo/xattr.h>
+#include <kumo/xattr.h>
 #include <linux/capability.h>
 
 #include "internal.h"
@@ -244,6 +245,8 @@ int node_setattr(struct node *node, struct attr_change *change, const struct cre
 	error = -EPERM;
 	if (ops && ops->setattr)
 		error = ops->setattr(node, change, cred);
+	if (!error && node->xattrs && change->valid & (SETATTR_UID | SETATTR_GID | SETATTR_SIZE))
+		node_drop_capabilities(node);
 out:
 	mutex_unlock(&node->lock);
 	return error;

@@ -240,7 +240,7 @@ static int open_last_or_create(struct walk *walk, const struct open_how_kernel *
 		entry_put(entry);
 		return -EEXIST;
 	}
-	error = walk_step_into(walk, entry, walk->follow);
+	error = walk_step_last(walk, entry);
 	if (!error && !*created && S_ISDIR(path_node(&walk->path)->attr.mode))
 		return -EISDIR;
 	return error;

@@ -3,6 +3,7 @@
  * argument.
  */
 #include <kumo/export.h>
+#include <kumo/xattr.h>
 #include <linux/capability.h>
 
 #include "internal.h"
@@ -43,6 +44,31 @@ int may_create_in(struct node *dir, const struct cred *cred)
 	return node_permission(dir, MAY_WRITE | MAY_EXEC, cred);
 }
 
+int protected_symlinks = 1, protected_hardlinks = 1;
+
+int may_follow(const struct node *dir, const struct node *link, const struct cred *cred)
+{
+	const u32 shared = S_ISVTX | S_IWOTH;
+
+	if (!READ_ONCE(protected_symlinks) || (dir->attr.mode & shared) != shared ||
+	    link->attr.uid == cred->fsuid || link->attr.uid == dir->attr.uid)
+		return 0;
+	return -EACCES;
+}
+
+int may_link(struct node *node, const struct cred *cred)
+{
+	const u32 set_group = S_ISGID | S_IXGRP;
+	u32 mode = node->attr.mode;
+
+	if (!READ_ONCE(protected_hardlinks) || node_owner_or_capable(node, cred))
+		return 0;
+	if (S_ISREG(mode) && !(mode & S_ISUID) && (mode & set_group) != set_group &&
+	    !node_permission(node, MAY_READ | MAY_WRITE, cred))
+		return 0;
+	return -EPERM;
+}
+
 int may_delete(struct node *dir, struct node *victim, bool directory, const struct cred *cred)
 {
 	int error = node_permission(dir, MAY_WRITE | MAY_EXEC, cred);
@@ -67,7 +93,9 @@ void file_remove_privileges(struct file *file)
 	u32 mode = node->attr.mode;
 	struct attr_change change = { .valid = SETATTR_MODE };
 
-	if (likely(!(mode & (S_ISUID | S_ISGID))) || cred_capable(file->cred, CAP_FSETID))
+	if (unlikely(node->xattrs))
+		node_drop_capabilities(node);
+	if (likely(!(mode & (S_ISUID | S_ISGID))) || capable(CAP_FSETID))
 		return;
 	change.mode = mode_without_privileges(mode);
 	if (change.mode != mode && node->tree->ops->setattr)

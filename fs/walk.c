@@ -114,6 +114,7 @@ struct peek {
 	const char *stack[SYMLINKS_MAX];
 	unsigned int depth, links;
 	bool must_be_directory, follow;
+	const struct cred *cred;
 };
 
 static inline int peek_jump(struct peek *peek, const struct path *to)
@@ -206,8 +207,11 @@ static inline int peek_step(struct peek *peek, struct name *element)
 		if (unlikely(!node))
 			return -ECHILD;
 	}
-	if (S_ISLNK(node->attr.mode) && (!last || peek->follow))
+	if (S_ISLNK(node->attr.mode) && (!last || peek->follow)) {
+		if (unlikely(last && may_follow(peek->node, node, peek->cred)))
+			return -ECHILD;
 		return peek_into_link(peek, node);
+	}
 	peek->at.entry = next;
 	peek->node = node;
 	return 0;
@@ -226,6 +230,7 @@ int walk_peek(const struct path *start, const char *name, unsigned int flags,
 	peek.depth = peek.links = 0;
 	peek.must_be_directory = flags & WALK_DIRECTORY;
 	peek.follow = flags & WALK_FOLLOW;
+	peek.cred = cred;
 	if (unlikely(peek_begin(&peek, start, name)))
 		return -ECHILD;
 	for (;;) {
@@ -647,7 +652,7 @@ fail:
 	return error;
 }
 
-int walk_step_into(struct walk *walk, struct entry *entry, bool follow)
+static int step_into(struct walk *walk, struct entry *entry, bool follow)
 {
 	struct path next = { .mount = walk->path.mount, .entry = entry };
 
@@ -671,6 +676,18 @@ int walk_step_into(struct walk *walk, struct entry *entry, bool follow)
 	entry_put(walk->path.entry);
 	walk->path.entry = entry;
 	return 0;
+}
+
+int walk_step_last(struct walk *walk, struct entry *entry)
+{
+	int error = 0;
+
+	if (S_ISLNK(entry->node->attr.mode) && walk->follow)
+		error = may_follow(path_node(&walk->path), entry->node, walk->cred);
+	if (!error)
+		return step_into(walk, entry, walk->follow);
+	entry_put(entry);
+	return error;
 }
 
 int walk_to_parent(struct walk *walk)
@@ -723,7 +740,7 @@ int walk_to_parent(struct walk *walk)
 		entry = lookup(walk->path.entry, &walk->last, walk->rest, walk->cred);
 		if (IS_ERR(entry))
 			return PTR_ERR(entry);
-		error = walk_step_into(walk, entry, true);
+		error = step_into(walk, entry, true);
 		if (error < 0)
 			return error;
 		if (!error && !S_ISDIR(path_node(&walk->path)->attr.mode))
@@ -747,7 +764,7 @@ int walk_last(struct walk *walk)
 	entry = lookup(walk->path.entry, &walk->last, NULL, walk->cred);
 	if (IS_ERR(entry))
 		return PTR_ERR(entry);
-	return walk_step_into(walk, entry, walk->follow);
+	return walk_step_last(walk, entry);
 }
 
 /* ---- What others call ---- */

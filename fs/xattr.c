@@ -115,6 +115,12 @@ int node_xattr_set(struct node *node, const char *name, const void *value, size_
 	return 0;
 }
 
+void node_drop_capabilities(struct node *node)
+{
+	/* That there are none is no error here, and removing needs no memory. */
+	(void)node_xattr_set(node, XATTR_NAME_CAPS, NULL, 0, 0);
+}
+
 void node_xattrs_free(struct node *node)
 {
 	struct xattr *xattr, *after;

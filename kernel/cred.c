@@ -242,7 +242,8 @@ struct user *user_of_process(struct process *process)
 	return user;
 }
 
-bool process_may_inspect(struct process *process)
+/* ptrace(2), "Ptrace access mode checking", for somebody with these ids. */
+static bool may_look_as(struct process *process, u32 uid, u32 gid)
 {
 	const struct cred *mine = current->cred, *its;
 	bool same;
@@ -250,9 +251,19 @@ bool process_may_inspect(struct process *process)
 	if (process == current->process)
 		return true;
 	its = process_cred_get(process);
-	same = mine->fsuid == its->euid && mine->fsuid == its->suid && mine->fsuid == its->uid &&
-	       mine->fsgid == its->egid && mine->fsgid == its->sgid && mine->fsgid == its->gid &&
-	       process->dumpable && !(its->cap_permitted & ~mine->cap_permitted);
+	same = uid == its->euid && uid == its->suid && uid == its->uid && gid == its->egid &&
+	       gid == its->sgid && gid == its->gid && process->dumpable &&
+	       !(its->cap_permitted & ~mine->cap_permitted);
 	cred_put(its);
 	return same || cred_capable(mine, CAP_SYS_PTRACE);
+}
+
+bool process_may_inspect(struct process *process)
+{
+	return may_look_as(process, current->cred->fsuid, current->cred->fsgid);
+}
+
+bool process_may_attach(struct process *process)
+{
+	return may_look_as(process, current->cred->uid, current->cred->gid);
 }

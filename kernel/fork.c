@@ -19,10 +19,6 @@
 
 #include "process.h"
 
-#define CLONE_NAMESPACES                                                                           \
-	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |             \
-	 CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME)
-
 #define STACK_LIMIT_DEFAULT (8 * MIB)
 #define MEMLOCK_LIMIT_DEFAULT (8 * MIB)
 #define MESSAGE_QUEUE_LIMIT_DEFAULT 819200
@@ -76,8 +72,10 @@ static int check_flags(const struct clone_request *request)
 		return -EINVAL; /* brothers of the first process would have nobody to wait for them */
 	if (flags & CLONE_CLEAR_SIGHAND && flags & CLONE_SIGHAND)
 		return -EINVAL;
-	if (flags & CLONE_NAMESPACES)
-		return capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
+	if (flags & (CLONE_NEWNS | NAMESPACES_MISSING) && !capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (flags & NAMESPACES_MISSING)
+		return -EINVAL;
 	if (flags & CLONE_PIDFD && flags & CLONE_THREAD)
 		return -EINVAL;
 	if (flags & CLONE_INTO_CGROUP)
@@ -110,7 +108,13 @@ static int copy_parts(struct thread *child, u64 flags)
 			return (int)PTR_ERR(files);
 		child->files = files;
 	}
-	if (flags & CLONE_FS) {
+	if (flags & CLONE_NEWNS) {
+		struct fs_context *fs = fs_context_copy_namespace(parent->fs);
+
+		if (IS_ERR(fs))
+			return (int)PTR_ERR(fs);
+		child->fs = fs;
+	} else if (flags & CLONE_FS) {
 		refcount_inc(&parent->fs->refs);
 		child->fs = parent->fs;
 	} else {
@@ -157,6 +161,7 @@ static struct process *process_copy(u64 clone_flags)
 	memcpy(process->limits, from->limits, sizeof(process->limits));
 	spin_unlock_irqrestore(&from->lock, flags);
 	process->dumpable = from->dumpable;
+	process->huge_pages_off = from->huge_pages_off;
 	process->personality = from->personality;
 	process->oom_score_adj = from->oom_score_adj;
 	process->login_uid = from->login_uid;
@@ -192,7 +197,9 @@ static void thread_copy(struct thread *child, const struct clone_request *reques
 	cred_put(child->cred);
 	child->cred = cred_get(parent->cred);
 	child->blocked = parent->blocked;
-	child->timer_slack_ns = parent->timer_slack_ns;
+	child->timer_slack_ns = child->default_timer_slack_ns = parent->timer_slack_ns;
+	child->machine_check_policy = parent->machine_check_policy;
+	child->io_priority = parent->io_priority;
 #ifdef CONFIG_DEBUG
 	child->faults.marked = parent->faults.marked;
 #endif

@@ -146,11 +146,7 @@ static struct file *file_of(struct process *process, unsigned int number)
 	struct file *file;
 	unsigned int found = number;
 
-	rcu_read_lock();
-	leader = rcu_dereference(process->leader);
-	if (leader && !refcount_inc_not_zero(&leader->refs))
-		leader = NULL;
-	rcu_read_unlock();
+	leader = process_leader_get(process);
 	if (!leader)
 		return ERR_PTR(-ESRCH);
 	if (!process_may_inspect(process)) {

@@ -78,6 +78,11 @@ static inline int process_group_id(struct process *process)
 /* Users (cred.c) -------------------------------------------------------------------------------------------------- */
 
 void user_put(struct user *user);
+/* More threads run for the user than the current process's limit allows. */
+static inline bool user_over_thread_limit(const struct cred *cred)
+{
+	return (u64)atomic_read(&cred->user->process_count) > process_limit(RLIMIT_NPROC);
+}
 void cred_sort_groups(u32 *values, u32 count); /* ascending, as cred_in_group() needs them (sys_cred.c) */
 struct user *user_of_process(struct process *process); /* referenced; under rcu_read_lock() */
 
@@ -92,6 +97,11 @@ struct process *pidfd_process(unsigned int fd, u32 *flags) __must_check;
 struct process *proc_directory_process(struct file *file);
 
 /* Making (fork.c, thread.c) --------------------------------------------------------------------------------------- */
+
+/* Namespaces of what there is one of for the whole machine: clone(2) and unshare(2) refuse them. */
+#define NAMESPACES_MISSING                                                                         \
+	(CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |            \
+	 CLONE_NEWNET | CLONE_NEWTIME)
 
 struct clone_request {
 	u64 flags;	     /* CLONE_*, without the exit signal */

@@ -39,8 +39,20 @@ static void adjust_capabilities(struct cred *cred, const struct cred *old)
 		cred->cap_effective = cred->cap_permitted;
 }
 
+/* A user with too many threads may not get more by taking another's place; but few programs look whether setuid(2) failed,
+ * so it is exec that does. */
+static void note_thread_limit(const struct cred *cred)
+{
+	if (cred->uid && user_over_thread_limit(cred))
+		current->flags |= THREAD_FLAG_OVER_LIMIT;
+	else
+		current->flags &= ~(unsigned int)THREAD_FLAG_OVER_LIMIT;
+}
+
 static long commit_uids(struct cred *cred)
 {
+	if (cred->user != current->cred->user)
+		note_thread_limit(cred);
 	cred->fsuid = cred->euid;
 	adjust_capabilities(cred, current->cred);
 	cred_commit(cred);
@@ -362,14 +374,14 @@ long sys_capget(struct __user_cap_header_struct __user *header, struct __user_ca
 	int pid;
 	long error = header_words(header, &words);
 
+	if (!to)
+		return error == -EINVAL ? 0 : error;
 	if (error)
-		return !to && error == -EINVAL ? 0 : error;
+		return error;
 	if (get_user(pid, &header->pid))
 		return -EFAULT;
 	if (pid < 0)
 		return -EINVAL;
-	if (!to)
-		return 0;
 	if (pid && pid != current->pid) {
 		thread = thread_find(pid);
 		if (!thread)

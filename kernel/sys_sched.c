@@ -5,6 +5,7 @@
 #include <kumo/thread.h>
 #include <kumo/uaccess.h>
 #include <linux/capability.h>
+#include <linux/ioprio.h>
 #include <linux/resource.h>
 #include <linux/sched.h>
 #include <linux/sched/types.h>
@@ -148,6 +149,84 @@ long sys_getpriority(int which, int who)
 	if (which < PRIO_PROCESS || which > PRIO_USER)
 		return -EINVAL;
 	return visit_priorities(which, who, get_one, 0);
+}
+
+/* ---- Priorities of input and output: kept and told, no more ---- */
+
+static int set_io_priority(struct thread *thread, int priority, int result)
+{
+	const struct cred *mine = current->cred;
+
+	if (mine->euid != thread->cred->uid && mine->uid != thread->cred->uid && !capable(CAP_SYS_NICE))
+		return -EPERM;
+	WRITE_ONCE(thread->io_priority, (unsigned short)priority);
+	return result == -ESRCH ? 0 : result;
+}
+
+/* Whoever has none is served by its nice value. */
+static int effective_io_priority(const struct thread *thread)
+{
+	int priority = READ_ONCE(thread->io_priority);
+
+	if (IOPRIO_PRIO_CLASS(priority) != IOPRIO_CLASS_NONE)
+		return priority;
+	if (thread->policy == SCHED_IDLE)
+		return IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, (thread->nice + 20) / 5);
+	return IOPRIO_PRIO_VALUE(thread->realtime_priority ? IOPRIO_CLASS_RT : IOPRIO_CLASS_BE,
+				 (thread->nice + 20) / 5);
+}
+
+static int get_io_priority_raw(struct thread *thread, int unused, int result)
+{
+	return READ_ONCE(thread->io_priority);
+}
+
+/* The most favoured: classes and levels are better the smaller they are. */
+static int get_io_priority(struct thread *thread, int unused, int result)
+{
+	int priority = effective_io_priority(thread);
+
+	return result < 0 ? priority : min(result, priority);
+}
+
+/* IOPRIO_WHO_PROCESS is one thread, in spite of its name; the numbers are one above those of getpriority(2). */
+_Static_assert(IOPRIO_WHO_PROCESS == PRIO_PROCESS + 1 && IOPRIO_WHO_USER == PRIO_USER + 1, "one above");
+
+long sys_ioprio_set(int which, int who, int priority)
+{
+	int level = IOPRIO_PRIO_DATA(priority);
+
+	switch (IOPRIO_PRIO_CLASS(priority)) {
+	case IOPRIO_CLASS_RT:
+		if (!capable(CAP_SYS_ADMIN) && !capable(CAP_SYS_NICE))
+			return -EPERM;
+		if (level >= IOPRIO_NR_LEVELS)
+			return -EINVAL;
+		break;
+	case IOPRIO_CLASS_BE:
+		if (level >= IOPRIO_NR_LEVELS)
+			return -EINVAL;
+		break;
+	case IOPRIO_CLASS_IDLE:
+		break;
+	case IOPRIO_CLASS_NONE:
+		if (level)
+			return -EINVAL;
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (which < IOPRIO_WHO_PROCESS || which > IOPRIO_WHO_USER)
+		return -EINVAL;
+	return visit_priorities(which - 1, who, set_io_priority, priority);
+}
+
+long sys_ioprio_get(int which, int who)
+{
+	if (which < IOPRIO_WHO_PROCESS || which > IOPRIO_WHO_USER)
+		return -EINVAL;
+	return visit_priorities(which - 1, who,
+				which == IOPRIO_WHO_PROCESS ? get_io_priority_raw : get_io_priority, 0);
 }
 
 /* ---- Policies ---- */

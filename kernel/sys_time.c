@@ -7,10 +7,14 @@
 #include <linux/capability.h>
 #include <linux/time.h>
 #include <linux/times.h>
+#include <linux/timex.h>
 
 #include "process.h"
 #include "time.h"
 
+/* Of adjtimex(2): inside ADJ_OFFSET_SINGLESHOT and ADJ_OFFSET_SS_READ; the uapi headers name only these. */
+#define ADJ_ADJTIME 0x8000
+#define ADJ_OFFSET_READONLY 0x2000
 #define USER_TICK_NS (NSEC_PER_SEC / 100) /* times(2): USER_HZ */
 
 static int read_timespec(struct __kernel_timespec *t, const struct __kernel_timespec __user *from)
@@ -350,4 +354,72 @@ long sys_nanosleep(const struct __kernel_timespec __user *request,
 		   struct __kernel_timespec __user *remaining)
 {
 	return sys_clock_nanosleep(CLOCK_MONOTONIC, 0, request, remaining);
+}
+
+/* ---- The clock's discipline: there is none; what programs set of it is not taken ---- */
+
+/* What Linux says of a clock that nobody has synchronised. */
+static void describe_clock(struct __kernel_timex *clock)
+{
+	u64 now = time_realtime_ns();
+
+	*clock = (struct __kernel_timex){
+		.maxerror = 16 * NSEC_PER_SEC / NSEC_PER_USEC,
+		.esterror = 16 * NSEC_PER_SEC / NSEC_PER_USEC,
+		.status = STA_UNSYNC,
+		.constant = 2,
+		.precision = 1,
+		.tolerance = 500 << 16, /* parts per million, scaled */
+		.tick = NSEC_PER_SEC / NSEC_PER_USEC / 100,
+		.time = { .tv_sec = (s64)(now / NSEC_PER_SEC),
+			  .tv_usec = (s64)(now % NSEC_PER_SEC / NSEC_PER_USEC) },
+	};
+}
+
+/* ADJ_SETOFFSET: the date moves by so much. */
+static int shift_clock(const struct __kernel_timex *clock)
+{
+	s64 unit_ns = clock->modes & ADJ_NANO ? 1 : (s64)NSEC_PER_USEC;
+	s64 fraction = clock->time.tv_usec, shift;
+
+	if (fraction < 0 || fraction * unit_ns >= (s64)NSEC_PER_SEC || fraction > (s64)NSEC_PER_SEC)
+		return -EINVAL;
+	if (__builtin_mul_overflow(clock->time.tv_sec, (s64)NSEC_PER_SEC, &shift) ||
+	    __builtin_add_overflow(shift, fraction * unit_ns, &shift) ||
+	    (s64)time_realtime_ns() + shift < 0)
+		return -EINVAL;
+	return time_set_realtime((u64)((s64)time_realtime_ns() + shift));
+}
+
+long sys_clock_adjtime(int which, struct __kernel_timex __user *user)
+{
+	struct __kernel_timex clock, now;
+	int error;
+
+	if (copy_from_user(&clock, user, sizeof(clock)))
+		return -EFAULT;
+	if (which != CLOCK_REALTIME)
+		return which < 0 || which > CLOCK_TAI ? -EINVAL : -EOPNOTSUPP;
+	if (clock.modes & ADJ_ADJTIME) {
+		/* adjtime(3): old offsets may be read by all. */
+		if (!(clock.modes & (ADJ_OFFSET_SINGLESHOT & ~ADJ_ADJTIME)))
+			return -EINVAL;
+		if (!(clock.modes & ADJ_OFFSET_READONLY) && !capable(CAP_SYS_TIME))
+			return -EPERM;
+	} else if (clock.modes && !capable(CAP_SYS_TIME)) {
+		return -EPERM;
+	}
+	if (clock.modes & ADJ_TICK && (clock.tick < 9000 || clock.tick > 11000))
+		return -EINVAL;
+	error = clock.modes & ADJ_SETOFFSET ? shift_clock(&clock) : 0;
+	if (error)
+		return error;
+	describe_clock(&now);
+	now.modes = clock.modes;
+	return copy_to_user(user, &now, sizeof(now)) ? -EFAULT : TIME_ERROR;
+}
+
+long sys_adjtimex(struct __kernel_timex __user *user)
+{
+	return sys_clock_adjtime(CLOCK_REALTIME, user);
 }

@@ -14,6 +14,7 @@
 #include <kumo/stack_check.h>
 #include <kumo/string.h>
 #include <kumo/vm.h>
+#include <linux/prctl.h>
 #include <linux/signal.h>
 
 #include "process.h"
@@ -39,7 +40,8 @@ struct thread *thread_alloc(void)
 	sigpending_init(&thread->pending);
 	thread->signal_stack.ss_flags = SS_DISABLE;
 	thread->exit_signal = -1;
-	thread->timer_slack_ns = 50 * NSEC_PER_USEC;
+	thread->timer_slack_ns = thread->default_timer_slack_ns = 50 * NSEC_PER_USEC;
+	thread->machine_check_policy = PR_MCE_KILL_DEFAULT;
 	completion_init(&thread->exited);
 	return thread;
 }
@@ -156,6 +158,28 @@ void thread_set_files(struct files *files)
 	current->files = files;
 	spin_unlock_irqrestore(&process->lock, flags);
 	files_put(old);
+}
+
+void thread_set_fs(struct fs_context *fs)
+{
+	struct process *process = current->process;
+	unsigned long flags = spin_lock_irqsave(&process->lock);
+	struct fs_context *old = current->fs;
+
+	current->fs = fs;
+	spin_unlock_irqrestore(&process->lock, flags);
+	fs_context_put(old);
+}
+
+struct thread *process_leader_get(struct process *process)
+{
+	unsigned long flags = spin_lock_irqsave(&process->lock);
+	struct thread *leader = process->leader;
+
+	if (leader)
+		thread_get(leader);
+	spin_unlock_irqrestore(&process->lock, flags);
+	return leader;
 }
 
 struct files *thread_files_get(struct thread *thread)

@@ -16,7 +16,6 @@ int number_of_name(const struct name *name);
 bool emit_number(struct dir_context *context, unsigned int number, u32 type);
 
 /* The leader, referenced; NULL: the process has been reaped. */
-struct thread *process_leader_get(struct process *process);
 void thread_object_put(void *object);
 void thread_object_owner(void *object, u32 *uid, u32 *gid);
 

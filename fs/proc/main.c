@@ -43,17 +43,6 @@ bool emit_number(struct dir_context *context, unsigned int number, u32 type)
 
 /* ---- A directory for each process ---- */
 
-struct thread *process_leader_get(struct process *process)
-{
-	unsigned long flags = spin_lock_irqsave(&process->lock);
-	struct thread *leader = process->leader;
-
-	if (leader)
-		thread_get(leader);
-	spin_unlock_irqrestore(&process->lock, flags);
-	return leader;
-}
-
 void thread_object_put(void *object)
 {
 	thread_put(object);

@@ -294,6 +294,19 @@ static const struct pseudo_file inotify_files[] = {
 	{},
 };
 
+CONSTANT(hardlinks_show, "%d\n", READ_ONCE(protected_hardlinks))
+CONSTANT(symlinks_show, "%d\n", READ_ONCE(protected_symlinks))
+
+static int hardlinks_store(const char *words, size_t length, void *unused, const struct cred *cred)
+{
+	return integer_store(words, 0, 1, &protected_hardlinks);
+}
+
+static int symlinks_store(const char *words, size_t length, void *unused, const struct cred *cred)
+{
+	return integer_store(words, 0, 1, &protected_symlinks);
+}
+
 static const struct pseudo_file fs_files[] = {
 	PSEUDO_DIRECTORY("epoll", 0555, epoll_files),
 	PSEUDO_TEXT("file-max", 0444, file_max_show),
@@ -303,9 +316,9 @@ static const struct pseudo_file fs_files[] = {
 	PSEUDO_TEXT("overflowuid", 0444, overflow_id_show),
 	PSEUDO_CONTROL("pipe-max-size", 0644, pipe_max_show, pipe_max_store),
 	PSEUDO_TEXT("protected_fifos", 0444, zero_show),
-	PSEUDO_TEXT("protected_hardlinks", 0444, zero_show),
+	PSEUDO_CONTROL("protected_hardlinks", 0644, hardlinks_show, hardlinks_store),
 	PSEUDO_TEXT("protected_regular", 0444, zero_show),
-	PSEUDO_TEXT("protected_symlinks", 0444, zero_show),
+	PSEUDO_CONTROL("protected_symlinks", 0644, symlinks_show, symlinks_store),
 	PSEUDO_TEXT("suid_dumpable", 0444, zero_show),
 	{},
 };

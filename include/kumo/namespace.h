@@ -108,6 +108,10 @@ struct fs_context {
 	struct namespace *namespace; /* owned reference */
 };
 struct fs_context *fs_context_copy(struct fs_context *from) __must_check; /* NULL: no memory */
+/* With a namespace of its own, in which the same mounts stand. ERR_PTR(-ENOMEM, -EINTR). */
+struct fs_context *fs_context_copy_namespace(struct fs_context *from) __must_check;
+/* At the root of `namespace`; NULL: no memory. */
+struct fs_context *fs_context_enter(struct namespace *namespace, u32 umask) __must_check;
 void fs_context_put(struct fs_context *fs);
 /* Referenced paths of the current thread; replaced under the lock. */
 void fs_root(struct path *root);

@@ -128,7 +128,9 @@ struct thread {
 	struct kunit *kunit_test; /* the self-test case that it runs, or NULL (kunit.h) */
 	struct completion exited;
 	bool should_stop;
-	u64 timer_slack_ns;
+	u64 timer_slack_ns, default_timer_slack_ns; /* the default is its maker's at that time */
+	unsigned char machine_check_policy;	    /* PR_MCE_KILL_* */
+	unsigned short io_priority; /* of ioprio_set(2); kept for who asks: disks are served in turn */
 	const char *wait_channel; /* for /proc/PID/wchan */
 #ifdef CONFIG_DEBUG
 	struct fault_thread faults;
@@ -145,6 +147,7 @@ enum {
 	THREAD_FLAG_IDLE = 8,
 	THREAD_FLAG_IN_EXEC = 16,
 	THREAD_FLAG_FPU_USED = 32,
+	THREAD_FLAG_OVER_LIMIT = 64, /* its new user has too many threads: exec may still refuse */
 };
 
 /* What threads have used. */
@@ -192,6 +195,7 @@ struct process {
 	u32 exec_count, parent_exec_count; /* of its own exec calls; of its parent's when it was made */
 	bool child_subreaper;
 	bool dumpable;
+	bool huge_pages_off;	  /* PR_SET_THP_DISABLE; inherited. Programs have none anyway */
 	unsigned int personality; /* of personality(2); bits beyond the execution domain */
 	short oom_score_adj; /* /proc/PID/oom_score_adj: -1000 (never killed for want of memory) to 1000; inherited */
 	int parent_death_signal;
@@ -328,8 +332,11 @@ struct mm *thread_mm_get(struct thread *thread);
 struct files *thread_files_get(struct thread *thread);
 void thread_set_files(struct files *files); /* the current thread of a process goes on with these; takes the reference */
 struct fs_context *thread_fs_get(struct thread *thread);
+void thread_set_fs(struct fs_context *fs);		    /* as thread_set_files; may sleep */
+struct thread *process_leader_get(struct process *process); /* referenced; NULL: it has been reaped */
 /* May the current thread look into the process (its memory, descriptors, environment)? ptrace(2), "access mode checking". */
 bool process_may_inspect(struct process *process);
+bool process_may_attach(struct process *process); /* the same by real ids: for calls that name the process */
 /* Its leader's credentials, referenced. Any context. */
 const struct cred *process_cred_get(struct process *process);
 bool process_group_orphaned(struct process_group *group, struct process *ignored); /* process_tree_lock held */

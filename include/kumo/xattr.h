@@ -27,6 +27,8 @@ int path_xattr_set(const struct path *path, const char *name, const void *value,
 ssize_t node_xattr_get(struct node *node, const char *name, void *value, size_t size);
 ssize_t node_xattr_list(struct node *node, char *list, size_t size, bool trusted);
 int node_xattr_set(struct node *node, const char *name, const void *value, size_t size, int flags);
+/* What is written to, or given to somebody else, is not what was trusted with capabilities. node->lock held. */
+void node_drop_capabilities(struct node *node);
 void node_xattrs_free(struct node *node); /* the node goes */
 
 #endif

@@ -19,7 +19,6 @@
 #include <linux/fcntl.h>
 #include <linux/mount.h>
 #include <linux/personality.h>
-#include <linux/securebits.h>
 
 #include "../process.h"
 #include "exec.h"
@@ -79,54 +78,7 @@ static int read_head(struct exec *exec)
 	return done < 0 ? (int)done : 0;
 }
 
-/* Credentials ------------------------------------------------------------------------------------------------------ */
-
-/* Another process has the same working directory and root, and could change them under the new program. */
-static bool shares_fs_context(void)
-{
-	struct process *process = current->process;
-	unsigned long flags = spin_lock_irqsave(&process->lock);
-	struct thread *thread;
-	int own = 0;
-
-	list_for_each(thread, &process->threads, process_link)
-		own += thread->fs == current->fs;
-	spin_unlock_irqrestore(&process->lock, flags);
-	return (int)refcount_read(&current->fs->refs) > own;
-}
-
-/* Set-id bits count only where nobody could have arranged what the program finds. */
-static bool set_id_honoured(const struct exec *exec)
-{
-	return !(exec->file->path.mount->flags & MS_NOSUID) && !exec->cred->no_new_privs &&
-	       !shares_fs_context();
-}
-
-/* capabilities(7), "Transformation of capabilities during execve()", for files without capabilities of their own. */
-static void cred_execute(struct exec *exec)
-{
-	const struct attr *attr = &exec->file->node->attr;
-	const struct cred *old = current->cred;
-	struct cred *cred = exec->cred;
-	bool root;
-
-	if (set_id_honoured(exec)) {
-		if (attr->mode & S_ISUID)
-			cred->euid = attr->uid;
-		if ((attr->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
-			cred->egid = attr->gid;
-	}
-	cred->suid = cred->fsuid = cred->euid;
-	cred->sgid = cred->fsgid = cred->egid;
-	if (cred->euid != old->euid || cred->egid != old->egid)
-		cred->cap_ambient = 0;
-	root = !(cred->securebits & (1 << SECURE_NOROOT)) && (cred->uid == 0 || cred->euid == 0);
-	cred->cap_permitted = root ? cred->cap_inheritable | cred->cap_bounding : cred->cap_ambient;
-	cred->cap_effective = root && cred->euid == 0 ? cred->cap_permitted : cred->cap_ambient;
-	cred->securebits &= ~(1U << SECURE_KEEP_CAPS);
-	exec->secure = cred->euid != cred->uid || cred->egid != cred->gid ||
-		       (cred->uid != 0 && cred->cap_permitted & ~cred->cap_ambient);
-}
+/* Loading ---------------------------------------------------------------------------------------------------------- */
 
 /* Follows scripts to a program, and maps that. */
 static int load(struct exec *exec)
@@ -138,8 +90,8 @@ static int load(struct exec *exec)
 			return error;
 		error = exec_script(exec);
 		if (error == -ENOEXEC) {
-			cred_execute(exec);
-			return exec_elf(exec);
+			error = exec_credentials(exec);
+			return error ? error : exec_elf(exec);
 		}
 		if (error)
 			return error;
@@ -260,11 +212,14 @@ static void commit(struct exec *exec, struct sighand *sighand, struct files *fil
 	process_timers_exec(process);
 	signal_reset_for_exec();
 	set_name(exec->name);
-	cred_commit(exec->cred);
-	exec->cred = NULL;
-	process->dumpable = !exec->secure && readable;
-	if (exec->secure)
+	if (exec->secure) {
 		process->parent_death_signal = 0;
+		process->personality &= ~(unsigned int)PER_CLEAR_ON_SETID;
+	}
+	process->dumpable = exec->cred->euid == exec->cred->uid &&
+			    exec->cred->egid == exec->cred->gid && readable;
+	cred_commit(exec->cred); /* what is gained makes it undumpable */
+	exec->cred = NULL;
 	process->exec_count++;
 	process->did_exec = true;
 	files_close_on_exec(current->files);
@@ -275,8 +230,12 @@ static int execute(struct exec *exec, const struct string_vector *argv, const st
 {
 	struct sighand *sighand = NULL;
 	struct files *files = NULL;
-	int error = exec_read_strings(exec, argv, envp);
+	int error;
 
+	if (current->flags & THREAD_FLAG_OVER_LIMIT && user_over_thread_limit(current->cred))
+		return -EAGAIN;
+	current->flags &= ~(unsigned int)THREAD_FLAG_OVER_LIMIT;
+	error = exec_read_strings(exec, argv, envp);
 	if (error)
 		return error;
 	exec->mm = mm_create();

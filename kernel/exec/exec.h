@@ -1,5 +1,6 @@
 /*
- * Between the files of exec: arguments (arguments.c), scripts (script.c), ELF programs (elf.c), the stack that a program
+ * Between the files of exec: arguments (arguments.c), scripts (script.c), credentials
+ * (credentials.c), ELF programs (elf.c), the stack that a program
  * starts with (stack.c), and exec itself (exec.c).
  */
 #ifndef KERNEL_EXEC_EXEC_H
@@ -60,6 +61,8 @@ int exec_read(struct file *file, u64 offset, void *buffer, size_t size) __must_c
 bool script_parse(char *head, size_t size, char **interpreter, char **argument);
 /* exec->file is a script: it gives way to its interpreter. */
 int exec_script(struct exec *exec) __must_check;
+/* exec->cred becomes what exec->file runs with (credentials.c). -EPERM, or what reading its capabilities gave. */
+int exec_credentials(struct exec *exec) __must_check;
 int exec_elf(struct exec *exec) __must_check; /* maps the program; -ENOEXEC: not one */
 /* The stack's mapping, before the program is mapped; and what the program finds on it. */
 int exec_stack_map(struct exec *exec, bool executable) __must_check;
