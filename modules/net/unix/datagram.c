@@ -30,6 +30,12 @@ bool unix_relay_wake(struct wait_entry *entry, unsigned long key)
 	return true;
 }
 
+void unix_relay_leave(struct unix_socket *self)
+{
+	if (self->peer)
+		wait_queue_remove(&self->peer->room_wait, &self->relay);
+}
+
 static struct unix_socket *peer_get(struct unix_socket *self)
 {
 	struct unix_socket *peer;
@@ -45,7 +51,6 @@ void unix_datagram_disconnected(struct unix_socket *self, struct unix_socket *pe
 	struct list messages = LIST_INIT(messages);
 	bool told = false;
 
-	wait_queue_remove(&peer->room_wait, &self->relay);
 	mutex_lock(&self->read_lock); /* a reader may look at the first message */
 	spin_lock(&self->socket.lock);
 	list_splice_tail(&messages, &self->messages);
@@ -79,6 +84,7 @@ static int set_peer(struct unix_socket *self, struct unix_socket *other)
 		error = -EPERM;
 	old = self->peer;
 	if (!error) {
+		unix_relay_leave(self);
 		WRITE_ONCE(self->peer, other);
 		WRITE_ONCE(self->state, other ? UNIX_CONNECTED : UNIX_OPEN);
 	}
@@ -127,6 +133,7 @@ static int peer_is_gone(struct unix_socket *self, struct unix_socket *peer)
 	spin_lock(&self->socket.lock);
 	was_peer = self->peer == peer;
 	if (was_peer) {
+		unix_relay_leave(self);
 		WRITE_ONCE(self->peer, NULL);
 		WRITE_ONCE(self->state, UNIX_OPEN);
 	}

@@ -105,6 +105,7 @@ void unix_close(struct unix_socket *self, bool embryo)
 	WRITE_ONCE(self->state, UNIX_OPEN);
 	WRITE_ONCE(self->shutdown, UNIX_NO_RECEIVE | UNIX_NO_SEND);
 	peer = self->peer;
+	unix_relay_leave(self);
 	WRITE_ONCE(self->peer, NULL);
 	list_splice_tail(&messages, &self->messages);
 	list_splice_tail(&connections, &self->connections);
@@ -112,7 +113,6 @@ void unix_close(struct unix_socket *self, bool embryo)
 	spin_unlock(&self->socket.lock);
 	wake_up_all(&self->room_wait);
 	if (peer) {
-		wait_queue_remove(&peer->room_wait, &self->relay);
 		if (is_connection(self))
 			hang_up(peer, embryo || !list_empty(&messages));
 		unix_put(peer);

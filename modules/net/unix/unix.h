@@ -170,6 +170,8 @@ int unix_datagram_connect(struct unix_socket *self, const struct socket_address 
 /* `peer`, whose reference the caller holds, is no longer whom `self` sends to: its unread messages are dropped. */
 void unix_datagram_disconnected(struct unix_socket *self, struct unix_socket *peer);
 bool unix_relay_wake(struct wait_entry *entry, unsigned long key);
+/* Before self->peer changes. socket.lock is held from here to the change, so that the relay is in no queue but the peer's. */
+void unix_relay_leave(struct unix_socket *self);
 
 /* rights.c */
 int unix_flight_begin(struct passed_files *files) __must_check; /* -ETOOMANYREFS */
