@@ -28,8 +28,8 @@ struct timerfd {
 	struct wait_queue wait;	    /* of readers */
 	spinlock_t lock;	    /* protects what follows; taken in interrupts */
 	int clock;
-	int flags;	   /* TFD_TIMER_* of the setting */
-	u64 value_ns;	   /* as it was set, relative or by its clock; 0: stopped */
+	int flags; /* TFD_TIMER_* of the setting */
+	u64 value_ns; /* when it expires, or did, by its clock (relative ones: monotonic); 0: stopped */
 	u64 interval_ns;   /* 0: once */
 	u64 expiries;	   /* since the last read */
 	bool expired;	   /* not armed again: expiries since timer.expires_ns are not counted */
@@ -57,17 +57,29 @@ static void timer_expired(struct timer *base)
 	wake_up_key(&timer->wait, POLLIN);
 }
 
-/* Counts what has passed since an expiry, and arms the timer for the next. */
+/* The clock that value_ns is by. */
+static int clock_of_value(const struct timerfd *timer)
+{
+	return timer->flags & TFD_TIMER_ABSTIME ? timer->clock : CLOCK_MONOTONIC;
+}
+
+static void arm(struct timerfd *timer)
+{
+	timer_arm(&timer->timer, clock_to_monotonic(clock_of_value(timer), timer->value_ns));
+}
+
+/* Counts what has passed since an expiry, by the clock as it is now, and arms the timer for the next. */
 static void catch_up(struct timerfd *timer)
 {
-	u64 now = time_monotonic_ns(), expired = timer->timer.expires_ns, missed;
+	u64 now = 0, missed;
 
-	if (!timer->expired || !timer->interval_ns)
-		return;
-	missed = now > expired ? (now - expired) / timer->interval_ns : 0;
+	if (!timer->expired || !timer->interval_ns || clock_read(clock_of_value(timer), &now))
+		return; /* the clock can be read: it was checked when the timer was made */
+	missed = now > timer->value_ns ? (now - timer->value_ns) / timer->interval_ns : 0;
 	timer->expiries += missed;
 	timer->expired = false;
-	timer_arm(&timer->timer, expired + (missed + 1) * timer->interval_ns);
+	timer->value_ns += (missed + 1) * timer->interval_ns;
+	arm(timer);
 }
 
 /* realtime_changed's lock is held. */
@@ -80,7 +92,7 @@ static bool date_set(struct wait_entry *wait, unsigned long key)
 	if (cancel)
 		timer->date_was_set = true;
 	if (timer->flags & TFD_TIMER_ABSTIME && timer->timer.armed)
-		timer_arm(&timer->timer, clock_to_monotonic(timer->clock, timer->value_ns));
+		arm(timer);
 	spin_unlock_irqrestore(&timer->lock, flags);
 	if (cancel)
 		wake_up_key(&timer->wait, POLLIN);
@@ -169,6 +181,32 @@ static void timerfd_show_info(struct file *file, struct text *text)
 		    (long long)now.it_interval.tv_sec, (long long)now.it_interval.tv_nsec);
 }
 
+/* TFD_IOC_SET_TICKS: so many expiries are to be read. */
+static long timerfd_ioctl(struct file *file, unsigned int command, unsigned long argument)
+{
+	struct timerfd *timer = file->private;
+	unsigned long flags;
+	u64 ticks;
+	bool cancelled;
+
+	if (command != TFD_IOC_SET_TICKS)
+		return -ENOTTY;
+	if (copy_from_user(&ticks, (const void __user *)argument, sizeof(ticks)))
+		return -EFAULT;
+	if (!ticks)
+		return -EINVAL;
+	flags = spin_lock_irqsave(&timer->lock);
+	cancelled = timer->date_was_set;
+	timer->date_was_set = false;
+	if (!cancelled)
+		timer->expiries = ticks;
+	spin_unlock_irqrestore(&timer->lock, flags);
+	if (cancelled)
+		return -ECANCELED;
+	wake_up_key(&timer->wait, POLLIN);
+	return 0;
+}
+
 static void timerfd_clunk(struct file *file)
 {
 	struct timerfd *timer = file->private;
@@ -183,6 +221,7 @@ static const struct tree_ops timerfd_ops = {
 	.clunk = timerfd_clunk,
 	.read = timerfd_read,
 	.poll = timerfd_poll,
+	.ioctl = timerfd_ioctl,
 	.show_info = timerfd_show_info,
 };
 
@@ -239,15 +278,13 @@ static void set_timer(struct timerfd *timer, int how, const struct __kernel_itim
 	catch_up(timer);
 	*old = setting(timer);
 	timer->flags = how;
-	timer->value_ns = value;
+	timer->value_ns = value && !(how & TFD_TIMER_ABSTIME) ? time_monotonic_ns() + value : value;
 	timer->interval_ns = timespec_to_ns_capped(&new->it_interval);
 	timer->expiries = 0;
 	timer->expired = timer->date_was_set = false;
 	timer_cancel(&timer->timer);
 	if (value)
-		timer_arm(&timer->timer, how & TFD_TIMER_ABSTIME
-						 ? clock_to_monotonic(timer->clock, value)
-						 : time_monotonic_ns() + value);
+		arm(timer);
 	spin_unlock_irqrestore(&timer->lock, flags);
 }
 

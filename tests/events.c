@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -14,6 +15,10 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#ifndef TFD_IOC_SET_TICKS
+#define TFD_IOC_SET_TICKS _IOW('T', 0, unsigned long long)
+#endif
 
 #include "tap.h"
 
@@ -655,6 +660,56 @@ static void timerfds(void)
 	close(fd);
 }
 
+/* Ticks as if the timer had expired so often, for who restores a process. */
+static void timerfd_ticks(void)
+{
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+	uint64_t ticks = 0, got = 0;
+
+	tap_ok(FAILS(ioctl(fd, TFD_IOC_SET_TICKS, &ticks), EINVAL), "TFD_IOC_SET_TICKS: not 0");
+	tap_ok(FAILS(ioctl(fd, TFD_IOC_SET_TICKS, 8L), EFAULT), "TFD_IOC_SET_TICKS: a bad address");
+	tap_ok(FAILS(ioctl(fd, 12345, &ticks), ENOTTY), "another ioctl");
+	ticks = 7;
+	tap_ok(!ioctl(fd, TFD_IOC_SET_TICKS, &ticks) && polled(fd) == POLLIN &&
+		       read(fd, &got, sizeof(got)) == sizeof(got) && got == 7,
+	       "TFD_IOC_SET_TICKS: a read gives them");
+	close(fd);
+}
+
+/* A timer by the date that has expired for a while, when the date is set. */
+static void timerfd_date_of_periodic(void)
+{
+	int fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK);
+	struct itimerspec spec = { .it_interval.tv_sec = 100 };
+	struct timespec now;
+	uint64_t first = 0, forward = 0, back = 0;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	spec.it_value = now;
+	spec.it_value.tv_sec -= 350;
+	timerfd_settime(fd, TFD_TIMER_ABSTIME, &spec, NULL);
+	usleep(20000);
+	if (read(fd, &first, sizeof(first)) != sizeof(first))
+		first = 0;
+	now.tv_sec += 1000;
+	if (clock_settime(CLOCK_REALTIME, &now)) {
+		close(fd);
+		return;
+	}
+	usleep(20000);
+	if (read(fd, &forward, sizeof(forward)) != sizeof(forward))
+		forward = 0;
+	now.tv_sec -= 1000;
+	clock_settime(CLOCK_REALTIME, &now);
+	usleep(20000);
+	if (read(fd, &back, sizeof(back)) != sizeof(back))
+		back = 0;
+	tap_ok(first == 4 && forward == 10 && !back,
+	       "a periodic timer by the date, when that is set 1000 s forward and back: %d %d %d",
+	       (int)first, (int)forward, (int)back);
+	close(fd);
+}
+
 static void timerfd_date(void)
 {
 	int fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK),
@@ -843,7 +898,9 @@ int main(void)
 	eventfds();
 	timerfd_errors();
 	timerfds();
+	timerfd_ticks();
 	timerfd_date();
+	timerfd_date_of_periodic();
 	signalfd_errors();
 	signalfds();
 	return tap_end();
