@@ -42,6 +42,12 @@ static u32 ring_room(const struct ring *ring)
 	return ring->size - (ring->head - ring->tail);
 }
 
+/* Whoever waits for room is woken when there is enough for many bytes, lest both sides take turns for a few. */
+static bool ring_is_roomy(const struct ring *ring)
+{
+	return ring_room(ring) >= ring->size / 2;
+}
+
 static size_t ring_put(struct ring *ring, const u8 *data, size_t size)
 {
 	size_t done = 0;
@@ -105,9 +111,10 @@ static size_t slave_receive(struct tty *tty, u8 *to, size_t size)
 	struct pty *pty = tty_private(tty);
 	unsigned long flags = spin_lock_irqsave(&pty->lock);
 	size_t taken = ring_take(&pty->input, to, size);
+	bool roomy = ring_is_roomy(&pty->input);
 
 	spin_unlock_irqrestore(&pty->lock, flags);
-	if (taken)
+	if (taken && roomy)
 		wake_up_key(&pty->write_wait, POLLOUT | POLLWRNORM);
 	return taken;
 }
@@ -275,7 +282,7 @@ static size_t output_take(struct pty *pty, u8 *to, size_t size, bool begun, bool
 			to[head++] = TIOCPKT_DATA;
 		taken = head + ring_take(&pty->output, to + head, size - head);
 	}
-	*slave_waits = pty->slave_waits && taken;
+	*slave_waits = pty->slave_waits && taken && ring_is_roomy(&pty->output);
 	if (*slave_waits)
 		pty->slave_waits = false;
 	spin_unlock_irqrestore(&pty->lock, flags);
