@@ -505,11 +505,26 @@ static size_t input_room(const struct tty *tty)
 	return !left && is_canonical(tty) && tty->line_head == tty->tail ? 1 : left;
 }
 
+/* Nothing is to be done to input but to keep it. */
+static bool input_is_plain(const struct tty *tty)
+{
+	return !local_flag(tty, ICANON | ISIG | ECHO) && !tty->literal_next && !tty->stopped &&
+	       !input_flag(tty, ISTRIP | IUCLC | IXON | PARMRK | ICRNL | INLCR | IGNCR);
+}
+
 void line_pull(struct tty *tty)
 {
 	u8 bytes[64];
 	size_t size = 1;
 
+	while (!tty->gone && tty->ops->receive && size && input_is_plain(tty)) {
+		u32 at = tty->head % INPUT_SIZE;
+
+		size = tty->ops->receive(tty, tty->input + at,
+					 min(input_room(tty), (size_t)(INPUT_SIZE - at)));
+		tty->head += (u32)size;
+		tty->line_head = tty->head;
+	}
 	while (!tty->gone && tty->ops->receive && size) {
 		size_t room = input_room(tty);
 
@@ -583,10 +598,17 @@ u32 line_available(const struct tty *tty)
 
 static size_t take_raw(struct tty *tty, u8 *to, size_t size)
 {
-	size_t done;
+	size_t done = 0;
 
-	for (done = 0; done < size && tty->tail != tty->line_head; done++)
-		to[done] = *input_at(tty, tty->tail++);
+	size = min(size, (size_t)(tty->line_head - tty->tail));
+	while (done < size) {
+		u32 at = tty->tail % INPUT_SIZE;
+		size_t part = min(size - done, (size_t)(INPUT_SIZE - at));
+
+		memcpy(to + done, tty->input + at, part);
+		tty->tail += (u32)part;
+		done += part;
+	}
 	return done;
 }
 
