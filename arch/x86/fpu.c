@@ -194,6 +194,19 @@ void fpu_reset(void)
 	area_changed(thread);
 }
 
+void fpu_reset_for_handler(void)
+{
+	struct fpu_area *area = current->arch.fpu;
+
+	if (area && fpu_features) {
+		area->features = 0; /* xrstor makes each part initial by itself, but takes mxcsr from here */
+		area->mxcsr = MXCSR_DEFAULT;
+		area_changed(current);
+	} else {
+		fpu_reset();
+	}
+}
+
 void fpu_free(struct thread *thread)
 {
 	if (thread->arch.fpu)

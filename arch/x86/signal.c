@@ -123,7 +123,7 @@ bool arch_signal_frame(struct pt_regs *regs, const struct signal_delivery *deliv
 	regs->cs = USER_CODE_SELECTOR;
 	regs->ss = USER_DATA_SELECTOR;
 	regs->flags &= ~(unsigned long)(EFLAGS_DF | EFLAGS_RF | EFLAGS_TF);
-	fpu_reset(); /* an exception that the x87 unit holds back is the frame's, not the handler's */
+	fpu_reset_for_handler(); /* an exception that the x87 unit holds back is the frame's, not the handler's */
 	if (current->signal_stack.ss_flags & SS_AUTODISARM)
 		current->signal_stack = (stack_t){ .ss_flags = SS_DISABLE };
 	return true;

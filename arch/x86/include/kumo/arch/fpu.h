@@ -24,7 +24,8 @@ void fpu_switch_out(struct thread *thread);
 void fpu_switch_in(struct thread *thread);
 
 int fpu_fork(struct thread *child) __must_check; /* copies the current thread's state; -ENOMEM */
-void fpu_reset(void); /* exec, a signal's handler: the current thread starts with the initial state */
+void fpu_reset(void); /* exec: the current thread starts with the initial state, and nothing of the old is kept anywhere */
+void fpu_reset_for_handler(void); /* likewise for a signal's handler, but cheaper: the save area keeps old bytes */
 void fpu_free(struct thread *thread);
 
 /*
