@@ -1,7 +1,7 @@
 /*
  * Names of one file: what a name costs its directory must stay, what the kernel remembers of looking it up need not. With
  * both kept they do not fit into this machine.
- * run: --mem 64M
+ * run: --mem 24M
  * seconds: 60
  */
 #define _GNU_SOURCE
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NAMES = 72000, LENGTH = 200, BLOCK = 4 << 20 };
+enum { NAMES = 20000, LENGTH = 200, BLOCK = 4 << 20 };
 
 static char name[LENGTH + 1];
 
