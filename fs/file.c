@@ -72,8 +72,10 @@ static __noinline void file_release(struct file *file)
 		file_locks_release(file);
 	if ((file->mode & FILE_OPENED) && file->ops->clunk)
 		file->ops->clunk(file);
-	if (file->mode & FILE_WRITER)
+	if (file->mode & FILE_WRITER) {
 		node_write_end(node);
+		mount_writer_put(file->path.mount);
+	}
 	if (file->mode & FILE_EXEC)
 		node_allow_write(node);
 	if (file->owner)

@@ -124,16 +124,22 @@ void mounts_init(void);
 struct mount *mount_find_rcu(const struct mount *mount, const struct entry *entry);
 static inline void mount_get(struct mount *mount)
 {
-	*this_cpu_ptr(mount->refs) += 1;
+	this_cpu_ptr(mount->counts)->refs += 1;
 }
 void mount_put_detached(struct mount *mount);
 static inline void mount_put(struct mount *mount)
 {
 	/* While it is attached, the namespace's reference keeps it: detaching waits for a grace period before it counts. */
 	if (likely(READ_ONCE(mount->namespace)))
-		*this_cpu_ptr(mount->refs) -= 1;
+		this_cpu_ptr(mount->counts)->refs -= 1;
 	else
 		mount_put_detached(mount);
+}
+/* A file is opened for writing: 0, -EROFS. Until put the mount cannot be made read-only. */
+int mount_writer_get(struct mount *mount) __must_check;
+static inline void mount_writer_put(struct mount *mount)
+{
+	this_cpu_ptr(mount->counts)->writers -= 1;
 }
 /* Follows what is mounted on *path, as often as there is something; takes and drops references. */
 void path_cross_mounts(struct path *path);
@@ -254,8 +260,8 @@ void namespace_start(struct tree *tree);
 
 void files_init(void);
 /* Makes a file without a name in the directory and opens it; `text` is for people. what: with its owner. ERR_PTR. */
-struct file *file_open_unnamed(const struct path *dir, const struct node_new *what, const char *text,
-			       u32 flags, const struct cred *cred) __must_check;
+struct file *file_open_unnamed(const struct path *dir, const struct node_new *what,
+			       const char *text, u32 flags, const struct cred *cred) __must_check;
 struct file *file_alloc(u32 flags, const struct cred *cred) __must_check; /* NULL: no memory */
 void file_free_unopened(struct file *file); /* one that file_alloc made and nobody saw */
 void locks_init(void);

@@ -55,7 +55,7 @@ static long mount_count(const struct mount *mount)
 	long sum = 0;
 
 	for_each_cpu(cpu)
-		sum += READ_ONCE(*per_cpu_ptr(mount->refs, cpu));
+		sum += READ_ONCE(per_cpu_ptr(mount->counts, cpu)->refs);
 	return sum;
 }
 
@@ -63,7 +63,7 @@ static void mount_free_rcu(struct rcu_head *head)
 {
 	struct mount *mount = container_of(head, struct mount, rcu);
 
-	free_percpu(mount->refs);
+	free_percpu(mount->counts);
 	kfree(mount);
 }
 
@@ -72,7 +72,7 @@ void mount_put_detached(struct mount *mount)
 	bool last;
 
 	spin_lock(&names_lock);
-	*this_cpu_ptr(mount->refs) -= 1;
+	this_cpu_ptr(mount->counts)->refs -= 1;
 	/* A walker that came too late takes and drops a reference of a mount that is going: it must not go twice. */
 	last = !mount->doomed && mount_count(mount) == 0;
 	if (last)
@@ -103,8 +103,8 @@ struct mount *mount_alloc(struct tree *tree, struct entry *root, unsigned long f
 
 	if (!mount)
 		return NULL;
-	mount->refs = alloc_percpu(sizeof(long), sizeof(long));
-	if (!mount->refs) {
+	mount->counts = alloc_percpu(sizeof(*mount->counts), sizeof(long));
+	if (!mount->counts) {
 		kfree(mount);
 		return NULL;
 	}
@@ -127,6 +127,39 @@ int mount_want_write(const struct mount *mount)
 {
 	return unlikely((mount->flags & MS_RDONLY) || (mount->tree->flags & TREE_READ_ONLY)) ? -EROFS
 											     : 0;
+}
+
+/* Counted before the look, as mount_remount() forbids before it counts: one of the two sees the other. */
+int mount_writer_get(struct mount *mount)
+{
+	int error;
+
+	this_cpu_ptr(mount->counts)->writers += 1;
+	smp_mb();
+	error = mount_want_write(mount);
+	if (error)
+		mount_writer_put(mount);
+	return error;
+}
+
+static bool mount_has_writers(const struct mount *mount)
+{
+	long sum = 0;
+
+	for_each_cpu(cpu)
+		sum += READ_ONCE(per_cpu_ptr(mount->counts, cpu)->writers);
+	return sum > 0;
+}
+
+/* Does any mount of the tree have writers? namespace->lock held. */
+static bool tree_has_writers(const struct namespace *namespace, const struct tree *tree)
+{
+	const struct mount *mount;
+
+	list_for_each(mount, &namespace->mounts, namespace_link)
+		if (mount->tree == tree && mount_has_writers(mount))
+			return true;
+	return false;
 }
 
 /* ---- Crossing ---- */
@@ -364,9 +397,18 @@ int mount_detach(const struct path *path, int flags)
 	error = -EINVAL;
 	if (path->entry != mount->root || mount->namespace != namespace || !mount->over.mount)
 		goto out;
-	error = -EAGAIN;
-	if (flags & MNT_EXPIRE) /* the first call only marks; without idle marks it is never the second */
-		goto out;
+	if (flags & MNT_EXPIRE) { /* the first call only marks */
+		if (flags & (MNT_FORCE | MNT_DETACH))
+			goto out;
+		error = -EBUSY;
+		if (!list_empty(&mount->children) || mount_count(mount) != 2)
+			goto out;
+		error = -EAGAIN;
+		if (!mount->expiring) {
+			mount->expiring = true;
+			goto out;
+		}
+	}
 	return mount_detach_locked(mount, namespace, flags & MNT_DETACH,
 				   2 /* the namespace's and the caller's */);
 out:
@@ -485,6 +527,29 @@ fail:
 	return error;
 }
 
+/* namespace->lock held. bind: of this mount alone, else of its tree, too. -EBUSY: something is open for writing. */
+static int mount_change_flags(struct mount *mount, unsigned long flags, bool bind)
+{
+	unsigned long kept = flags & MOUNT_FLAGS, before = mount->flags;
+	struct tree *tree = mount->tree;
+	unsigned int tree_before = tree->flags;
+
+	if (!(flags & (MS_NOATIME | MS_STRICTATIME)))
+		kept |= MS_RELATIME;
+	WRITE_ONCE(mount->flags, kept);
+	if (!bind && (flags & MS_RDONLY))
+		tree->flags |= TREE_READ_ONLY;
+	else if (!bind)
+		tree->flags &= ~(unsigned int)TREE_READ_ONLY;
+	smp_mb(); /* pairs with the one in mount_writer_get() */
+	if (!(flags & MS_RDONLY) ||
+	    !(bind ? mount_has_writers(mount) : tree_has_writers(mount->namespace, tree)))
+		return 0;
+	tree->flags = tree_before;
+	WRITE_ONCE(mount->flags, before);
+	return -EBUSY;
+}
+
 int mount_remount(const struct path *path, unsigned long flags, bool bind)
 {
 	struct namespace *namespace = fs_current()->namespace;
@@ -495,19 +560,9 @@ int mount_remount(const struct path *path, unsigned long flags, bool bind)
 		return error;
 	error = -EINVAL;
 	if (path->entry == mount->root && mount->namespace == namespace) {
-		unsigned long kept = flags & MOUNT_FLAGS;
-
-		if (!(flags & (MS_NOATIME | MS_STRICTATIME)))
-			kept |= MS_RELATIME;
-		WRITE_ONCE(mount->flags, kept);
-		if (!bind) {
-			if (flags & MS_RDONLY)
-				mount->tree->flags |= TREE_READ_ONLY;
-			else
-				mount->tree->flags &= ~TREE_READ_ONLY;
-		}
+		error = mount_change_flags(mount, flags, bind);
+		if (!error)
 		namespace->change_count++;
-		error = 0;
 	}
 	up_write(&namespace->lock);
 	wake_up_all(&namespace->changed);

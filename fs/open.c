@@ -106,6 +106,8 @@ static struct file *file_open_take(const struct path *path, u32 flags, bool crea
 		if (error)
 			return ERR_PTR(error);
 	}
+	if (unlikely(flags & O_DIRECT) && (kind == S_IFREG || kind == S_IFDIR))
+		return ERR_PTR(-EINVAL); /* no file goes past the page cache */
 	file = file_alloc(flags, cred);
 	if (unlikely(!file))
 		return ERR_PTR(-ENOMEM);
@@ -116,11 +118,14 @@ static struct file *file_open_take(const struct path *path, u32 flags, bool crea
 
 	/* Who only truncates writes, too: not what is being executed. */
 	if (kind == S_IFREG && ((file->mode & FILE_WRITE) || ((flags & O_TRUNC) && !created))) {
-		error = mount_want_write(path->mount);
-		if (!error)
-			error = node_write_begin(node);
+		error = mount_writer_get(path->mount);
 		if (error)
 			goto fail;
+		error = node_write_begin(node);
+		if (error) {
+			mount_writer_put(path->mount);
+			goto fail;
+		}
 		file->mode |= FILE_WRITER;
 	}
 
@@ -144,8 +149,10 @@ fail_opened:
 	if (file->ops->clunk)
 		file->ops->clunk(file);
 fail:
-	if (file->mode & FILE_WRITER)
+	if (file->mode & FILE_WRITER) {
 		node_write_end(node);
+		mount_writer_put(path->mount);
+	}
 	file_free_unopened(file);
 	return ERR_PTR(error);
 }

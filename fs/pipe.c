@@ -87,7 +87,7 @@ static ssize_t pipe_read(struct file *file, struct iter *to, loff_t *pos)
 
 		if (!pipe->writers)
 			break;
-		if ((file->flags & O_NONBLOCK) || to->nowait) {
+		if (file->flags & O_NONBLOCK) {
 			total = -EAGAIN;
 			break;
 		}
@@ -186,7 +186,7 @@ static ssize_t pipe_write(struct file *file, struct iter *from, loff_t *pos)
 			done = pipe_put(pipe, from, packet, &total);
 		if (done)
 			break;
-		if ((file->flags & O_NONBLOCK) || from->nowait) {
+		if (file->flags & O_NONBLOCK) {
 			if (!total)
 				error = -EAGAIN;
 			break;

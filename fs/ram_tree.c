@@ -353,12 +353,63 @@ static void swap_nodes(struct node *a_dir, struct ram_entry *a, struct node *b_d
 	b_dir->attr.nlink += (u32)a_is_directory - (u32)b_is_directory;
 }
 
+/* RENAME_WHITEOUT: what says on behalf of a union that the name is gone. */
+static struct ram_entry *whiteout_make(struct node *dir, const struct name *name,
+				       struct node **node, const struct cred *cred)
+{
+	struct ram_entry *entry = ram_entry_alloc(name);
+
+	if (!entry)
+		return ERR_PTR(-ENOMEM);
+	*node = ram_node(dir->tree, S_IFCHR, cred->fsuid, cred->fsgid, 0, NULL);
+	if (IS_ERR(*node)) {
+		kfree(entry);
+		return (struct ram_entry *)*node;
+	}
+	return entry;
+}
+
+/* The entry gets its new place, in which `there` stands, or NULL. */
+static int move_entry(struct node *old_dir, struct ram_entry *old, struct node *new_dir,
+		      const struct name *new_name, struct ram_entry *there, unsigned int flags,
+		      const struct cred *cred)
+{
+	struct name old_name = { .text = old->text, .length = old->length, .hash = old->hash };
+	struct ram_entry *fresh, *whiteout = NULL;
+	struct node *white_node = NULL, *replaced = there ? there->node : NULL;
+
+	if (replaced && S_ISDIR(replaced->attr.mode) && directory_of(replaced)->count)
+		return -ENOTEMPTY;
+	fresh = ram_entry_alloc(new_name);
+	if (!fresh)
+		return -ENOMEM;
+	if (flags & RENAME_WHITEOUT) {
+		whiteout = whiteout_make(old_dir, &old_name, &white_node, cred);
+		if (IS_ERR(whiteout)) {
+			kfree(fresh);
+			return (int)PTR_ERR(whiteout);
+		}
+	}
+	if (there) {
+		take_out(new_dir, there);
+		kfree(there);
+		lose_link(replaced);
+		node_put(replaced); /* the core holds one more */
+	}
+	take_out(old_dir, old);
+	insert(new_dir, fresh, old->node);
+	kfree(old);
+	if (whiteout)
+		insert(old_dir, whiteout, white_node);
+	return 0;
+}
+
 static int ram_rename(struct node *old_dir, const struct name *old_name, struct node *node,
 		      struct node *new_dir, const struct name *new_name, struct node *replaced,
 		      unsigned int flags, const struct cred *cred)
 {
 	struct ram_entry *old = find(directory_of(old_dir), old_name),
-			 *there = find(directory_of(new_dir), new_name), *fresh;
+			 *there = find(directory_of(new_dir), new_name);
 
 	if (!old || old->node != node || (replaced && (!there || there->node != replaced)))
 		return -ENOENT;
@@ -366,20 +417,10 @@ static int ram_rename(struct node *old_dir, const struct name *old_name, struct 
 		swap_nodes(old_dir, old, new_dir, there);
 		node_touch(replaced, false, false, true);
 	} else {
-		if (replaced && S_ISDIR(replaced->attr.mode) && directory_of(replaced)->count)
-			return -ENOTEMPTY;
-		fresh = ram_entry_alloc(new_name);
-		if (!fresh)
-			return -ENOMEM;
-		if (there) {
-			take_out(new_dir, there);
-			kfree(there);
-			lose_link(replaced);
-			node_put(replaced); /* the core holds one more */
-		}
-		take_out(old_dir, old);
-		kfree(old);
-		insert(new_dir, fresh, node);
+		int error = move_entry(old_dir, old, new_dir, new_name, there, flags, cred);
+
+		if (error)
+			return error;
 	}
 	node_touch(node, false, false, true);
 	node_touch(old_dir, false, true, true);

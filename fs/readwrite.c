@@ -103,7 +103,7 @@ static ssize_t write_regular(struct file *file, struct iter *from, loff_t *pos)
 
 	if (result)
 		return result;
-	if (file->flags & O_APPEND)
+	if ((file->flags & O_APPEND) || from->append)
 		*pos = (loff_t)node_size(node);
 	result = limit_file_size(*pos, asked);
 	if (result >= 0) {

@@ -9,6 +9,9 @@
 #include <kumo/uaccess.h>
 #include <linux/close_range.h>
 #include <linux/fcntl.h>
+#include <linux/fs.h>
+
+#include "process.h"
 
 /* What F_SETFL may change. */
 #define SETTABLE (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | FASYNC)
@@ -67,6 +70,9 @@ static int set_flags(struct file *file, unsigned long flags)
 	if ((flags & O_NOATIME) && !(file->flags & O_NOATIME) &&
 	    !node_owner_or_capable(file->node, current->cred))
 		return -EPERM;
+	/* No file goes past the page cache; for a pipe it means packets. */
+	if ((flags & O_DIRECT) && S_ISREG(file->node->attr.mode))
+		return -EINVAL;
 	spin_lock(&file->lock);
 	WRITE_ONCE(file->flags, (file->flags & ~(u32)SETTABLE) | ((u32)flags & SETTABLE));
 	spin_unlock(&file->lock);
@@ -102,18 +108,55 @@ static long lock_command(unsigned int fd, struct file *file, unsigned int comman
 	return result;
 }
 
+/* Is there such a process, thread or group? */
+static bool owner_exists(int type, int pid)
+{
+	struct process_group *group;
+	struct process *process;
+	struct thread *thread;
+
+	if (type == F_OWNER_PGRP) {
+		group = process_group_find(pid);
+		if (group)
+			process_group_put(group);
+		return group;
+	}
+	if (type == F_OWNER_TID) {
+		thread = thread_find(pid);
+		if (thread)
+			thread_put(thread);
+		return thread;
+	}
+	process = process_find(pid);
+	if (process)
+		process_put(process);
+	return process;
+}
+
+/* pid 0: nobody. */
 static long set_owner(struct file *file, int type, int pid)
 {
-	/* Positive: a process; negative: a group, as F_SETOWN has it. */
+	if (pid && !owner_exists(type, pid))
+		return -ESRCH;
 	spin_lock(&file->lock);
 	file->owner_signal.pid = type == F_OWNER_PGRP ? -pid : pid;
+	file->owner_signal.type = pid ? type : F_OWNER_TID;
 	spin_unlock(&file->lock);
 	return 0;
+}
+
+/* F_SETOWN: a negative number is a group. */
+static long set_owner_old(struct file *file, int pid)
+{
+	if (pid == (int)0x80000000)
+		return -EINVAL;
+	return pid < 0 ? set_owner(file, F_OWNER_PGRP, -pid) : set_owner(file, F_OWNER_PID, pid);
 }
 
 static long owner_command(struct file *file, unsigned int command, struct f_owner_ex __user *user)
 {
 	struct f_owner_ex owner;
+	int pid;
 
 	if (command == F_SETOWN_EX) {
 		if (copy_from_user(&owner, user, sizeof(owner)))
@@ -122,8 +165,10 @@ static long owner_command(struct file *file, unsigned int command, struct f_owne
 			return -EINVAL;
 		return set_owner(file, owner.type, owner.pid);
 	}
-	owner.type = file->owner_signal.pid < 0 ? F_OWNER_PGRP : F_OWNER_PID;
-	owner.pid = file->owner_signal.pid < 0 ? -file->owner_signal.pid : file->owner_signal.pid;
+	spin_lock(&file->lock);
+	pid = file->owner_signal.pid;
+	owner = (struct f_owner_ex){ .type = file->owner_signal.type, .pid = pid < 0 ? -pid : pid };
+	spin_unlock(&file->lock);
 	return copy_to_user(user, &owner, sizeof(owner)) ? -EFAULT : 0;
 }
 
@@ -158,9 +203,7 @@ static long control(unsigned int fd, struct file *file, unsigned int command, un
 	case F_GETOWN:
 		return file->owner_signal.pid;
 	case F_SETOWN:
-		if ((int)argument == (int)0x80000000)
-			return -EINVAL;
-		return set_owner(file, F_OWNER_PID, (int)argument);
+		return set_owner_old(file, (int)argument);
 	case F_GETOWN_EX:
 	case F_SETOWN_EX:
 		return owner_command(file, command, (struct f_owner_ex __user *)argument);
@@ -220,6 +263,10 @@ static long generic_ioctl(unsigned int fd, struct file *file, unsigned int comma
 		WRITE_ONCE(file->flags, on ? file->flags | O_NONBLOCK : file->flags & ~(u32)O_NONBLOCK);
 		spin_unlock(&file->lock);
 		return 0;
+	case FIGETBSZ:
+		if (S_ISREG(file->node->attr.mode) || S_ISDIR(file->node->attr.mode))
+			return put_user((int)file->node->attr.block_size, (int __user *)argument);
+		break;
 	case FIONREAD:
 		if (S_ISREG(file->node->attr.mode)) {
 			s64 left = (s64)node_size(file->node) - file->pos;
@@ -249,9 +296,13 @@ long sys_ioctl(unsigned int fd, unsigned int command, unsigned long argument)
 
 long sys_flock(unsigned int fd, unsigned int operation)
 {
-	struct fd_ref ref = fd_borrow(fd);
+	unsigned int kind = operation & ~(unsigned int)LOCK_NB;
+	struct fd_ref ref;
 	int error;
 
+	if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN)
+		return -EINVAL;
+	ref = fd_borrow(fd);
 	if (!ref.file)
 		return -EBADF;
 	error = file_lock_whole(ref.file, (int)operation);

@@ -7,6 +7,7 @@
 #include <kumo/syscalls.h>
 #include <kumo/thread.h>
 #include <kumo/user_path.h>
+#include <linux/fadvise.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
 #include <linux/uio.h>
@@ -235,9 +236,18 @@ long sys_pwrite64(unsigned int fd, const char __user *buffer, size_t size, loff_
 	return transfer_at(fd, &iter, pos, true);
 }
 
-/* at NULL: the file's own position. */
+/* May the transfer be made as RWF_* flags ask? Files never wait; of others none can tell that it would. */
+static int flags_apply(const struct file *file, struct iter *iter, int flags)
+{
+	if (flags & ~RWF_SUPPORTED)
+		return -EOPNOTSUPP;
+	iter->append = flags & RWF_APPEND;
+	return (flags & RWF_NOWAIT) && !S_ISREG(file->node->attr.mode) ? -EOPNOTSUPP : 0;
+}
+
+/* at NULL: the file's own position. flags: RWF_*. */
 static long transfer_segments(unsigned int fd, const struct iovec __user *user, unsigned long count,
-			      const loff_t *at, bool write)
+			      const loff_t *at, bool write, int flags)
 {
 	struct segments segments;
 	struct fd_ref ref;
@@ -251,11 +261,19 @@ static long transfer_segments(unsigned int fd, const struct iovec __user *user, 
 	result = at && !(ref.file->mode & FILE_SEEK) ? -ESPIPE
 						     : segments_get(&segments, &iter, user, count);
 	if (!result) {
-		if (write)
+		if (flags && iter.count)
+			result = flags_apply(ref.file, &iter, flags);
+		if (!result && write)
 			result = file_write(ref.file, &iter, at ? &pos : NULL);
-		else
+		else if (!result)
 			result = file_read(ref.file, &iter, at ? &pos : NULL);
 		segments_put(&segments);
+	}
+	if (write && result > 0 && (flags & (RWF_DSYNC | RWF_SYNC))) {
+		int error = file_sync(ref.file, !(flags & RWF_SYNC));
+
+		if (error)
+			result = error;
 	}
 	fd_release(ref);
 	return result;
@@ -263,35 +281,33 @@ static long transfer_segments(unsigned int fd, const struct iovec __user *user, 
 
 long sys_readv(unsigned int fd, const struct iovec __user *segments, unsigned long count)
 {
-	return transfer_segments(fd, segments, count, NULL, false);
+	return transfer_segments(fd, segments, count, NULL, false, 0);
 }
 
 long sys_writev(unsigned int fd, const struct iovec __user *segments, unsigned long count)
 {
-	return transfer_segments(fd, segments, count, NULL, true);
+	return transfer_segments(fd, segments, count, NULL, true, 0);
 }
 
 /* On a 64-bit machine the position comes in one argument; the second is left over from smaller ones. */
 long sys_preadv(unsigned int fd, const struct iovec __user *segments, unsigned long count,
 		loff_t pos, unsigned long unused)
 {
-	return pos < 0 ? -EINVAL : transfer_segments(fd, segments, count, &pos, false);
+	return pos < 0 ? -EINVAL : transfer_segments(fd, segments, count, &pos, false, 0);
 }
 
 long sys_pwritev(unsigned int fd, const struct iovec __user *segments, unsigned long count,
 		 loff_t pos, unsigned long unused)
 {
-	return pos < 0 ? -EINVAL : transfer_segments(fd, segments, count, &pos, true);
+	return pos < 0 ? -EINVAL : transfer_segments(fd, segments, count, &pos, true, 0);
 }
 
 long sys_preadv2(unsigned int fd, const struct iovec __user *segments, unsigned long count,
 		 loff_t pos, unsigned long unused, int flags)
 {
-	if (flags & ~RWF_HIPRI)
-		return -EOPNOTSUPP;
 	if (pos < -1)
 		return -EINVAL;
-	return transfer_segments(fd, segments, count, pos == -1 ? NULL : &pos, false);
+	return transfer_segments(fd, segments, count, pos == -1 ? NULL : &pos, false, flags);
 }
 
 static int sync_fd(unsigned int fd, bool data_only)
@@ -309,20 +325,9 @@ static int sync_fd(unsigned int fd, bool data_only)
 long sys_pwritev2(unsigned int fd, const struct iovec __user *segments, unsigned long count,
 		  loff_t pos, unsigned long unused, int flags)
 {
-	long result;
-	int error;
-
-	if (flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC))
-		return -EOPNOTSUPP;
 	if (pos < -1)
 		return -EINVAL;
-	result = transfer_segments(fd, segments, count, pos == -1 ? NULL : &pos, true);
-	if (result > 0 && (flags & (RWF_DSYNC | RWF_SYNC))) {
-		error = sync_fd(fd, !(flags & RWF_SYNC));
-		if (error)
-			return error;
-	}
-	return result;
+	return transfer_segments(fd, segments, count, pos == -1 ? NULL : &pos, true, flags);
 }
 
 long sys_lseek(unsigned int fd, loff_t offset, int whence)
@@ -381,8 +386,63 @@ long sys_fallocate(unsigned int fd, int mode, loff_t offset, loff_t length)
 	return error;
 }
 
+/* ---- Advice: files in memory need none, but the arguments are looked at ---- */
+
+static int check_advised(unsigned int fd, bool for_reading)
+{
+	struct fd_ref ref = fd_borrow(fd);
+	int error = 0;
+
+	if (!ref.file || (for_reading && !(ref.file->mode & FILE_READ)))
+		error = -EBADF;
+	else if (S_ISFIFO(ref.file->node->attr.mode))
+		error = -ESPIPE;
+	else if (for_reading && !S_ISREG(ref.file->node->attr.mode) &&
+		 !S_ISBLK(ref.file->node->attr.mode))
+		error = -EINVAL;
+	fd_release(ref);
+	return error == -ESPIPE && for_reading ? -EINVAL : error;
+}
+
+long sys_fadvise64(unsigned int fd, loff_t offset, size_t length, int advice)
+{
+	int error = check_advised(fd, false);
+
+	if (error)
+		return error;
+	return (loff_t)length < 0 || (unsigned int)advice > POSIX_FADV_NOREUSE ? -EINVAL : 0;
+}
+
+long sys_readahead(unsigned int fd, loff_t offset, size_t size)
+{
+	return check_advised(fd, true);
+}
+
+long sys_sync_file_range(unsigned int fd, loff_t offset, loff_t length, unsigned int flags)
+{
+	const unsigned int known = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+				   SYNC_FILE_RANGE_WAIT_AFTER;
+	struct fd_ref ref;
+	int error = 0;
+	u32 mode;
+
+	ref = fd_borrow(fd);
+	if (!ref.file)
+		return -EBADF;
+	mode = ref.file->node->attr.mode;
+	if ((flags & ~known) || offset < 0 || length < 0 || offset + length < 0)
+		error = -EINVAL;
+	else if (!S_ISREG(mode) && !S_ISBLK(mode) && !S_ISDIR(mode) && !S_ISLNK(mode))
+		error = -ESPIPE;
+	else if (flags & known && ref.file->ops->fsync)
+		error = ref.file->ops->fsync(ref.file, true);
+	fd_release(ref);
+	return error;
+}
+
 /* ---- From file to file ---- */
 
+#define OFFSET_MAX ((loff_t)(~0ULL >> 1))
 #define COPY_PIECE (4 * PAGE_SIZE)
 
 /* Copies up to `size` bytes; positions NULL: the files' own. What was read and could not be written is not lost: the
@@ -505,9 +565,12 @@ long sys_copy_file_range(int in_fd, loff_t __user *user_in, int out_fd, loff_t _
 	if (in_pos < 0 || out_pos < 0)
 		goto out;
 	result = -EOVERFLOW;
-	size = min(size, TRANSFER_MAX);
-	if (in_pos + (loff_t)size < 0 || out_pos + (loff_t)size < 0)
+	if ((u64)in_pos + size < size || (u64)out_pos + size < size)
 		goto out;
+	result = -EFBIG;
+	if (size && out_pos == OFFSET_MAX)
+		goto out;
+	size = min(min(size, (size_t)(OFFSET_MAX - out_pos)), TRANSFER_MAX);
 	if ((u64)in_pos >= node_size(in.file->node))
 		size = 0;
 	size = min((u64)size, node_size(in.file->node) - min((u64)in_pos, node_size(in.file->node)));

@@ -118,6 +118,49 @@ static struct statx_timestamp statx_time(s64 ns)
 					 .tv_nsec = (u32)((u64)ns % NSEC_PER_SEC) };
 }
 
+/* What statx(2) tells besides the attributes: about the mount. */
+static void statx_mount(struct statx *statx, const struct path *path)
+{
+	if (!path->mount)
+		return;
+	statx->stx_mask |= STATX_MNT_ID;
+	statx->stx_mnt_id = (u64)path->mount->id;
+	if (path->entry == path->mount->root)
+		statx->stx_attributes |= STATX_ATTR_MOUNT_ROOT;
+}
+
+static int statx_find(int fd, const char __user *name, unsigned int flags, struct statx *statx,
+		      struct attr *attr, u64 *device)
+{
+	struct path path;
+	struct fd_ref ref;
+	char first = 1;
+	int error;
+
+	if ((flags & AT_EMPTY_PATH) && get_user(first, name))
+		return -EFAULT;
+	if (!first && fd != AT_FDCWD) {
+		ref = fd_borrow_path((unsigned int)fd);
+		if (ref.file)
+			statx_mount(statx, &ref.file->path);
+		fd_release(ref);
+		return file_attributes((unsigned int)fd, attr, device);
+	}
+	error = user_path_walk(fd, name,
+			       (flags & AT_SYMLINK_NOFOLLOW ? 0U : WALK_FOLLOW) |
+				       (flags & AT_EMPTY_PATH ? WALK_EMPTY_PATH : 0U),
+			       &path);
+	if (error)
+		return error;
+	error = node_getattr(path_node(&path), current->cred);
+	*attr = path_node(&path)->attr;
+	attr->blocks = node_blocks(path_node(&path));
+	*device = path_tree(&path)->device;
+	statx_mount(statx, &path);
+	path_put(&path);
+	return error;
+}
+
 long sys_statx(int fd, const char __user *name, unsigned int flags, unsigned int mask,
 	       struct statx __user *to)
 {
@@ -133,10 +176,10 @@ long sys_statx(int fd, const char __user *name, unsigned int flags, unsigned int
 	if (flags & ~(unsigned int)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH |
 				    AT_STATX_SYNC_TYPE))
 		return -EINVAL;
-	error = attributes_at(fd, name, (int)flags, &attr, &device);
+	error = statx_find(fd, name, flags, &statx, &attr, &device);
 	if (error)
 		return error;
-	statx.stx_mask = STATX_BASIC_STATS | STATX_BTIME;
+	statx.stx_mask |= STATX_BASIC_STATS | STATX_BTIME;
 	statx.stx_blksize = attr.block_size;
 	statx.stx_nlink = attr.nlink;
 	statx.stx_uid = attr.uid;

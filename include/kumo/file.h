@@ -28,7 +28,7 @@ struct file {
 	struct module *owner;	 /* of ops when these lie in a module; pinned while open */
 	struct mutex pos_lock; /* serialises users of pos, as POSIX asks, when the file is shared */
 	struct file_owner {
-		int signal, pid;
+		int signal, pid, type; /* negative pid: a group; type: F_OWNER_* */
 	} owner_signal;	       /* F_SETOWN, F_SETSIG */
 	const char *name;      /* of an anonymous file: "pipe", "socket", "[eventfd]" */
 	struct hlist watchers; /* event sets that it is in (fs/epoll.c) */

@@ -10,7 +10,7 @@
 
 struct iter {
 	bool user;     /* segments lie in user space */
-	bool nowait;   /* -EAGAIN in place of waiting: RWF_NOWAIT */
+	bool append;   /* written at the file's end: RWF_APPEND */
 	size_t count;  /* bytes left in all */
 	size_t offset; /* into the first segment */
 	const struct iovec *segments;
@@ -21,7 +21,7 @@ struct iter {
 static inline void iter_init_user(struct iter *iter, void __user *buffer, size_t size)
 {
 	iter->user = true;
-	iter->nowait = false;
+	iter->append = false;
 	iter->count = size;
 	iter->offset = 0;
 	iter->single.iov_base = buffer;

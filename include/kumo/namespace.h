@@ -45,6 +45,11 @@ struct path {
 	struct entry *entry;
 };
 
+struct mount_counts {
+	long refs;    /* the sum counts once detached */
+	long writers; /* files open for writing: a mount that has some stays writable */
+};
+
 /* A tree (or a part of one) that stands at a place in a namespace. */
 struct mount {
 	struct tree *tree;  /* owned reference */
@@ -52,7 +57,8 @@ struct mount {
 	struct path over; /* what it covers; referenced while attached; mount NULL: the root of a namespace */
 	struct namespace *namespace; /* NULL: detached; lives on for who still uses it */
 	unsigned long flags; /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME, MS_RELATIME ... */
-	long *refs;	     /* per CPU; the sum counts once detached */
+	struct mount_counts *counts; /* per CPU */
+	bool expiring;		     /* umount2(MNT_EXPIRE) was here before */
 	int id;
 	bool doomed;		       /* counted to zero, under names_lock: being freed */
 	struct hlist_node hash_link;   /* by what it covers */

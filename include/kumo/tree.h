@@ -183,7 +183,7 @@ struct tree_ops {
 		    const struct cred *cred);
 	int (*unlink)(struct node *dir, const struct name *name, struct node *node, bool directory,
 		      const struct cred *cred);
-	/* flags: RENAME_NOREPLACE, RENAME_EXCHANGE; `replaced` is what stands at the new name, or NULL. */
+	/* flags: RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT (leaves a device 0:0 at the old name); `replaced` is what stands at the new name, or NULL. */
 	int (*rename)(struct node *old_dir, const struct name *old_name, struct node *node,
 		      struct node *new_dir, const struct name *new_name, struct node *replaced,
 		      unsigned int flags, const struct cred *cred);
