@@ -51,6 +51,7 @@ static int start_system(void *unused)
 	names_init();
 	ram_tree_init();
 	proc_init();
+	sockets_init();
 	sys_init();
 	track_init();
 	stack_check_init();

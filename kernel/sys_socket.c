@@ -11,8 +11,6 @@
 
 #include "segments.h"
 
-#define BACKLOG_MAX 4096  /* Linux's net.core.somaxconn */
-#define CONTROL_MAX 20480 /* bytes: Linux's net.core.optmem_max */
 #define CONTROL_INLINE 64
 #define MESSAGES_MAX UIO_MAXIOV /* of one sendmmsg */
 
@@ -208,8 +206,8 @@ long sys_listen(int fd, int backlog)
 	if (IS_ERR(socket))
 		return PTR_ERR(socket);
 	if (socket->ops->listen)
-		result = socket->ops->listen(socket,
-					     min((unsigned int)backlog, (unsigned int)BACKLOG_MAX));
+		result = socket->ops->listen(
+			socket, min((unsigned int)backlog, READ_ONCE(socket_settings.backlog_max)));
 	fd_release(ref);
 	return result;
 }
@@ -446,7 +444,7 @@ static int control_get(struct socket *socket, const struct user_message *header,
 
 	if (!header->control || !length)
 		return 0;
-	if (length > CONTROL_MAX)
+	if (length > READ_ONCE(socket_settings.control_max))
 		return -ENOBUFS;
 	if (length > sizeof(few)) {
 		control = kmalloc(length, GFP_USER);

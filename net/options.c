@@ -9,11 +9,7 @@
 #include <linux/filter.h>
 #include <linux/time.h>
 
-/* Linux's limits: net.core.wmem_max and rmem_max, and what a buffer has at least. Sizes asked for are doubled, for what the
- * bookkeeping takes. */
-#define BUFFER_MAX 212992
-#define SEND_BUFFER_MIN 4608
-#define RECEIVE_BUFFER_MIN 2304
+#define SIZE_ASKED_MAX (0x7fffffffU / 2)
 #define PRIORITY_MAX 6 /* without a capability */
 
 static const struct {
@@ -87,6 +83,7 @@ static int set_linger(struct socket *socket, const void __user *value, unsigned 
 	return 0;
 }
 
+/* Sizes asked for are doubled, for what the bookkeeping takes. */
 static u32 buffer_size(int value, u32 limit, u32 least)
 {
 	u32 size = min((u32)value, limit);
@@ -98,7 +95,10 @@ static int set_number(struct socket *socket, int option, int value)
 {
 	switch (option) {
 	case SO_SNDBUF:
-		WRITE_ONCE(socket->send_buffer, buffer_size(value, BUFFER_MAX, SEND_BUFFER_MIN));
+		WRITE_ONCE(socket->send_buffer,
+			   buffer_size(value,
+				       min(READ_ONCE(socket_settings.send_buffer_max), SIZE_ASKED_MAX),
+				       SEND_BUFFER_MIN));
 		socket_wake(&socket->write_wait, POLLOUT);
 		return 0;
 	case SO_SNDBUFFORCE:
@@ -108,14 +108,17 @@ static int set_number(struct socket *socket, int option, int value)
 		value = max(value, 0);
 		if (option == SO_SNDBUFFORCE)
 			WRITE_ONCE(socket->send_buffer,
-				   buffer_size(value, 0x7fffffff / 2, SEND_BUFFER_MIN));
+				   buffer_size(value, SIZE_ASKED_MAX, SEND_BUFFER_MIN));
 		else
 			WRITE_ONCE(socket->receive_buffer,
-				   buffer_size(value, 0x7fffffff / 2, RECEIVE_BUFFER_MIN));
+				   buffer_size(value, SIZE_ASKED_MAX, RECEIVE_BUFFER_MIN));
 		socket_wake(&socket->write_wait, POLLOUT);
 		return 0;
 	case SO_RCVBUF:
-		WRITE_ONCE(socket->receive_buffer, buffer_size(value, BUFFER_MAX, RECEIVE_BUFFER_MIN));
+		WRITE_ONCE(socket->receive_buffer,
+			   buffer_size(value,
+				       min(READ_ONCE(socket_settings.receive_buffer_max), SIZE_ASKED_MAX),
+				       RECEIVE_BUFFER_MIN));
 		return 0;
 	case SO_RCVLOWAT:
 		WRITE_ONCE(socket->receive_low, value < 0 ? 0x7fffffff : value ? (u32)value : 1);

@@ -15,8 +15,6 @@
 #include <kumo/thread.h>
 #include <kumo/uaccess.h>
 
-#define BUFFER_DEFAULT 212992 /* bytes: Linux's net.core.wmem_default and rmem_default */
-
 static spinlock_t families_lock = SPINLOCK_INIT("socket_families");
 static const struct socket_family *families[AF_MAX]; /* under families_lock */
 
@@ -101,7 +99,8 @@ void socket_init(struct socket *socket, const struct socket_family *family,
 	socket->family = family;
 	spin_init(&socket->lock, "socket");
 	socket->type = (u16)type;
-	socket->send_buffer = socket->receive_buffer = BUFFER_DEFAULT;
+	socket->send_buffer = READ_ONCE(socket_settings.send_buffer);
+	socket->receive_buffer = READ_ONCE(socket_settings.receive_buffer);
 	socket->receive_low = 1;
 	socket->peek_offset = -1;
 	socket->send_timeout_ns = socket->receive_timeout_ns = WAIT_FOREVER;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -841,6 +842,105 @@ static void crowds(void)
 	close(listener);
 }
 
+/* ---- /proc/sys/net ---- */
+
+static int setting(const char *name)
+{
+	FILE *file = fopen(name, "r");
+	int value = -1;
+
+	if (file && fscanf(file, "%d", &value) != 1)
+		value = -1;
+	if (file)
+		fclose(file);
+	return value;
+}
+
+static int set(const char *name, int value)
+{
+	char text[16];
+	int fd = open(name, O_WRONLY), length = snprintf(text, sizeof(text), "%d\n", value);
+	int done = fd >= 0 && write(fd, text, (size_t)length) == length;
+
+	close(fd);
+	return done;
+}
+
+/* How many datagrams a new socket takes from one that it does not send to. */
+static int datagrams_taken(void)
+{
+	int to = make_socket(SOCK_DGRAM), from = make_socket(SOCK_DGRAM), count = 0;
+
+	bind_to(to, "@sockets_taken");
+	while (count < 1000 && send_to(from, "x", 1, MSG_DONTWAIT, "@sockets_taken") == 1)
+		count++;
+	close(to);
+	close(from);
+	return count;
+}
+
+static void settings(void)
+{
+	static const char queue[] = "/proc/sys/net/unix/max_dgram_qlen";
+	static const char *const names[] = { "/proc/sys/net/core/optmem_max",
+					     "/proc/sys/net/core/rmem_max",
+					     "/proc/sys/net/core/somaxconn" };
+	int usual = setting(queue), limit = setting("/proc/sys/net/core/wmem_max"),
+	    first = setting("/proc/sys/net/core/wmem_default"), value = 0, fd;
+	socklen_t length = sizeof(value);
+
+	tap_ok(usual > 0 && datagrams_taken() == usual + 1, "max_dgram_qlen and one are taken");
+	tap_ok(set(queue, 2) && setting(queue) == 2 && datagrams_taken() == 3, "it can be set");
+	set(queue, usual);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		tap_ok(setting(names[i]) > 0, "%s is there", names[i]);
+	fd = make_socket(SOCK_STREAM);
+	tap_ok(!getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &value, &length) && value == first,
+	       "wmem_default is what a socket has");
+	value = 1 << 30;
+	tap_ok(!setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &value, sizeof(value)) &&
+		       !getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &value, &length) && value == 2 * limit,
+	       "wmem_max, doubled, is what it may ask for");
+	tap_ok(set("/proc/sys/net/core/wmem_max", 10000), "wmem_max can be set");
+	value = 1 << 30;
+	tap_ok(!setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &value, sizeof(value)) &&
+		       !getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &value, &length) && value == 20000,
+	       "and holds from then on");
+	set("/proc/sys/net/core/wmem_max", limit);
+	close(fd);
+}
+
+/* ---- The module ---- */
+
+/* Linux's may be no module. */
+static int is_refused(void)
+{
+	return syscall(SYS_delete_module, "unix", O_NONBLOCK) == -1 &&
+	       (errno == EWOULDBLOCK || errno == ENOENT);
+}
+
+static void removal(void)
+{
+	char control[CMSG_SPACE(sizeof(int))] = {};
+	struct iovec segment = { "x", 1 };
+	struct msghdr message = { .msg_iov = &segment,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
+				  .msg_controllen = sizeof(control) };
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	int ends[2];
+
+	make_pair(SOCK_DGRAM, ends);
+	tap_ok(is_refused(), "the module stays as long as there is a socket");
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(header), &ends[1], sizeof(int));
+	tap_ok(sendmsg(ends[0], &message, 0) == 1 && !close(ends[1]) && is_refused(),
+	       "and as long as one is under way");
+	close(ends[0]);
+}
+
 int main(void)
 {
 	making();
@@ -854,6 +954,8 @@ int main(void)
 	datagrams();
 	packets();
 	options();
+	settings();
+	removal();
 	many_messages();
 	crowds();
 	return tap_end();

@@ -10,6 +10,7 @@ void random_init(void);			    /* kernel/random.c */
 void processes_init(void); /* kernel/fork.c: caches; gives the boot thread its identity */
 void thread_start_first(int (*function)(void *)); /* kernel/kthread.c: the thread that becomes process 1 */
 void proc_init(void);				  /* fs/proc/ */
+void sockets_init(void);			  /* net/settings.c: after /proc */
 void sys_init(void);				  /* fs/sys/ */
 void device_init(void);	      /* fs/dev.c: the device tree's type and the core's devices */
 void device_tree_mount(void); /* fs/dev.c: on /dev, if the root has that folder */

@@ -168,6 +168,15 @@ struct socket {
 	u64 cookie;		      /* SO_COOKIE, made when first asked for */
 };
 
+/* /proc/sys/net/core; of buffers bytes, the maxima what a program may ask for (it gets twice that). */
+struct socket_settings {
+	u32 backlog_max; /* somaxconn: of listen(2) */
+	u32 control_max; /* optmem_max: bytes of control messages of one sendmsg(2) */
+	u32 send_buffer, send_buffer_max, receive_buffer, receive_buffer_max; /* wmem_*, rmem_* */
+};
+extern struct socket_settings socket_settings;
+enum { SEND_BUFFER_MIN = 4608, RECEIVE_BUFFER_MIN = 2304 };
+
 int socket_family_register(const struct socket_family *family) __must_check; /* -EEXIST */
 /* No new sockets when it returns; those that are there pin the family's module. */
 void socket_family_unregister(const struct socket_family *family);

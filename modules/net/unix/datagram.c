@@ -1,5 +1,5 @@
 /*
- * SOCK_DGRAM and SOCK_SEQPACKET: messages with boundaries. A receiver's queue holds at most QUEUE_MAX messages beyond what its
+ * SOCK_DGRAM and SOCK_SEQPACKET: messages with boundaries. A receiver's queue holds at most backlog + 1 messages beyond what its
  * own peer sends it; who finds it full waits in the receiver's room_wait. poll(2) cannot wait there, for the socket polled may be
  * connected to another tomorrow: so a socket that is polled, and finds its peer full, leaves a wait entry of its own there, the
  * relay, which passes the wake-up on to who waits for the socket.
@@ -9,14 +9,13 @@
 
 #include "unix.h"
 
-#define QUEUE_MAX 10	 /* Linux's net.unix.max_dgram_qlen */
 #define SIZE_OVERHEAD 32 /* of the send buffer a message may fill all but this */
 
 /* Full for `self`: a receiver that sends to self alone takes all that self's send buffer allows. */
 static bool full_for(const struct unix_socket *self, const struct unix_socket *receiver)
 {
 	return READ_ONCE(receiver->peer) != self && receiver != self &&
-	       READ_ONCE(receiver->message_count) > QUEUE_MAX;
+	       READ_ONCE(receiver->message_count) > READ_ONCE(receiver->backlog);
 }
 
 /* ---- The peer ---- */

@@ -39,6 +39,7 @@ struct unix_socket *unix_alloc(unsigned int type)
 	list_init(&self->messages);
 	list_init(&self->connections);
 	list_init(&self->flight_link);
+	self->backlog = READ_ONCE(unix_queue_max);
 	mutex_init(&self->read_lock, "unix_read");
 	mutex_init(&self->bind_lock, "unix_bind");
 	wait_queue_init(&self->room_wait);

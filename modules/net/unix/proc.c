@@ -1,7 +1,8 @@
-/* /proc/net/unix: a line for each socket, in Linux's form. */
+/* /proc/net/unix: a line for each socket, in Linux's form; and /proc/sys/net/unix. */
 #include <kumo/file.h>
 #include <kumo/module.h>
 #include <kumo/pseudo.h>
+#include <kumo/string.h>
 
 #include "unix.h"
 
@@ -50,15 +51,51 @@ static int unix_show(struct text *text, void *object)
 }
 
 static const struct pseudo_file unix_file = PSEUDO_TEXT("unix", 0444, unix_show);
-static struct pseudo_directory *net_directory;
+static struct pseudo_directory *net_directory, *settings_directory;
+
+u32 unix_queue_max = 10; /* Linux's */
+
+static int queue_max_show(struct text *text, void *object)
+{
+	text_printf(text, "%u\n", READ_ONCE(unix_queue_max));
+	return 0;
+}
+
+static int queue_max_store(const char *words, size_t length, void *object, const struct cred *cred)
+{
+	s64 wanted;
+	int error = parse_s64(words, 0, &wanted);
+
+	if (error)
+		return error;
+	if (wanted < 0 || wanted > 0x7fffffff)
+		return -EINVAL;
+	WRITE_ONCE(unix_queue_max, (u32)wanted);
+	return 0;
+}
+
+static const struct pseudo_file queue_max_file =
+	PSEUDO_CONTROL("max_dgram_qlen", 0644, queue_max_show, queue_max_store);
 
 int unix_proc_init(void)
 {
+	int error;
+
 	net_directory = pseudo_directory_path(proc_tree, "net");
-	return net_directory ? pseudo_file_add(net_directory, &unix_file, NULL) : -ENOMEM;
+	settings_directory = pseudo_directory_path(proc_tree, "sys/net/unix");
+	if (!net_directory || !settings_directory)
+		return -ENOMEM;
+	error = pseudo_file_add(net_directory, &unix_file, NULL);
+	if (error)
+		return error;
+	error = pseudo_file_add(settings_directory, &queue_max_file, NULL);
+	if (error)
+		pseudo_file_remove(net_directory, unix_file.name);
+	return error;
 }
 
 void unix_proc_exit(void)
 {
-	pseudo_file_remove(net_directory, "unix");
+	pseudo_file_remove(settings_directory, queue_max_file.name);
+	pseudo_file_remove(net_directory, unix_file.name);
 }

@@ -55,7 +55,8 @@ struct unix_socket {
 	struct unix_socket *peer; /* own reference; of a connection set once, of a datagram socket whom it sends to */
 	struct list connections; /* a listener's: connected, not yet accepted */
 	struct list connection_link;
-	unsigned int connection_count, backlog;
+	unsigned int connection_count;
+	unsigned int backlog; /* what the queue may hold, of connections or of messages, and still take one */
 
 	atomic_t charged; /* bytes of messages under way that this socket sent */
 	struct mutex read_lock, bind_lock;
@@ -102,6 +103,8 @@ static inline bool is_connection(const struct unix_socket *self)
 {
 	return self->socket.type != SOCK_DGRAM;
 }
+
+extern u32 unix_queue_max; /* messages that a new socket's queue may hold and still take one: net.unix.max_dgram_qlen */
 
 /* main.c */
 extern const struct socket_family unix_family;
