@@ -1,15 +1,17 @@
 #!/usr/bin/python3 -B
 """Debian's programs, unmodified, from a tree that scripts/rootfs makes: each with a command that shows that it works, on Kumo and on
-Debian's Linux in the same machine. Writes the table of docs/programs.md when all of it ran.
+Debian's Linux in the same machine. What came of each is kept in build/programs.json, of which docs/programs.md gets its
+tables.
 
-Beside `kumo test --soak` it can be called by hand: programs.py [--tree TREE] [--kumo-only] [--no-docs] [NAME...], where NAME is a
-program's or a suite's.
+Beside `kumo test --soak` it can be called by hand: programs.py [--tree TREE] [--kumo-only] [NAME...], where NAME is a pattern of
+programs and suites; these are then renewed.
 
 seconds: 5400
 """
 import argparse
 import datetime
 import fnmatch
+import json
 import os
 import re
 import shlex
@@ -61,7 +63,6 @@ PROGRAMS = (
     Program("htop", "(sleep 4; echo q) | TERM=xterm script -qc 'stty rows 30 cols 100; htop' log > /dev/null; grep -ac Mem log", "^[1-9]"),
     Program("lsof", "exec 8< /etc/passwd; lsof -p $$ | awk '{ print $4, $9 }'", "8r /etc/passwd"),
     Program("ldd", "ldd /bin/ls", "libc.so.6 => /lib"),
-    Program("lsns", "ls -l /proc/$$/ns && lsns -n | wc -l", "mnt:"),
     Program("lscpu, nproc", "nproc && lscpu", r"^2\n(.|\n)*On-line CPU.*0[-,]1"),
     Program("python3", "python3 -c 'import os, subprocess; print(subprocess.check_output([\"echo\", \"x\"]), os.cpu_count())'", r"b'x\\n' 2"),
     Program("perl", "perl -e 'use Fcntl; print join(\",\", map { $_ ** 2 } 1 .. 3), \"\\n\"; if (!fork) { exit 3 } wait; print $? >> 8'",
@@ -243,16 +244,32 @@ def suite_result(result):
     return SuiteResult(int(ran[0]), int(skipped[0]) if skipped else 0, failed)
 
 
-def write_docs(programs, suites, peer):
+NOT_RUN = ("not run", "not run")
+
+
+def keep(rows):
+    """Adds rows, (name, Kumo's result, Linux's), to what is known, and gives all of it."""
+    path = os.path.join(ROOT, "build/programs.json")
+    known = {}
+    if os.path.exists(path):
+        with open(path) as file:
+            known = json.load(file)
+    known.update((name, [str(kumo), str(linux)]) for name, kumo, linux in rows)
+    with open(path, "w") as file:
+        json.dump(known, file, indent="\t")
+    return known
+
+
+def write_docs(known, peer):
     """The two tables between their marks in docs/programs.md."""
     rows = ["| program | command | Kumo | Linux |", "|---|---|---|---|"]
-    for program, kumo, linux in programs:
+    for program in PROGRAMS:
         command = program.command.replace("|", "\\|")
-        rows.append(f"| {program.name} | `{command}` | {kumo} | {linux} |")
+        rows.append(f"| {program.name} | `{command}` | {' | '.join(known.get(program.name, NOT_RUN))} |")
     rows += ["", "| Python's tests | which | Kumo | Linux |", "|---|---|---|---|"]
-    for name, kumo, linux in suites:
-        which = ", ".join(f"`{pattern}`" for pattern in SUITES[name]) or "all"
-        rows.append(f"| {name} | {which} | {kumo} | {linux} |")
+    for name, patterns in SUITES.items():
+        which = ", ".join(f"`{pattern}`" for pattern in patterns) or "all"
+        rows.append(f"| {name} | {which} | {' | '.join(known.get(name, NOT_RUN))} |")
     page = os.path.join(ROOT, "docs/programs.md")
     begin, end = "<!-- the tables, by tests/soak/host/programs.py -->\n", "<!-- their end -->\n"
     with open(page) as file:
@@ -282,7 +299,6 @@ def main():
     parser.add_argument("--tree")
     parser.add_argument("--build", default=os.environ.get("BUILD", "release"))
     parser.add_argument("--kumo-only", action="store_true")
-    parser.add_argument("--no-docs", action="store_true")
     parser.add_argument("names", nargs="*", default=["*"])
     options = parser.parse_args()
     wanted = [program for program in PROGRAMS if any(fnmatch.fnmatch(program.name, name) for name in options.names)]
@@ -313,8 +329,9 @@ def main():
     for name, kumo, linux in compared:
         worse = kumo.fault or (kumo.failed - linux.failed if linux != "not run" else kumo.failed)
         report.line(not worse, f"{name}: {kumo} (Linux: {linux})")
-    if options.names == ["*"] and not options.kumo_only and not options.no_docs:
-        write_docs(programs, compared, peer)
+    if not options.kumo_only:
+        known = keep([(program.name, kumo, linux) for program, kumo, linux in programs] + compared)
+        write_docs(known, peer)
     return report.failures != 0
 
 
