@@ -155,7 +155,7 @@ help:
 	'make run        boot into a shell in QEMU (scripts/kumo run --help has the options)' \
 	'make test       run every suite and test; FILTER="page* boot" runs some' \
 	'make bench      Kumo and Linux compared; FILTER="fork boot" measures some (docs/bench.md)' \
-	'make soak       the long tests' \
+	'make soak       the long tests; FILTER="soak/guest/*" runs some' \
 	'make fuzz       fuzz what parses; SECONDS=60 for each, TARGETS="cpio glob" only these' \
 	'make iso        build/$(BUILD)/kumo.iso: boots through GRUB on BIOS and UEFI' \
 	'make M=DIR      a module outside the tree; DIR/Makefile says obj-m := hello.o' \
@@ -164,7 +164,8 @@ help:
 	'make setup      install what Debian packages are missing (run and test do it, too)' \
 	'make clean      remove build/$(BUILD)' \
 	'BUILD=debug     the build with checks    V=1  show commands' \
-	'BUILD=lines     the build that counts shared cache lines (scripts/kumo lines --help)'
+	'BUILD=lines     the build that counts shared cache lines (scripts/kumo lines --help)' \
+	'scripts/kumo --help says how to start a machine, test, measure and profile; docs/README.md what to read'
 
 clean:
 	rm -rf build/$(BUILD)
