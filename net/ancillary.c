@@ -10,6 +10,7 @@
 #include <kumo/string.h>
 #include <kumo/thread.h>
 #include <kumo/uaccess.h>
+#include <linux/time.h>
 
 struct control_header {
 	size_t length; /* with this header */
@@ -209,8 +210,21 @@ static void write_files(struct control_writer *writer, const struct passed_files
 	writer->left -= header.length;
 }
 
+static void write_stamp(struct control_writer *writer, const struct ancillary *ancillary)
+{
+	struct __kernel_timespec time = ns_to_timespec(ancillary->arrival_ns);
+	struct __kernel_old_timeval coarse = { .tv_sec = time.tv_sec,
+					       .tv_usec = time.tv_nsec / (long)NSEC_PER_USEC };
+
+	if (ancillary->stamp_type == SO_TIMESTAMPNS)
+		control_write(writer, SOL_SOCKET, SO_TIMESTAMPNS, &time, sizeof(time));
+	else if (ancillary->stamp_type == SO_TIMESTAMP)
+		control_write(writer, SOL_SOCKET, SO_TIMESTAMP, &coarse, sizeof(coarse));
+}
+
 void ancillary_write(struct control_writer *writer, struct ancillary *ancillary, u32 descriptor_flags)
 {
+	write_stamp(writer, ancillary);
 	if (ancillary->has_sender)
 		control_write(writer, SOL_SOCKET, SCM_CREDENTIALS, &ancillary->sender,
 			      sizeof(ancillary->sender));

@@ -162,8 +162,8 @@ static int set_generic(struct socket *socket, int option, const void __user *val
 		return set_number(socket, option, number);
 	if (bit == SOCKET_DEBUG && number && !capable(CAP_NET_ADMIN))
 		return -EACCES;
-	if (bit == SOCKET_TIMESTAMP || bit == SOCKET_TIMESTAMP_NS)
-		set_switch(socket, SOCKET_TIMESTAMP | SOCKET_TIMESTAMP_NS, false);
+	if (bit & SOCKET_STAMPS)
+		set_switch(socket, SOCKET_STAMPS, false);
 	set_switch(socket, bit, number);
 	return 0;
 }

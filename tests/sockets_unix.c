@@ -910,6 +910,51 @@ static void settings(void)
 	close(fd);
 }
 
+/* ---- Dates of arrival ---- */
+
+static void stamps(void)
+{
+	struct timespec before, after, told = {};
+	struct timeval coarse = {};
+	char control[64], byte;
+	struct iovec segment = { &byte, 1 };
+	struct msghdr message = { .msg_iov = &segment,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
+				  .msg_controllen = sizeof(control) };
+	struct cmsghdr *header;
+	int ends[2], on = 1;
+
+	make_pair(SOCK_DGRAM, ends);
+	tap_ok(!setsockopt(ends[1], SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)), "SO_TIMESTAMPNS");
+	clock_gettime(CLOCK_REALTIME, &before);
+	tap_ok(write(ends[0], "x", 1) == 1, "a datagram");
+	clock_gettime(CLOCK_REALTIME, &after);
+	usleep(20000);
+	tap_ok(recvmsg(ends[1], &message, 0) == 1 && (header = CMSG_FIRSTHDR(&message)) &&
+		       header->cmsg_type == SO_TIMESTAMPNS &&
+		       header->cmsg_len == CMSG_LEN(sizeof(told)) &&
+		       memcpy(&told, CMSG_DATA(header), sizeof(told)) && told.tv_sec >= before.tv_sec &&
+		       told.tv_sec * 1000000000L + told.tv_nsec <=
+			       after.tv_sec * 1000000000L + after.tv_nsec,
+	       "comes with the date of its arrival");
+	tap_ok(!setsockopt(ends[1], SOL_SOCKET, SO_TIMESTAMP, &on, sizeof(on)) &&
+		       write(ends[0], "x", 1) == 1,
+	       "SO_TIMESTAMP takes its place");
+	message.msg_controllen = sizeof(control);
+	tap_ok(recvmsg(ends[1], &message, 0) == 1 && (header = CMSG_FIRSTHDR(&message)) &&
+		       header->cmsg_type == SO_TIMESTAMP &&
+		       header->cmsg_len == CMSG_LEN(sizeof(coarse)) &&
+		       memcpy(&coarse, CMSG_DATA(header), sizeof(coarse)) &&
+		       coarse.tv_sec >= before.tv_sec && coarse.tv_usec < 1000000,
+	       "and tells microseconds");
+	message.msg_controllen = 0;
+	tap_ok(write(ends[0], "x", 1) == 1 && recvmsg(ends[1], &message, 0) == 1 &&
+		       message.msg_flags & MSG_CTRUNC,
+	       "without room for it: MSG_CTRUNC");
+	close_pair(ends);
+}
+
 /* ---- The module ---- */
 
 /* Linux's may be no module. */
@@ -955,6 +1000,7 @@ int main(void)
 	packets();
 	options();
 	settings();
+	stamps();
 	removal();
 	many_messages();
 	crowds();

@@ -87,6 +87,8 @@ struct ancillary {
 	struct passed_files *files; /* owned */
 	struct ucred sender;
 	bool has_sender; /* received: to be told */
+	u64 arrival_ns;	 /* received: date of arrival, to be told as stamp_type says */
+	int stamp_type;	 /* SO_TIMESTAMP, SO_TIMESTAMPNS; 0: is not told */
 };
 
 /* One send or receive: arguments, and what comes back. */
@@ -135,6 +137,7 @@ enum {
 	SOCKET_PASS_SECURITY = 512,
 	SOCKET_TIMESTAMP = 1024,
 	SOCKET_TIMESTAMP_NS = 2048,
+	SOCKET_STAMPS = SOCKET_TIMESTAMP | SOCKET_TIMESTAMP_NS,
 	SOCKET_OVERFLOW_COUNT = 4096,
 	SOCKET_LINGER = 8192,
 	SOCKET_LISTENING = 1 << 16, /* SO_ACCEPTCONN; the family sets it */

@@ -164,6 +164,8 @@ static int deliver(struct unix_socket *self, struct unix_socket *receiver, struc
 {
 	int error = 0;
 
+	if (unlikely(READ_ONCE(receiver->socket.switches) & SOCKET_STAMPS))
+		message->arrival_ns = time_realtime_ns();
 	spin_lock(&receiver->socket.lock);
 	if (receiver->peer && receiver->peer != self)
 		error = -EPERM;
@@ -315,6 +317,7 @@ static ssize_t copy_message(struct unix_socket *self, struct unix_message *messa
 	if (message->files)
 		error = unix_message_files(self, message, to);
 	unix_message_sender(self, message, to);
+	unix_message_stamp(self, message, to);
 	if (error)
 		return error;
 	return (ssize_t)(to->flags & MSG_TRUNC ? length : size);

@@ -60,6 +60,7 @@ struct unix_message *unix_message_create(struct unix_socket *self, size_t size,
 	message->files = NULL;
 	message->length = (u32)size;
 	message->done = 0;
+	message->arrival_ns = 0;
 	message->capacity = (u32)(capacity - sizeof(*message));
 	message->charge = MESSAGE_OVERHEAD + (u32)capacity;
 	message->credentials = from->ancillary ? from->ancillary->sender : socket_current_sender();
@@ -149,4 +150,16 @@ void unix_message_sender(const struct unix_socket *receiver, const struct unix_m
 	}
 	to->ancillary->sender = message->credentials;
 	to->ancillary->has_sender = true;
+}
+
+void unix_message_stamp(const struct unix_socket *receiver, const struct unix_message *message,
+			struct socket_message *to)
+{
+	u32 switches = READ_ONCE(receiver->socket.switches);
+
+	if (likely(!(switches & SOCKET_STAMPS)) || !to->ancillary)
+		return;
+	to->ancillary->stamp_type = switches & SOCKET_TIMESTAMP ? SO_TIMESTAMP : SO_TIMESTAMPNS;
+	/* It came before the option was set: now is the best there is. */
+	to->ancillary->arrival_ns = message->arrival_ns ? message->arrival_ns : time_realtime_ns();
 }

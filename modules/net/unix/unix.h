@@ -80,6 +80,7 @@ struct unix_message {
 	u32 length, done, capacity; /* bytes; of a stream, how many were read */
 	u32 charge;
 	struct ucred credentials; /* of the sender */
+	u64 arrival_ns;		  /* of a datagram for who wants to know the date; 0: nobody did */
 	char data[];
 };
 
@@ -140,6 +141,9 @@ int unix_message_files(struct unix_socket *receiver, struct unix_message *messag
 		       struct socket_message *to) __must_check;
 void unix_message_sender(const struct unix_socket *receiver, const struct unix_message *message,
 			 struct socket_message *to);
+/* When a datagram came, if the receiver is to be told. */
+void unix_message_stamp(const struct unix_socket *receiver, const struct unix_message *message,
+			struct socket_message *to);
 /* socket.lock of the receiver held. */
 static inline void unix_message_queue(struct unix_socket *receiver, struct unix_message *message)
 {
