@@ -457,22 +457,35 @@ static int next_timer_id(struct process *process)
 	return id;
 }
 
-/* /proc/PID/timers */
-int timers_show(struct text *text, void *object)
+/* /proc/PID/timers. The cursor is a place in the list; while timers come and go one may be missed. */
+int timers_next(struct text *text, void *object, u64 *cursor)
 {
 	struct process *process = ((struct thread *)object)->process;
 	static const char *const ways[] = { "signal", "none", "thread" };
 	unsigned long flags = spin_lock_irqsave(&process->lock);
-	struct posix_timer *timer;
+	struct posix_timer *timer, copy;
+	u64 place = 0;
+	int pid = process->pid;
+	bool found = false;
 
-	list_for_each(timer, &process->posix_timers, link)
-		text_printf(text, "ID: %d\nsignal: %d/%016lx\nnotify: %s/%s.%d\nClockID: %d\n",
-			    timer->id, timer->signal, (unsigned long)timer->value.sival_ptr,
-			    ways[timer->notify & ~SIGEV_THREAD_ID],
-			    timer->notify & SIGEV_THREAD_ID ? "tid" : "pid",
-			    timer->target ? timer->target->pid : process->pid, timer->clock);
+	list_for_each(timer, &process->posix_timers, link) {
+		if (place++ < *cursor)
+			continue;
+		copy = *timer;
+		if (timer->target)
+			pid = timer->target->pid;
+		found = true;
+		break;
+	}
 	spin_unlock_irqrestore(&process->lock, flags);
-	return 0;
+	if (!found)
+		return 0;
+	text_printf(text, "ID: %d\nsignal: %d/%016lx\nnotify: %s/%s.%d\nClockID: %d\n", copy.id,
+		    copy.signal, (unsigned long)copy.value.sival_ptr,
+		    ways[copy.notify & ~SIGEV_THREAD_ID],
+		    copy.notify & SIGEV_THREAD_ID ? "tid" : "pid", pid, copy.clock);
+	++*cursor;
+	return 1;
 }
 
 /* False: an old timer has the number; they were all used up once. */

@@ -57,7 +57,7 @@ int timer_slack_store(const char *words, size_t length, void *object, const stru
 int children_next(struct text *text, void *object, u64 *cursor);
 
 /* kernel/process_timers.c */
-int timers_show(struct text *text, void *object);
+int timers_next(struct text *text, void *object, u64 *cursor);
 
 /* kernel/fault_inject.c; debug build */
 int fail_nth_show(struct text *text, void *object);

@@ -507,7 +507,7 @@ const struct pseudo_file process_files[] = {
 	PSEUDO_LINK("net", process_net_target),
 	PSEUDO_TEXT("stat", 0444, process_stat_show),
 	PSEUDO_DYNAMIC("task", 0555, &thread_names),
-	PRIVATE_TEXT("timers", 0444, timers_show),
+	PRIVATE_RECORDS("timers", 0444, timers_next),
 	PSEUDO_CONTROL("timerslack_ns", 0666, timer_slack_show, timer_slack_store),
 	{},
 };
