@@ -19,19 +19,13 @@
 #define SIGNATURE_SIZE sizeof(u32)
 
 /* Is `ip` in the announced sequence? Then it goes to the abort address. What is announced must make sense. */
-static int leave_sequence(struct pt_regs *regs)
+static __noinline int leave_announced(struct pt_regs *regs, u64 address)
 {
 	struct rseq __user *own = current->rseq;
-	const struct rseq_cs __user *announced;
+	const struct rseq_cs __user *announced = (const struct rseq_cs __user *)address;
 	struct rseq_cs sequence;
-	u64 address;
 	u32 signature, flags;
 
-	if (get_user(address, &own->rseq_cs))
-		return -EFAULT;
-	if (likely(!address))
-		return 0;
-	announced = (const struct rseq_cs __user *)address;
 	if (copy_from_user(&sequence, announced, sizeof(sequence)) || get_user(flags, &own->flags))
 		return -EFAULT;
 	if (sequence.start_ip >= USER_END || sequence.abort_ip >= USER_END || sequence.version ||
@@ -52,6 +46,16 @@ static int leave_sequence(struct pt_regs *regs)
 		return -EINVAL;
 	regs->ip = sequence.abort_ip;
 	return 0;
+}
+
+/* Nearly always no sequence is announced: that is one look. */
+static inline int leave_sequence(struct pt_regs *regs)
+{
+	u64 address;
+
+	if (get_user(address, &current->rseq->rseq_cs))
+		return -EFAULT;
+	return likely(!address) ? 0 : leave_announced(regs, address);
 }
 
 /* Nobody can run with a structure that cannot be kept. */
