@@ -229,7 +229,16 @@ long sys_pkey_mprotect(unsigned long address, unsigned long length, unsigned lon
 	return key == -1 ? vm_protect(current->mm, address, length, prot) : -EINVAL;
 }
 
-/* Only what the return to user mode of every thread gives anyway: kernel code is entered by instructions that order. */
+/* The barrier is an interrupt of every CPU, whose return serialises. Programs must say beforehand that they will want the
+ * private ones; it costs nothing, but they are told when they forget. */
+static long barrier_if_registered(int command)
+{
+	if (!(READ_ONCE(current->mm->barriers) & command))
+		return -EPERM;
+	vm_barrier_all_cpus();
+	return 0;
+}
+
 long sys_membarrier(int command, unsigned int flags, int cpu)
 {
 	if (flags)
@@ -238,15 +247,26 @@ long sys_membarrier(int command, unsigned int flags, int cpu)
 	case MEMBARRIER_CMD_QUERY:
 		return MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED |
 		       MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED |
-		       MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
+		       MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED |
+		       MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE |
+		       MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE;
 	case MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED:
+		return 0;
 	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
+		__atomic_fetch_or(&current->mm->barriers, MEMBARRIER_CMD_PRIVATE_EXPEDITED,
+				  __ATOMIC_RELAXED);
+		return 0;
+	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE:
+		__atomic_fetch_or(&current->mm->barriers,
+				  MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, __ATOMIC_RELAXED);
 		return 0;
 	case MEMBARRIER_CMD_GLOBAL:
 	case MEMBARRIER_CMD_GLOBAL_EXPEDITED:
-	case MEMBARRIER_CMD_PRIVATE_EXPEDITED:
 		vm_barrier_all_cpus();
 		return 0;
+	case MEMBARRIER_CMD_PRIVATE_EXPEDITED:
+	case MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE:
+		return barrier_if_registered(command);
 	}
 	return -EINVAL;
 }

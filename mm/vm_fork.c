@@ -131,6 +131,7 @@ struct mm *mm_fork(struct mm *mm)
 	child->env_start = mm->env_start;
 	child->env_end = mm->env_end;
 	child->vdso = mm->vdso;
+	child->barriers = READ_ONCE(mm->barriers);
 	memcpy(child->saved_auxv, mm->saved_auxv, sizeof(child->saved_auxv));
 	child->exe = mm->exe ? file_get(mm->exe) : NULL;
 
