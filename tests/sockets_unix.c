@@ -15,6 +15,8 @@
 
 #include "sockets.h"
 
+#define SIOCUNIXFILE SIOCPROTOPRIVATE /* <linux/un.h> redefines what libc has */
+
 /* Wrong arguments are the point here. */
 #pragma GCC diagnostic ignored "-Wstringop-overflow"
 #pragma GCC diagnostic ignored "-Wstringop-overread"
@@ -955,6 +957,26 @@ static void stamps(void)
 	close_pair(ends);
 }
 
+/* SIOCUNIXFILE */
+static void file_of_name(void)
+{
+	int fd = make_socket(SOCK_STREAM), other = make_socket(SOCK_STREAM), file = -1;
+	struct stat by_name, by_file;
+
+	unlink("/tmp/of_name");
+	tap_ok(fails(ioctl(fd, SIOCUNIXFILE, 0), ENOENT), "SIOCUNIXFILE: there is no name");
+	tap_ok(!bind_to(other, "@of_name") && fails(ioctl(other, SIOCUNIXFILE, 0), ENOENT),
+	       "nor a file of it");
+	tap_ok(!bind_to(fd, "/tmp/of_name") && (file = ioctl(fd, SIOCUNIXFILE, 0)) >= 0 &&
+		       !fstat(file, &by_file) && !stat("/tmp/of_name", &by_name) &&
+		       by_file.st_ino == by_name.st_ino && fails(read(file, &by_file, 1), EBADF),
+	       "the file that it is bound to");
+	unlink("/tmp/of_name");
+	close(file);
+	close(fd);
+	close(other);
+}
+
 /* ---- The module ---- */
 
 /* Linux's may be no module. */
@@ -1001,6 +1023,7 @@ int main(void)
 	options();
 	settings();
 	stamps();
+	file_of_name();
 	removal();
 	many_messages();
 	crowds();

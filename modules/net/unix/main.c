@@ -166,6 +166,20 @@ static int unread_bytes(struct unix_socket *self)
 	return bytes;
 }
 
+/* SIOCUNIXFILE: a descriptor (O_PATH) of the file that the socket is bound to. */
+static long open_name(const struct unix_socket *self)
+{
+	const struct unix_name *name = smp_load_acquire(&self->name);
+	struct file *file;
+
+	if (!capable(CAP_NET_ADMIN))
+		return -EPERM;
+	if (!name || !name->path.entry)
+		return -ENOENT;
+	file = file_open(&name->path, O_PATH, current->cred);
+	return IS_ERR(file) ? PTR_ERR(file) : fd_add(file, O_CLOEXEC);
+}
+
 static long unix_ioctl(struct socket *socket, unsigned int command, unsigned long argument)
 {
 	struct unix_socket *self = unix_of(socket);
@@ -177,6 +191,8 @@ static long unix_ioctl(struct socket *socket, unsigned int command, unsigned lon
 		return bytes < 0 ? bytes : put_user(bytes, (int __user *)argument);
 	case SIOCOUTQ:
 		return put_user(atomic_read(&self->charged), (int __user *)argument);
+	case SIOCUNIXFILE:
+		return open_name(self);
 	default:
 		return -ENOTTY;
 	}
