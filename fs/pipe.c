@@ -207,7 +207,7 @@ static ssize_t pipe_write(struct file *file, struct iter *from, loff_t *pos)
 	if (more)
 		pipe_wake(&pipe->write_wait, PIPE_WRITE_EVENTS);
 	if (error == -EPIPE)
-		signal_send_thread(current, SIGPIPE, NULL);
+		signal_send_self(SIGPIPE);
 	return total ? total : error;
 }
 

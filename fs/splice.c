@@ -46,7 +46,7 @@ static int wait_for_room(struct pipe *pipe, bool nowait)
 		int error;
 
 		if (!pipe->readers) {
-			signal_send_thread(current, SIGPIPE, NULL);
+			signal_send_self(SIGPIPE);
 			return -EPIPE;
 		}
 		if (!pipe_full(pipe))

@@ -39,6 +39,7 @@ struct waiter {
 	struct thread *thread;
 	struct futex_key key;
 	u32 bitset;
+	bool owner_to_be;      /* waits to be handed the lock (FUTEX_LOCK_PI), not to be woken */
 	struct bucket *bucket; /* NULL once it has been woken; changed by requeueing */
 };
 
@@ -167,7 +168,7 @@ static int futex_wait(u32 __user *address, bool private, u32 expected, u32 bitse
 	return error == -ETIME ? -ETIMEDOUT : -ERESTARTSYS;
 }
 
-/* A relative wait that a signal without a handler interrupted goes on until its first deadline. */
+/* A wait with a deadline that a signal without a handler interrupted goes on until that; a handler always ends it. */
 static long wait_restart(struct restart_block *block)
 {
 	int error = futex_wait((u32 __user *)block->args[0], block->args[1], (u32)block->args[2],
@@ -176,12 +177,11 @@ static long wait_restart(struct restart_block *block)
 	return error == -ERESTARTSYS ? -ERESTART_RESTARTBLOCK : error;
 }
 
-static long futex_wait_until(u32 __user *address, bool private, u32 expected, u32 bitset,
-			     u64 deadline, bool relative)
+static long futex_wait_until(u32 __user *address, bool private, u32 expected, u32 bitset, u64 deadline)
 {
 	int error = futex_wait(address, private, expected, bitset, deadline);
 
-	if (error != -ERESTARTSYS || !relative)
+	if (error != -ERESTARTSYS || deadline == WAIT_FOREVER)
 		return error;
 	current->restart = (struct restart_block){
 		.function = wait_restart,
@@ -212,6 +212,8 @@ static int wake_key(struct bucket *bucket, const struct futex_key *key, int coun
 			break;
 		if (!(waiter->bitset & bitset) || !futex_key_equal(&waiter->key, key))
 			continue;
+		if (waiter->owner_to_be)
+			return -EINVAL;
 		wake(waiter);
 		woken++;
 	}
@@ -306,6 +308,10 @@ static int futex_requeue(u32 __user *from, u32 __user *to, bool private, int cou
 			break;
 		if (!futex_key_equal(&waiter->key, &source))
 			continue;
+		if (waiter->owner_to_be) {
+			done = -EINVAL;
+			break;
+		}
 		if (done++ < count) {
 			wake(waiter);
 			continue;
@@ -376,6 +382,17 @@ int futex_operation_compare(u32 encoded, u32 old)
 }
 EXPORT_SYMBOL(futex_operation_compare);
 
+/* Brings the word's page in, for another try with a lock held. 0, -EFAULT, -EINTR. */
+static int make_writable(u32 __user *address)
+{
+	struct page *page = mm_get_page(current->mm, (unsigned long)address, true);
+
+	if (IS_ERR(page))
+		return PTR_ERR(page) == -EINTR ? -EINTR : -EFAULT;
+	page_put(page);
+	return fatal_signal_pending() ? -EINTR : 0;
+}
+
 /* Changes the word atomically, with what it was in *old. The buckets are locked; -EFAULT: the page must be faulted in. */
 static int change_word(u32 __user *address, u32 encoded, u32 *old)
 {
@@ -417,8 +434,6 @@ static int futex_wake_operation(u32 __user *first, u32 __user *second, bool priv
 	bucket = key_bucket(&key);
 	bucket2 = key_bucket(&key2);
 	for (;;) {
-		struct page *page;
-
 		lock_two(bucket, bucket2);
 		error = change_word(second, encoded, &old);
 		if (!error)
@@ -426,12 +441,9 @@ static int futex_wake_operation(u32 __user *first, u32 __user *second, bool priv
 		unlock_two(bucket, bucket2);
 		if (error != -EFAULT)
 			return error;
-		page = mm_get_page(current->mm, (unsigned long)second, true);
-		if (IS_ERR(page))
-			return PTR_ERR(page) == -EINTR ? -EINTR : -EFAULT;
-		page_put(page);
-		if (fatal_signal_pending())
-			return -EINTR;
+		error = make_writable(second);
+		if (error)
+			return error;
 	}
 	rcu_read_lock();
 	woken = wake_key(bucket, &key, count, FUTEX_BITSET_MATCH_ANY);
@@ -443,13 +455,157 @@ static int futex_wake_operation(u32 __user *first, u32 __user *second, bool priv
 	return woken;
 }
 
+/* Locks with an owner ---------------------------------------------------------------------------------------------- */
+
+/*
+ * FUTEX_LOCK_PI and its kin. The word is 0 or the owner's thread id, with FUTEX_WAITERS as long as the kernel may know of
+ * others who want it. Unlocking hands the lock to the waiter of the highest real-time priority, who so never finds it taken by
+ * somebody else; the owner's own priority is not raised meanwhile.
+ */
+
+/* With the bucket's lock held. -EAGAIN: the word is not `old` any more; -EFAULT: see make_writable(). */
+static int word_exchange(u32 __user *address, u32 old, u32 new)
+{
+	u32 found;
+	int error = user_cmpxchg_u32(address, old, new, &found);
+
+	if (error)
+		return error;
+	return found == old ? 0 : -EAGAIN;
+}
+
+static struct waiter *next_owner(struct bucket *bucket, const struct futex_key *key)
+{
+	struct waiter *waiter, *best = NULL;
+
+	list_for_each(waiter, &bucket->waiters, link)
+		if (waiter->owner_to_be && futex_key_equal(&waiter->key, key) &&
+		    (!best || waiter->thread->realtime_priority > best->thread->realtime_priority))
+			best = waiter;
+	return best;
+}
+
+/* 0: locked; 1: `waiter` was queued; -EAGAIN: the word changed meanwhile, or `only_try` found an owner (then *owned). */
+static int owner_lock_once(u32 __user *address, struct bucket *bucket, struct waiter *waiter,
+			   bool only_try, bool *owned)
+{
+	u32 word, seen, tid = (u32)current->pid;
+	struct thread *owner;
+	int error;
+
+	if (get_user(seen, address))
+		return -EFAULT;
+	if ((seen & FUTEX_TID_MASK) == tid)
+		return -EDEADLK;
+	if (seen & FUTEX_TID_MASK) {
+		owner = thread_find((int)(seen & FUTEX_TID_MASK));
+		if (!owner)
+			return -ESRCH;
+		error = owner->process ? 0 : -EPERM;
+		thread_put(owner);
+		if (error)
+			return error;
+	}
+	error = lock_with_word(bucket, address, &word);
+	if (error)
+		return error;
+	if (word != seen)
+		error = -EAGAIN;
+	else if (!(word & FUTEX_TID_MASK))
+		error = word_exchange(address, word, word | tid);
+	else if (only_try)
+		*owned = true;
+	else
+		error = word_exchange(address, word, word | FUTEX_WAITERS);
+	if (!error && !*owned && word & FUTEX_TID_MASK) {
+		waiter->bucket = bucket;
+		list_add_tail(&bucket->waiters, &waiter->link);
+		error = 1;
+	}
+	spin_unlock(&bucket->lock);
+	return *owned ? -EAGAIN : error;
+}
+
+static int owner_lock(u32 __user *address, bool private, u64 deadline, bool only_try)
+{
+	struct waiter waiter = { .thread = current, .bitset = FUTEX_BITSET_MATCH_ANY, .owner_to_be = true };
+	struct bucket *bucket;
+	bool owned = false;
+	int result = key_get(address, private, &waiter.key);
+
+	if (result)
+		return result;
+	bucket = key_bucket(&waiter.key);
+	do {
+		result = owner_lock_once(address, bucket, &waiter, only_try, &owned);
+		if (result == -EFAULT && !make_writable(address))
+			result = -EAGAIN;
+		if (result == -EAGAIN && fatal_signal_pending())
+			return -EINTR;
+	} while (result == -EAGAIN && !owned);
+	if (result != 1)
+		return result;
+	do {
+		thread_set_state(THREAD_INTERRUPTIBLE);
+		result = READ_ONCE(waiter.bucket) ? wait_sleep(WAIT_INTERRUPTIBLE, deadline) : 0;
+	} while (!result && READ_ONCE(waiter.bucket));
+	thread_set_state(THREAD_RUNNING);
+	if (!waiter_leave(&waiter))
+		return 0; /* the lock was handed over */
+	return result == -ETIME ? -ETIMEDOUT : -ERESTARTNOINTR;
+}
+
+/* The word is `old`; it becomes the next owner's, with `marks`, or `empty` if nobody waits. As word_exchange(). */
+static int hand_over(u32 __user *address, const struct futex_key *key, u32 old, u32 marks, u32 empty)
+{
+	struct bucket *bucket = key_bucket(key);
+	struct waiter *next;
+	int error;
+
+	rcu_read_lock();
+	spin_lock(&bucket->lock);
+	next = next_owner(bucket, key);
+	error = word_exchange(address, old,
+			      next ? (u32)next->thread->pid | FUTEX_WAITERS | marks : empty);
+	if (!error && next)
+		wake(next);
+	spin_unlock(&bucket->lock);
+	rcu_read_unlock();
+	return error;
+}
+
+static int owner_unlock(u32 __user *address, bool private)
+{
+	struct futex_key key;
+	u32 word;
+	int error;
+
+	do {
+		if (get_user(word, address))
+			return -EFAULT;
+		if ((word & FUTEX_TID_MASK) != (u32)current->pid)
+			return -EPERM;
+		error = key_get(address, private, &key);
+		if (error)
+			return error;
+		error = hand_over(address, &key, word, 0, 0);
+		if (error == -EFAULT && !make_writable(address))
+			error = -EAGAIN;
+		if (error == -EAGAIN && fatal_signal_pending())
+			return -EINTR;
+	} while (error == -EAGAIN);
+	return error;
+}
+
 /* Robust lists ----------------------------------------------------------------------------------------------------- */
 
 /* The owner of a lock ends: says so in the word, and wakes one who waits for it. `pending`: it was just being taken or
  * released. */
-static int owner_died(u32 __user *address, int tid, bool pending)
+static int owner_died(u32 __user *address, int tid, bool pending, bool handed_over)
 {
+	struct futex_key key;
 	u32 word, found;
+	int error;
 
 	if ((unsigned long)address % sizeof(u32))
 		return -EFAULT;
@@ -459,6 +615,17 @@ static int owner_died(u32 __user *address, int tid, bool pending)
 	if (pending && !word) {
 		futex_wake_address(address, 1);
 		return 0;
+	}
+	while (handed_over && (word & FUTEX_TID_MASK) == (u32)tid) {
+		error = key_get(address, false, &key);
+		if (!error)
+			error = hand_over(address, &key, word, FUTEX_OWNER_DIED, FUTEX_OWNER_DIED);
+		if (error == -EFAULT)
+			error = make_writable(address);
+		if (error && error != -EAGAIN)
+			return error;
+		if (get_user(word, address))
+			return -EFAULT;
 	}
 	while ((word & FUTEX_TID_MASK) == (u32)tid) {
 		u32 dead = (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
@@ -482,14 +649,15 @@ static int owner_died(u32 __user *address, int tid, bool pending)
 	return 0;
 }
 
-/* Bit 0 of an entry's pointer marks one with priority inheritance, which Kumo has none of. */
-static int read_entry(void __user *__user *from, struct robust_list __user **entry)
+/* Bit 0 of an entry's pointer marks a lock that is handed over (FUTEX_LOCK_PI). */
+static int read_entry(void __user *__user *from, struct robust_list __user **entry, bool *handed_over)
 {
 	void __user *value;
 
 	if (get_user(value, from))
 		return -EFAULT;
 	*entry = (struct robust_list __user *)((unsigned long)value & ~1UL);
+	*handed_over = (unsigned long)value & 1;
 	return 0;
 }
 
@@ -497,40 +665,42 @@ void futex_exit(struct thread *thread)
 {
 	struct robust_list_head __user *head = thread->robust_list;
 	struct robust_list __user *entry, *next, *pending;
+	bool entry_pi, next_pi, pending_pi;
 	long offset;
 
 	thread->robust_list = NULL;
-	if (!head || read_entry((void __user *__user *)&head->list.next, &entry) ||
+	if (!head || read_entry((void __user *__user *)&head->list.next, &entry, &entry_pi) ||
 	    get_user(offset, &head->futex_offset) ||
-	    read_entry((void __user *__user *)&head->list_op_pending, &pending))
+	    read_entry((void __user *__user *)&head->list_op_pending, &pending, &pending_pi))
 		return;
 	for (int limit = ROBUST_LIMIT; entry != &head->list && limit; limit--) {
 		/* Read before the lock is given up: its new owner may take it off the list. */
-		bool broken = read_entry((void __user *__user *)&entry->next, &next);
+		bool broken = read_entry((void __user *__user *)&entry->next, &next, &next_pi);
 
-		if (entry != pending &&
-		    owner_died((u32 __user *)((char __user *)entry + offset), thread->pid, false))
+		if (entry != pending && owner_died((u32 __user *)((char __user *)entry + offset),
+						   thread->pid, false, entry_pi))
 			return;
 		if (broken)
 			return;
 		entry = next;
+		entry_pi = next_pi;
 		cond_resched();
 	}
-	if (pending && owner_died((u32 __user *)((char __user *)pending + offset), thread->pid, true))
+	if (pending && owner_died((u32 __user *)((char __user *)pending + offset), thread->pid,
+				  true, pending_pi))
 		return;
 }
 
 /* The system call -------------------------------------------------------------------------------------------------- */
 
-/* The deadline on the monotonic clock; *relative tells that it was given as a duration. */
+/* The deadline on the monotonic clock. */
 static int deadline_get(unsigned int operation, const struct __kernel_timespec __user *timeout,
-			u64 *deadline, bool *relative)
+			u64 *deadline)
 {
 	struct __kernel_timespec time;
 	u64 now, then;
 
 	*deadline = WAIT_FOREVER;
-	*relative = false;
 	if (!timeout)
 		return 0;
 	if (copy_from_user(&time, timeout, sizeof(time)))
@@ -538,7 +708,6 @@ static int deadline_get(unsigned int operation, const struct __kernel_timespec _
 	if (!timespec_valid(&time))
 		return -EINVAL;
 	if ((operation & FUTEX_CMD_MASK) == FUTEX_WAIT) {
-		*relative = true;
 		*deadline = deadline_after(&time);
 		return 0;
 	}
@@ -556,22 +725,21 @@ static int deadline_get(unsigned int operation, const struct __kernel_timespec _
 long sys_futex(u32 __user *address, unsigned int operation, u32 value,
 	       const struct __kernel_timespec __user *timeout, u32 __user *address2, u32 value3)
 {
-	bool private = operation & FUTEX_PRIVATE_FLAG, relative;
+	bool private = operation & FUTEX_PRIVATE_FLAG;
 	unsigned int command = operation & FUTEX_CMD_MASK;
 	u32 value2 = (u32)(unsigned long)timeout;
 	u64 deadline;
 	int error;
 
-	if (operation & FUTEX_CLOCK_REALTIME && command != FUTEX_WAIT_BITSET && command != FUTEX_WAIT)
+	if (operation & FUTEX_CLOCK_REALTIME && command != FUTEX_WAIT_BITSET && command != FUTEX_LOCK_PI2)
 		return -ENOSYS;
 	switch (command) {
 	case FUTEX_WAIT:
 		value3 = FUTEX_BITSET_MATCH_ANY;
 		__attribute__((fallthrough));
 	case FUTEX_WAIT_BITSET:
-		error = deadline_get(operation, timeout, &deadline, &relative);
-		return error ? error
-			     : futex_wait_until(address, private, value, value3, deadline, relative);
+		error = deadline_get(operation, timeout, &deadline);
+		return error ? error : futex_wait_until(address, private, value, value3, deadline);
 	case FUTEX_WAKE:
 		value3 = FUTEX_BITSET_MATCH_ANY;
 		__attribute__((fallthrough));
@@ -581,6 +749,16 @@ long sys_futex(u32 __user *address, unsigned int operation, u32 value,
 		return futex_requeue(address, address2, private, (int)value, (int)value2, NULL);
 	case FUTEX_CMP_REQUEUE:
 		return futex_requeue(address, address2, private, (int)value, (int)value2, &value3);
+	case FUTEX_LOCK_PI:
+		operation |= FUTEX_CLOCK_REALTIME;
+		__attribute__((fallthrough));
+	case FUTEX_LOCK_PI2:
+		error = deadline_get(operation, timeout, &deadline);
+		return error ? error : owner_lock(address, private, deadline, false);
+	case FUTEX_TRYLOCK_PI:
+		return owner_lock(address, private, WAIT_FOREVER, true);
+	case FUTEX_UNLOCK_PI:
+		return owner_unlock(address, private);
 	case FUTEX_WAKE_OP:
 		return futex_wake_operation(address, address2, private, (int)value, (int)value2, value3);
 	default:

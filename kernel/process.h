@@ -209,4 +209,8 @@ void futex_init(void);
 void futex_exit(struct thread *thread); /* robust list; the address space is still there */
 int futex_wake_address(u32 __user *address, int count);
 
+/* A signal has been taken off its queue: if a POSIX timer sent it, how often that expired meanwhile is known now. Not under
+ * sighand->lock. */
+void posix_timer_taken(siginfo_t *info);
+
 #endif

@@ -115,7 +115,7 @@ static struct interval_setting interval_timer(int which, const struct interval_s
 		old.interval_ns = process->real_interval_ns;
 		if (set) {
 			timer_cancel(timer);
-			process->real_interval_ns = set->interval_ns;
+			process->real_interval_ns = set->value_ns ? set->interval_ns : 0;
 			if (set->value_ns)
 				timer_arm(timer, now + set->value_ns);
 		}
@@ -199,8 +199,8 @@ struct posix_timer {
 	u64 interval_ns;
 	u64 cpu_expires_ns;  /* CPU clocks: 0: off */
 	unsigned int unseen; /* expiries in a row that sent no signal, up to a bound */
-	int overrun;	     /* expirations without a signal since the last one that was sent */
-	int overrun_last;    /* of the last signal */
+	int overrun;	     /* expirations without a signal since the last one that was taken */
+	int overrun_last;    /* of the last signal that was taken */
 	struct timer timer;  /* other clocks */
 };
 
@@ -231,15 +231,13 @@ static void expire(struct posix_timer *timer, u64 missed, struct expiry *expiry)
 		timer->overrun = (int)min(overrun + 1, 0x7fffffffULL);
 		return;
 	}
-	timer->overrun_last = (int)min(overrun, 0x7fffffffULL);
-	timer->overrun = 0;
+	timer->overrun = (int)min(overrun, 0x7fffffffULL);
 	expiry->signal = timer->signal;
 	expiry->target = timer->target;
 	memset(&expiry->info, 0, sizeof(expiry->info));
 	expiry->info.si_signo = timer->signal;
 	expiry->info.si_code = SI_TIMER;
 	expiry->info.si_tid = timer->id;
-	expiry->info.si_overrun = timer->overrun_last;
 	expiry->info.si_value = timer->value;
 }
 
@@ -381,6 +379,23 @@ static struct posix_timer *find_timer(struct process *process, int id)
 	return NULL;
 }
 
+void posix_timer_taken(siginfo_t *info)
+{
+	struct process *process = current->process;
+	struct posix_timer *timer;
+	unsigned long flags;
+
+	if (likely(info->si_code != SI_TIMER))
+		return;
+	flags = spin_lock_irqsave(&process->lock);
+	timer = find_timer(process, info->si_tid);
+	if (timer) {
+		info->si_overrun = timer->overrun_last = timer->overrun;
+		timer->overrun = 0;
+	}
+	spin_unlock_irqrestore(&process->lock, flags);
+}
+
 static void free_timer(struct posix_timer *timer)
 {
 	timer_cancel_sync(&timer->timer);
@@ -433,7 +448,7 @@ static int timer_clock(int clock)
 	return clock & CPU_CLOCK_PER_THREAD ? CLOCK_THREAD_CPUTIME_ID : CLOCK_PROCESS_CPUTIME_ID;
 }
 
-static bool timer_clock_valid(int clock)
+static int timer_clock_allowed(int clock)
 {
 	switch (clock) {
 	case CLOCK_REALTIME:
@@ -442,9 +457,16 @@ static bool timer_clock_valid(int clock)
 	case CLOCK_TAI:
 	case CLOCK_PROCESS_CPUTIME_ID:
 	case CLOCK_THREAD_CPUTIME_ID:
-		return true;
+		return 0;
+	case CLOCK_REALTIME_ALARM: /* the machine never sleeps, so they are as the others */
+	case CLOCK_BOOTTIME_ALARM:
+		return capable(CAP_WAKE_ALARM) ? 0 : -EPERM;
+	case CLOCK_MONOTONIC_RAW:
+	case CLOCK_REALTIME_COARSE:
+	case CLOCK_MONOTONIC_COARSE:
+		return -EOPNOTSUPP;
 	default:
-		return false;
+		return -EINVAL;
 	}
 }
 
@@ -510,11 +532,10 @@ long sys_timer_create(int clock, sigevent_t __user *event_from, int __user *id_t
 
 	if (event_from && copy_from_user(&event, event_from, sizeof(event)))
 		return -EFAULT;
-	if (clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM)
-		return capable(CAP_WAKE_ALARM) ? -EOPNOTSUPP : -EPERM;
 	clock = timer_clock(clock);
-	if (!timer_clock_valid(clock))
-		return -EINVAL;
+	error = timer_clock_allowed(clock);
+	if (error)
+		return error;
 	timer = kzalloc(sizeof(*timer), GFP_USER);
 	if (!timer)
 		return -EAGAIN;

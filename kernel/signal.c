@@ -446,6 +446,15 @@ void signal_info_user(siginfo_t *info, int signal, int code)
 	info->si_uid = current->cred->uid;
 }
 
+void signal_send_self(int signal)
+{
+	siginfo_t info;
+
+	signal_info_user(&info, signal, SI_USER);
+	signal_send_thread(current, signal, &info);
+}
+EXPORT_SYMBOL(signal_send_self);
+
 bool signal_permitted(struct process *target, int signal)
 {
 	const struct cred *mine = current->cred, *its;

@@ -149,6 +149,7 @@ again:
 			if (action->sa_flags & SA_RESETHAND)
 				action->sa_handler = SIG_DFL;
 			sighand_unlock(sighand, flags);
+			posix_timer_taken(&delivery->info);
 			return true;
 		}
 		if (signal_bit(signal) & SIGNAL_MASK_IGNORE || process->unkillable)

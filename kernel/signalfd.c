@@ -82,6 +82,8 @@ static int take(const struct signalfd *set, siginfo_t *info)
 	int signal = signal_dequeue(set->wanted, info);
 
 	sighand_unlock(sighand, flags);
+	if (signal)
+		posix_timer_taken(info);
 	return signal;
 }
 

@@ -165,6 +165,7 @@ long sys_rt_sigtimedwait(const sigset_t __user *set, siginfo_t __user *to,
 	}
 	if (!signal)
 		return -EAGAIN;
+	posix_timer_taken(&info);
 	return to && copy_to_user(to, &info, sizeof(info)) ? -EFAULT : signal;
 }
 
@@ -172,6 +173,8 @@ long sys_rt_sigtimedwait(const sigset_t __user *set, siginfo_t __user *to,
 
 int signal_send_permitted(struct process *process, int signal, const siginfo_t *info)
 {
+	if (signal < 0 || signal > SIGNAL_COUNT)
+		return -EINVAL;
 	if (!signal_permitted(process, signal))
 		return -EPERM;
 	return signal ? signal_send_process(process, signal, info) : 0;
@@ -204,7 +207,7 @@ static long kill_group(int id, int signal, const siginfo_t *info)
 static long kill_all(int signal, const siginfo_t *info)
 {
 	struct process *process;
-	long result = -ESRCH;
+	long result = 0; /* even if there was only who may not be sent one, as on Linux */
 	bool found = false;
 
 	for (int pid = 2; (process = process_next(&pid)); pid++) {
@@ -218,7 +221,7 @@ static long kill_all(int signal, const siginfo_t *info)
 		process_put(process);
 		cond_resched();
 	}
-	return found && result == -ESRCH ? -EPERM : result;
+	return found ? result : -ESRCH;
 }
 
 long sys_kill(int pid, int signal)
@@ -227,8 +230,6 @@ long sys_kill(int pid, int signal)
 	siginfo_t info;
 	long result;
 
-	if (signal < 0 || signal > SIGNAL_COUNT)
-		return -EINVAL;
 	signal_info_user(&info, signal, SI_USER);
 	if (pid == -0x7fffffff - 1)
 		return -ESRCH;
@@ -264,7 +265,9 @@ static long send_to_thread(int group, int tid, int signal, const siginfo_t *info
 		return -ESRCH;
 	if (thread->process && (group <= 0 || thread->process->pid == group)) {
 		result = -EPERM;
-		if (signal_permitted(thread->process, signal))
+		if (signal < 0 || signal > SIGNAL_COUNT)
+			result = -EINVAL;
+		else if (signal_permitted(thread->process, signal))
 			result = signal ? signal_send_thread(thread, signal, info) : 0;
 	}
 	thread_put(thread);
@@ -275,7 +278,7 @@ long sys_tgkill(int group, int tid, int signal)
 {
 	siginfo_t info;
 
-	if (group <= 0 || tid <= 0 || signal < 0 || signal > SIGNAL_COUNT)
+	if (group <= 0 || tid <= 0)
 		return -EINVAL;
 	signal_info_user(&info, signal, SI_TKILL);
 	return send_to_thread(group, tid, signal, &info);
@@ -285,7 +288,7 @@ long sys_tkill(int tid, int signal)
 {
 	siginfo_t info;
 
-	if (tid <= 0 || signal < 0 || signal > SIGNAL_COUNT)
+	if (tid <= 0)
 		return -EINVAL;
 	signal_info_user(&info, signal, SI_TKILL);
 	return send_to_thread(0, tid, signal, &info);
@@ -298,10 +301,10 @@ bool signal_info_allowed(const siginfo_t *info, bool to_self)
 
 static long queued_info(siginfo_t *info, const siginfo_t __user *from, int pid, int signal)
 {
-	if (signal < 0 || signal > SIGNAL_COUNT)
-		return -EINVAL;
 	if (copy_from_user(info, from, sizeof(*info)))
 		return -EFAULT;
+	if (signal < 0 || signal > SIGNAL_COUNT)
+		return -EINVAL;
 	info->si_signo = signal;
 	return signal_info_allowed(info, pid == current->process->pid) ? 0 : -EPERM;
 }

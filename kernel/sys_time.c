@@ -15,6 +15,10 @@
 /* Of adjtimex(2): inside ADJ_OFFSET_SINGLESHOT and ADJ_OFFSET_SS_READ; the uapi headers name only these. */
 #define ADJ_ADJTIME 0x8000
 #define ADJ_OFFSET_READONLY 0x2000
+#define COARSE_NS (4 * NSEC_PER_MSEC)
+#define SETTABLE_SECONDS                                                                           \
+	(9223372036LL - 30LL * 365 * 24 * 3600) /* 30 years before 2^63 ns, as on Linux */
+#define TIMEZONE_MINUTES (15 * 60)
 #define USER_TICK_NS (NSEC_PER_SEC / 100) /* times(2): USER_HZ */
 
 static int read_timespec(struct __kernel_timespec *t, const struct __kernel_timespec __user *from)
@@ -146,6 +150,14 @@ long sys_clock_gettime(int clock, struct __kernel_timespec __user *to)
 	return error ? error : write_ns(to, ns);
 }
 
+/* The coarse ones are as exact as the others, but programs choose between them by what they say. */
+static bool clock_is_coarse(int clock)
+{
+	if (clock < 0)
+		return (clock & 3) != CPU_CLOCK_SCHEDULER;
+	return clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE;
+}
+
 long sys_clock_getres(int clock, struct __kernel_timespec __user *to)
 {
 	u64 ns;
@@ -153,7 +165,7 @@ long sys_clock_getres(int clock, struct __kernel_timespec __user *to)
 
 	if (error || !to)
 		return error;
-	return write_ns(to, 1);
+	return write_ns(to, clock_is_coarse(clock) ? COARSE_NS : 1);
 }
 
 static int set_date(u64 ns)
@@ -166,11 +178,14 @@ static int set_date(u64 ns)
 long sys_clock_settime(int clock, const struct __kernel_timespec __user *from)
 {
 	struct __kernel_timespec t;
+	u64 now;
 	int error;
 
 	if (clock != CLOCK_REALTIME)
-		return -EINVAL;
+		return clock < 0 && !clock_read(clock, &now) ? -EPERM : -EINVAL;
 	error = read_timespec(&t, from);
+	if (!error && t.tv_sec >= SETTABLE_SECONDS)
+		error = -EINVAL;
 	return error ? error : set_date(timespec_to_ns_capped(&t));
 }
 
@@ -197,6 +212,8 @@ long sys_settimeofday(const struct __kernel_old_timeval __user *tv, const struct
 
 	if (tz && copy_from_user(&zone, tz, sizeof(zone)))
 		return -EFAULT;
+	if (tz && (zone.tz_minuteswest > TIMEZONE_MINUTES || zone.tz_minuteswest < -TIMEZONE_MINUTES))
+		return capable(CAP_SYS_TIME) ? -EINVAL : -EPERM;
 	if (!tv)
 		return capable(CAP_SYS_TIME) ? 0 : -EPERM;
 	if (copy_from_user(&t, tv, sizeof(t)))
@@ -319,6 +336,7 @@ long sys_clock_nanosleep(int clock, int flags, const struct __kernel_timespec __
 		if (!capable(CAP_WAKE_ALARM))
 			return -EPERM;
 		break;
+	case CLOCK_THREAD_CPUTIME_ID:
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_REALTIME_COARSE:
 	case CLOCK_MONOTONIC_COARSE:

@@ -290,6 +290,77 @@ static void crowd(void)
 	tap_ok(total == 4 * 5000, "a contended lock excludes");
 }
 
+/* ---- Locks with an owner ---- */
+
+static uint32_t owned;
+
+static void *own_a_while(void *argument)
+{
+	futex(&owned, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0);
+	usleep(50000);
+	futex(&owned, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0);
+	return NULL;
+}
+
+static void *die_as_owner(void *lock)
+{
+	pthread_mutex_lock(lock);
+	usleep(30000);
+	return NULL;
+}
+
+static void robust_owner(void)
+{
+	pthread_mutexattr_t attributes;
+	pthread_mutex_t mutex;
+	pthread_t thread;
+
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_INHERIT);
+	pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+	tap_ok(!pthread_mutex_init(&mutex, &attributes), "the C library takes priority inheritance");
+	pthread_create(&thread, NULL, die_as_owner, &mutex);
+	usleep(10000);
+	tap_ok(pthread_mutex_lock(&mutex) == EOWNERDEAD,
+	       "who waits for an owner that dies gets the lock, and is told");
+	tap_ok(!pthread_mutex_consistent(&mutex) && !pthread_mutex_unlock(&mutex) &&
+		       !pthread_mutex_lock(&mutex) && !pthread_mutex_unlock(&mutex),
+	       "and may repair it");
+	pthread_join(thread, NULL);
+}
+
+static void owners(void)
+{
+	uint32_t self = (uint32_t)syscall(SYS_gettid);
+	struct timespec past = { 1, 0 };
+	pthread_t thread;
+
+	tap_ok(!futex(&owned, FUTEX_TRYLOCK_PI_PRIVATE, 0, NULL, NULL, 0) && owned == self,
+	       "a free lock is the caller's, by its thread's number");
+	tap_ok(futex(&owned, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0) == -1 && errno == EDEADLK,
+	       "but not twice");
+	tap_ok(!futex(&owned, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0) && !owned,
+	       "unlocking frees it");
+	tap_ok(futex(&owned, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0) == -1 && errno == EPERM,
+	       "which only the owner may");
+	owned = 0x3ffffff0;
+	tap_ok(futex(&owned, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0) == -1 && errno == ESRCH,
+	       "an owner must be there");
+	owned = 0;
+	pthread_create(&thread, NULL, own_a_while, NULL);
+	usleep(10000);
+	tap_ok(futex(&owned, FUTEX_TRYLOCK_PI_PRIVATE, 0, NULL, NULL, 0) == -1 && errno == EAGAIN &&
+		       futex(&owned, FUTEX_LOCK_PI_PRIVATE, 0, &past, NULL, 0) == -1 &&
+		       errno == ETIMEDOUT,
+	       "another's is not given");
+	tap_ok(!futex(&owned, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0) && (owned & FUTEX_TID_MASK) == self,
+	       "until it is handed over");
+	tap_ok(!futex(&owned, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0) && !owned,
+	       "after which it is free");
+	pthread_join(thread, NULL);
+	robust_owner();
+}
+
 int main(void)
 {
 	errors();
@@ -301,5 +372,6 @@ int main(void)
 	interrupted();
 	robust();
 	crowd();
+	owners();
 	return tap_end();
 }

@@ -107,8 +107,6 @@ EXPORTED int __vdso_clock_getres(int clock, struct __kernel_timespec *to)
 	case CLOCK_REALTIME:
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_RAW:
-	case CLOCK_REALTIME_COARSE:
-	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_BOOTTIME:
 	case CLOCK_TAI:
 		if (to) {

@@ -104,7 +104,7 @@ ssize_t unix_stream_send(struct socket *socket, struct socket_message *message)
 			sent += part;
 	}
 	if (part == -EPIPE && !sent && !(message->flags & MSG_NOSIGNAL))
-		signal_send_thread(current, SIGPIPE, NULL);
+		signal_send_self(SIGPIPE);
 	return sent ? sent : part;
 }
 
