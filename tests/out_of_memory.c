@@ -83,7 +83,7 @@ static void takes_a_file(void)
 
 static void takes_shared_pages(void)
 {
-	size_t size = 1UL << 30;
+	size_t size = (size_t)memory_field("MemTotal") << 10; /* more would be refused at once */
 	char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	for (size_t at = 0; memory != MAP_FAILED && at < size; at += PAGE)
