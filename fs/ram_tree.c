@@ -450,6 +450,8 @@ static int ram_setattr(struct node *node, const struct attr_change *change, cons
 	return 0;
 }
 
+static struct tree_type rootfs_type;
+
 static int ram_statfs(struct tree *tree, struct statfs_info *info)
 {
 	struct ram_tree *ram = tree->private;
@@ -462,6 +464,13 @@ static int ram_statfs(struct tree *tree, struct statfs_info *info)
 		info->blocks = ram->page_limit;
 		info->free_blocks = info->available_blocks =
 			ram->page_limit > used ? ram->page_limit - used : 0;
+	} else if (tree->type == &rootfs_type) {
+		/* Programs look whether there is room below /: what memory gives. */
+		struct memory_info memory;
+
+		memory_info(&memory);
+		info->blocks = memory.total_pages;
+		info->free_blocks = info->available_blocks = memory.free_pages;
 	}
 	if (ram->node_limit) {
 		info->files = ram->node_limit;

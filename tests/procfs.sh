@@ -71,6 +71,7 @@ check "processors are on line" same "$(cat /sys/devices/system/cpu/online)" "0-$
 check "a processor has a topology" same "$(cat /sys/devices/system/cpu/cpu1/topology/core_siblings_list)" "0-$(($(nproc) - 1))"
 check "masks are hexadecimal" same "$(cat /sys/devices/system/cpu/cpu1/topology/thread_siblings)" 2
 check "a node has the memory" matches /sys/devices/system/node/node0/meminfo '^Node 0 MemTotal: +[0-9]+ kB$'
+check "the root has room" test "$(stat -f -c %a /)" -gt 0
 check "modules can be read" test -r /proc/modules
 check "kallsyms has functions" matches /proc/kallsyms '^[0-9a-f]{16} [Tt] '
 check "hostname is that of uname" same "$(cat /proc/sys/kernel/hostname)" "$(uname -n)"

@@ -99,7 +99,9 @@ static int map_segment(struct mm *mm, const struct elf *elf, const struct elf_se
 		}
 	}
 	if (end > zero_start) {
-		mapped = vm_map(mm, zero_start, end - zero_start, segment->protection,
+		/* It can be written whatever the segment says, as on Linux. */
+		mapped = vm_map(mm, zero_start, end - zero_start,
+				PROT_READ | PROT_WRITE | (segment->protection & PROT_EXEC),
 				MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0);
 		if (mapped < 0)
 			return (int)mapped;
