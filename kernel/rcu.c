@@ -226,6 +226,17 @@ void rcu_barrier(void)
 }
 EXPORT_SYMBOL(rcu_barrier);
 
+bool rcu_callbacks_wait(void)
+{
+	bool waits = READ_ONCE(passes_begun) != READ_ONCE(passes_done);
+
+	for_each_cpu(cpu)
+		waits |= READ_ONCE(per_cpu_ptr(&callbacks, cpu)->stack) != NULL;
+	if (waits)
+		batch_start();
+	return waits;
+}
+
 void rcu_init(void)
 {
 	timer_init(&batch_timer, batch_timer_expired);

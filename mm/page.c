@@ -25,6 +25,7 @@
 #include <kumo/oom.h>
 #include <kumo/percpu.h>
 #include <kumo/printk.h>
+#include <kumo/rcu.h>
 #include <kumo/report.h>
 #include <kumo/string.h>
 #include <kumo/thread.h>
@@ -490,6 +491,7 @@ bool page_reclaim(void)
 	bool more = shrink_caches();
 
 	drain_caches();
+	more |= rcu_callbacks_wait(); /* processes that were just killed */
 	/* What a worker and a grace period bring. Who waits here may hold what the worker waits for, so not for long. */
 	for (unsigned int i = 0; more && i < SHRINK_WAITS && free_pages_in_zones() <= before; i++) {
 		sleep_ns(NSEC_PER_MSEC);

@@ -255,7 +255,10 @@ static void takes_a_threads_stack(void)
 {
 	pthread_t thread;
 
-	pthread_create(&thread, NULL, recurse_thread, NULL);
+	int error = pthread_create(&thread, NULL, recurse_thread, NULL);
+
+	if (error)
+		_exit(error);
 	pthread_join(thread, NULL);
 }
 

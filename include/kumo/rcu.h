@@ -43,6 +43,8 @@ void call_rcu(struct rcu_head *head, void (*function)(struct rcu_head *head));
 void synchronize_rcu(void);
 /* Waits until all callbacks queued so far have run (a module calls this before its code goes). Sleeps. */
 void rcu_barrier(void);
+/* Whether callbacks wait to be run, or are being run now; the thread that runs them is told to start. Any context. */
+bool rcu_callbacks_wait(void);
 
 void rcu_init(void);
 
