@@ -19,7 +19,7 @@ struct user {
 	atomic_t signal_count;	/* queued signals */
 	atomic_t watch_count;	/* in event sets (fs/epoll.c) */
 	atomic_t inotify_instances, inotify_watches;
-	atomic_t flight_count;	/* open files under way in messages of sockets */
+	atomic_t flight_count; /* open files under way in messages of sockets */
 	struct hlist_node hash_link;
 };
 

@@ -29,9 +29,9 @@ struct file {
 	struct mutex pos_lock; /* serialises users of pos, as POSIX asks, when the file is shared */
 	struct file_owner {
 		int signal, pid, type; /* negative pid: a group; type: F_OWNER_* */
-	} owner_signal;	       /* F_SETOWN, F_SETSIG */
-	const char *name;      /* of an anonymous file: "pipe", "socket", "[eventfd]" */
-	struct hlist watchers; /* event sets that it is in (fs/epoll.c) */
+	} owner_signal;		       /* F_SETOWN, F_SETSIG */
+	const char *name;	       /* of an anonymous file: "pipe", "socket", "[eventfd]" */
+	struct hlist watchers;	       /* event sets that it is in (fs/epoll.c) */
 };
 enum {
 	FILE_READ = 1,

@@ -226,8 +226,8 @@ extern struct process *init_process; /* pid 1, once it is there */
 struct session {
 	refcount_t refs;
 	int id;
-	struct tty *tty;	/* the controlling terminal; under process_tree_lock, as the next */
-	int lost_foreground;	/* after a hang-up: the foreground group, to be told when the leader exits; 0: none */
+	struct tty *tty; /* the controlling terminal; under process_tree_lock, as the next */
+	int lost_foreground; /* after a hang-up: the foreground group, to be told when the leader exits; 0: none */
 	struct process *leader; /* NULL once it has ended */
 	struct pid *number;
 };

@@ -312,7 +312,7 @@ static inline void node_set_size(struct node *node, u64 size)
 }
 void node_touch(struct node *node, bool access, bool modify, bool change); /* times := now */
 int node_permission(struct node *node, int mask, const struct cred *cred); /* 0, -EACCES */
-extern int protected_symlinks, protected_hardlinks; /* /proc/sys/fs/ */
+extern int protected_symlinks, protected_hardlinks;			   /* /proc/sys/fs/ */
 /* setattr on behalf of chmod, chown, truncate, utimes: checks permission, applies Linux's rules on set-id bits, calls
  * the tree. Takes node->lock. -EPERM, -EACCES, -EROFS is the caller's business (it knows the mount). */
 int node_setattr(struct node *node, struct attr_change *change, const struct cred *cred) __must_check;
