@@ -450,6 +450,8 @@ void signal_send_self(int signal)
 {
 	siginfo_t info;
 
+	if (!current->process) /* a kernel thread sees the error alone */
+		return;
 	signal_info_user(&info, signal, SI_USER);
 	signal_send_thread(current, signal, &info);
 }

@@ -59,7 +59,8 @@ struct sighand {
  * context; the caller holds a reference or is under rcu_read_lock(). */
 int signal_send_process(struct process *process, int signal, const siginfo_t *info);
 int signal_send_thread(struct thread *thread, int signal, const siginfo_t *info);
-void signal_send_self(int signal); /* to the calling thread, as if it had sent it to itself: SIGPIPE */
+/* To the calling thread, as if it had sent it to itself (SIGPIPE); a kernel thread gets none. */
+void signal_send_self(int signal);
 int signal_send_group(struct process_group *group, int signal, const siginfo_t *info);
 /* A fault of the current thread: delivered even when blocked or ignored (then it kills). */
 void signal_force(int signal, int code, unsigned long address);
