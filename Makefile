@@ -63,7 +63,7 @@ link_flags := -nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-r
 
 # ---- Sources --------------------------------------------------------------------------------------------------------
 
-core_folders := arch/x86 kernel mm fs net lib
+core_folders := arch/x86 kernel mm fs block net lib
 sources := $(shell find $(core_folders) modules -name '*.[cS]' -print 2>/dev/null | sort)
 suites := $(filter %_test.c,$(sources))
 core_sources := $(filter-out arch/x86/vdso/% $(suites) $(if $(filter lines,$(BUILD)),,kernel/lines.c),$(filter $(core_folders:%=%/%),$(sources)))

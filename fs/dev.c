@@ -1,13 +1,15 @@
 /*
  * Character devices, and the tree of /dev ("devtmpfs"): a RAM tree that the kernel fills. Registering a device makes
  * its node there through the same operations that mknod(2) uses, in a mount that stands nowhere; programs may make nodes,
- * links and folders beside. A device node of any tree leads here by its number (device_open).
+ * links and folders beside. A device node of any tree leads here by its number (device_open); block devices (block/) are opened from
+ * here, and have their nodes here.
  *
  * A driver may go while its device is open. An open file therefore does not run the driver's operations itself, but those of a
  * guard: each enters the guard, calls the driver's, and leaves. Unregistering closes the guard, waits until nobody is
  * inside, and ends what is still open. Devices that never go, and those that look after themselves, have no guard.
  */
 #define LOG_PREFIX "dev: "
+#include <kumo/block.h>
 #include <kumo/device.h>
 #include <kumo/export.h>
 #include <kumo/file.h>
@@ -297,7 +299,7 @@ int device_open(struct file *file, const struct cred *cred)
 	int error;
 
 	if (S_ISBLK(file->node->attr.mode))
-		return -ENXIO;
+		return block_file_open(file, cred);
 	error = device_try_open(file, cred);
 	if (error != -ENXIO)
 		return error;

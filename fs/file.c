@@ -37,6 +37,7 @@ struct file *file_alloc(u32 flags, const struct cred *cred)
 	file->mode = 0;
 	spin_init(&file->lock, "file");
 	file->node = NULL;
+	file->contents = NULL;
 	file->private = NULL;
 	file->pos = 0;
 	file->path = (struct path){};
@@ -121,6 +122,7 @@ struct file *file_anonymous(const char *name, const struct tree_ops *ops, void *
 	}
 	file->ops = ops;
 	file->node = node;
+	file->contents = node;
 	file->private = private;
 	file->mode = mode | FILE_OPENED;
 	file->name = name;

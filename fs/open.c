@@ -113,6 +113,7 @@ static struct file *file_open_take(const struct path *path, u32 flags, bool crea
 		return ERR_PTR(-ENOMEM);
 	file->path = *path;
 	file->node = node;
+	file->contents = node;
 	file->ops = node->ops;
 	file->mode = access_modes[flags & O_ACCMODE] | FILE_SEEK;
 

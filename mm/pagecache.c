@@ -340,7 +340,7 @@ EXPORT_SYMBOL(page_cache_destroy);
 
 ssize_t page_cache_read(struct file *file, struct iter *to, loff_t *pos)
 {
-	struct page_cache *cache = node_page_cache(file->node);
+	struct page_cache *cache = node_page_cache(file->contents);
 	size_t done = 0, offset, part, copied;
 	struct page *page;
 	int error = 0;
@@ -349,7 +349,7 @@ ssize_t page_cache_read(struct file *file, struct iter *to, loff_t *pos)
 	if (!cache)
 		return -ENOMEM;
 	while (to->count) {
-		size = node_size(file->node);
+		size = node_size(file->contents);
 		if ((u64)*pos >= size)
 			break;
 		offset = (u64)*pos % PAGE_SIZE;
@@ -431,7 +431,7 @@ static ssize_t write_page(struct page_cache *cache, struct iter *from, u64 index
 
 ssize_t page_cache_write(struct file *file, struct iter *from, loff_t *pos)
 {
-	struct page_cache *cache = node_page_cache(file->node);
+	struct page_cache *cache = node_page_cache(file->contents);
 	ssize_t done = 0, written = 0;
 	size_t offset, part;
 
@@ -445,8 +445,8 @@ ssize_t page_cache_write(struct file *file, struct iter *from, loff_t *pos)
 			break;
 		*pos += written;
 		done += written;
-		if ((u64)*pos > node_size(file->node))
-			node_set_size(file->node, (u64)*pos);
+		if ((u64)*pos > node_size(file->contents))
+			node_set_size(file->contents, (u64)*pos);
 		if (unlikely(need_resched())) {
 			cond_resched();
 			if (fatal_signal_pending()) {
@@ -457,7 +457,7 @@ ssize_t page_cache_write(struct file *file, struct iter *from, loff_t *pos)
 	}
 	if (!done)
 		return written;
-	node_touch(file->node, false, true, true);
+	node_touch(file->contents, false, true, true);
 	return done;
 }
 EXPORT_SYMBOL(page_cache_write);
@@ -482,7 +482,7 @@ static u64 find_next(struct page_cache *cache, u64 index, bool hole)
 
 loff_t page_cache_seek(struct file *file, loff_t offset, int whence)
 {
-	struct node *node = file->node;
+	struct node *node = file->contents;
 	u64 size = S_ISREG(node->attr.mode) ? node_size(node) : 0, found;
 	struct page_cache *cache;
 
@@ -542,7 +542,7 @@ int page_cache_check_seals(struct vma *vma)
 
 int page_cache_mmap(struct file *file, struct vma *vma)
 {
-	struct page_cache *cache = node_page_cache(file->node);
+	struct page_cache *cache = node_page_cache(file->contents);
 	int error = page_cache_check_seals(vma);
 
 	if (error)

@@ -98,8 +98,6 @@ int filesystems_show(struct text *text, void *unused);
 int swaps_show(struct text *text, void *unused);
 int vmstat_show(struct text *text, void *unused);
 int slabinfo_next(struct text *text, void *unused, u64 *cursor);
-int partitions_show(struct text *text, void *unused);
-int diskstats_show(struct text *text, void *unused);
 int cgroups_show(struct text *text, void *unused);
 int consoles_show(struct text *text, void *unused);
 

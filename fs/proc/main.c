@@ -3,8 +3,9 @@
  * (process.c, memory.c, descriptors.c) and links to the reader's own. Formats are Linux's, byte for byte where programs parse
  * them: ps, top, free, uptime, glibc.
  */
-#include <kumo/export.h>
+#include <kumo/block.h>
 #include <kumo/device.h>
+#include <kumo/export.h>
 #include <kumo/main.h>
 #include <kumo/printk.h>
 #include <kumo/string.h>

@@ -254,18 +254,6 @@ int swaps_show(struct text *text, void *unused)
 	return 0;
 }
 
-/* There are no disks yet: only what the table begins with. */
-int partitions_show(struct text *text, void *unused)
-{
-	text_puts(text, "major minor  #blocks  name\n\n");
-	return 0;
-}
-
-int diskstats_show(struct text *text, void *unused)
-{
-	return 0;
-}
-
 /* No controllers: all processes are in the one group. */
 int cgroups_show(struct text *text, void *unused)
 {

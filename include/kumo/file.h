@@ -21,6 +21,8 @@ struct file {
 	refcount_t refs;
 	spinlock_t lock;
 	struct node *node; /* what is open; pinned by path.entry, or an own reference when that is NULL */
+	/* Whose bytes are read, written and mapped: `node`, or, of a block device's special file, the device's own. */
+	struct node *contents;
 	void *private; /* of ops */
 	loff_t pos;
 	struct path path;	 /* referenced; entry NULL for anonymous files (pipes, sockets) */

@@ -174,6 +174,18 @@ void virtio_device_reset(struct virtio_device *device)
 }
 EXPORT_SYMBOL(virtio_device_reset);
 
+int virtio_device_restart(struct virtio_device *device)
+{
+	const struct virtio_transport *transport = device->transport;
+
+	transport->status_set(device, VIRTIO_ACKNOWLEDGE);
+	transport->status_set(device, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER);
+	transport->features_set(device, device->features);
+	transport->status_set(device, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_FEATURES_OK);
+	return transport->status_get(device) & VIRTIO_FEATURES_OK ? 0 : -ENODEV;
+}
+EXPORT_SYMBOL(virtio_device_restart);
+
 void virtio_config_interrupt(struct virtio_device *device)
 {
 	struct virtio_driver *driver = READ_ONCE(device->driver);

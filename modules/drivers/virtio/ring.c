@@ -148,6 +148,31 @@ void virtqueues_destroy(struct virtio_device *device)
 }
 EXPORT_SYMBOL(virtqueues_destroy);
 
+/* Offers the chain that begins at `first` to the device. The lock is held. */
+static void offer(struct virtqueue *queue, u16 first)
+{
+	queue->available->ring[queue->available_index++ % queue->size] = first;
+	/* The device reads the entry after it has seen the index. */
+	smp_store_release(&queue->available->index, queue->available_index);
+}
+
+/* The lock is held. */
+static int room_check(const struct virtqueue *queue, unsigned int count)
+{
+	if (queue->broken)
+		return -EIO;
+	return !count || count > queue->free_count ? -ENOSPC : 0;
+}
+
+static void descriptor_fill(struct virtq_desc *descriptor, const struct virtio_buffer *buffer,
+			    bool in, bool last, u16 next)
+{
+	descriptor->address = virt_to_phys(buffer->data);
+	descriptor->length = buffer->size;
+	descriptor->flags = (in ? VRING_DESC_F_WRITE : 0) | (last ? 0 : VRING_DESC_F_NEXT);
+	descriptor->next = last ? 0 : next;
+}
+
 int virtqueue_add(struct virtqueue *queue, const struct virtio_buffer *buffers,
 		  unsigned int out_count, unsigned int in_count, void *token)
 {
@@ -155,40 +180,64 @@ int virtqueue_add(struct virtqueue *queue, const struct virtio_buffer *buffers,
 	unsigned long flags = spin_lock_irqsave(&queue->lock);
 	struct virtqueue_slot *head;
 	u16 first = queue->free_head, at = first;
-	int error = 0;
+	int error = room_check(queue, count);
 
-	if (queue->broken) {
-		error = -EIO;
-	} else if (!count || count > queue->free_count) {
-		error = -ENOSPC;
-	} else {
+	if (!error) {
 		head = &queue->slots[first];
 		head->token = token;
 		head->count = (u16)count;
 		head->capacity = 0;
 		for (unsigned int i = 0; i < count; i++) {
-			struct virtq_desc *descriptor = &queue->descriptors[at];
-			bool last = i + 1 == count;
-
-			descriptor->address = virt_to_phys(buffers[i].data);
-			descriptor->length = buffers[i].size;
-			descriptor->flags = (i >= out_count ? VRING_DESC_F_WRITE : 0) |
-					    (last ? 0 : VRING_DESC_F_NEXT);
-			descriptor->next = last ? 0 : queue->slots[at].next;
+			descriptor_fill(&queue->descriptors[at], &buffers[i], i >= out_count,
+					i + 1 == count, queue->slots[at].next);
 			if (i >= out_count)
 				head->capacity += buffers[i].size;
 			at = queue->slots[at].next;
 		}
 		queue->free_head = at;
 		queue->free_count -= (u16)count;
-		queue->available->ring[queue->available_index++ % queue->size] = first;
-		/* The device reads the entry after it has seen the index. */
-		smp_store_release(&queue->available->index, queue->available_index);
+		offer(queue, first);
 	}
 	spin_unlock_irqrestore(&queue->lock, flags);
 	return error;
 }
 EXPORT_SYMBOL(virtqueue_add);
+
+int virtqueue_add_indirect(struct virtqueue *queue, void *table, const struct virtio_buffer *buffers,
+			   unsigned int out_count, unsigned int in_count, void *token)
+{
+	unsigned int count = out_count + in_count;
+	struct virtio_buffer whole = { table, (u32)virtqueue_table_size(count) };
+	struct virtq_desc *descriptors = table;
+	struct virtqueue_slot *head;
+	unsigned long flags;
+	u32 capacity = 0;
+	int error;
+
+	for (unsigned int i = 0; i < count; i++) {
+		descriptor_fill(&descriptors[i], &buffers[i], i >= out_count, i + 1 == count, (u16)(i + 1));
+		if (i >= out_count)
+			capacity += buffers[i].size;
+	}
+	flags = spin_lock_irqsave(&queue->lock);
+	error = room_check(queue, 1);
+	if (!error) {
+		u16 first = queue->free_head;
+
+		head = &queue->slots[first];
+		head->token = token;
+		head->count = 1;
+		head->capacity = capacity;
+		descriptor_fill(&queue->descriptors[first], &whole, false, true, 0);
+		queue->descriptors[first].flags = VRING_DESC_F_INDIRECT;
+		queue->free_head = head->next;
+		queue->free_count--;
+		offer(queue, first);
+	}
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return error;
+}
+EXPORT_SYMBOL(virtqueue_add_indirect);
 
 void virtqueue_notify(struct virtqueue *queue)
 {

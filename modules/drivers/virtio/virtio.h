@@ -20,7 +20,7 @@ enum {
 	VIRTIO_ID_RNG = 4,
 	VIRTIO_ID_9P = 9
 };
-enum { VIRTIO_F_VERSION_1 = 32 };
+enum { VIRTIO_F_INDIRECT_DESC = 28, VIRTIO_F_VERSION_1 = 32 };
 
 /* Device status (2.1). */
 enum {
@@ -129,6 +129,8 @@ struct virtqueue *virtqueue_create(struct virtio_device *device, unsigned int in
 void virtio_device_ready(struct virtio_device *device); /* DRIVER_OK: the device may work */
 /* The device is as after power-on, and callbacks of its queues have ended. May sleep. */
 void virtio_device_reset(struct virtio_device *device);
+/* Brings a device that was reset to where probe() finds it, with the features that were agreed on then. -ENODEV: it does not want to. */
+int virtio_device_restart(struct virtio_device *device) __must_check;
 /* Frees all queues; the device must be reset. */
 void virtqueues_destroy(struct virtio_device *device);
 
@@ -138,6 +140,14 @@ void virtqueues_destroy(struct virtio_device *device);
  */
 int virtqueue_add(struct virtqueue *queue, const struct virtio_buffer *buffers,
 		  unsigned int out_count, unsigned int in_count, void *token) __must_check;
+/* The same with the request's descriptors in `table` (memory of virtqueue_table_size(count) bytes, which must stay, too), so that it
+ * takes one of the queue's whatever its buffers are. The device must have VIRTIO_F_INDIRECT_DESC. */
+int virtqueue_add_indirect(struct virtqueue *queue, void *table, const struct virtio_buffer *buffers,
+			   unsigned int out_count, unsigned int in_count, void *token) __must_check;
+static inline size_t virtqueue_table_size(unsigned int count)
+{
+	return count * 16UL;
+}
 void virtqueue_notify(struct virtqueue *queue); /* after one or more virtqueue_add() */
 /* The next finished request's token, and how many bytes the device wrote (never more than it was given); NULL: none. */
 void *virtqueue_take(struct virtqueue *queue, u32 *written);
