@@ -16,6 +16,7 @@
  *	rows=N, columns=N	the terminal's size
  *	env=NAME=VALUE		added to the environment, one string each
  *	cwd=FOLDER
+ *	module=NAME		loaded before COMMAND runs, one string each: drivers of what it is to find
  *	arg=WORD		COMMAND's words, one string each
  *
  * It runs without a C library: it is in every machine, and starting one costs more than all that it does. Its errors go to
@@ -42,7 +43,9 @@ static struct {
 	int argument_count;
 	char *environment[STRINGS_MAX + 1];
 	int environment_count;
-} task;
+	char *modules[STRINGS_MAX + 1]; /* behind modprobe's own words */
+	int module_count;
+} task = { .modules = { "modprobe", "-qab" }, .module_count = 2 };
 
 static char text[COMMAND_SIZE_MAX + 1]; /* of the command file; `task` points into it */
 
@@ -197,6 +200,8 @@ static void take_setting(char *s)
 		task.folder = value;
 	else if ((value = string_after(s, "env=")))
 		add_string(task.environment, &task.environment_count, value);
+	else if ((value = string_after(s, "module=")))
+		add_string(task.modules, &task.module_count, value);
 	else if ((value = string_after(s, "arg=")))
 		add_string(task.arguments, &task.argument_count, value);
 	else
@@ -373,6 +378,19 @@ static void load_platform_modules(void)
 	wait_for(child);
 }
 
+/* Those of the runner: what they drive is there when modprobe has ended. */
+static void load_wanted_modules(void)
+{
+	int child;
+
+	if (task.module_count == 2)
+		return;
+	child = sys_fork();
+	if (child == 0)
+		execute(task.modules);
+	wait_for(child);
+}
+
 /* A machine of its own: a shell on each terminal, for ever. */
 static void __attribute__((noreturn)) serve_terminals(void)
 {
@@ -464,6 +482,7 @@ void init_main(void)
 	open_terminal("/dev/console");
 	read_task();
 	load_modules();
+	load_wanted_modules();
 	if (task.mode == MODE_MACHINE || task.mode == MODE_SHELL)
 		load_platform_modules();
 	if (task.mode == MODE_MACHINE)
