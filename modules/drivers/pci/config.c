@@ -7,11 +7,13 @@
 #include <kumo/export.h>
 #include <kumo/fault_inject.h>
 #include <kumo/io.h>
+#include <kumo/kunit.h>
 #include <kumo/kva.h>
 #include <kumo/printk.h>
 #include <kumo/spinlock.h>
 
 enum { CONFIG_ADDRESS = 0xcf8, CONFIG_DATA = 0xcfc };
+enum { STATUS_CAPABILITIES = 0x10, CAPABILITY_FIRST = 0x40, CAPABILITY_MASK = 0xfc };
 
 /* One register pair for all devices: an address must not change before its data was moved. */
 static spinlock_t config_lock = SPINLOCK_INIT("pci_config");
@@ -36,6 +38,7 @@ u32 pci_config_read(u8 bus, u8 slot, u8 function, unsigned int offset)
 
 u32 pci_read_config32(struct pci_device *device, unsigned int offset)
 {
+	KUNIT_STATIC_STUB_REDIRECT(pci_read_config32, device, offset);
 	return pci_config_read(device->bus, device->slot, device->function, offset);
 }
 EXPORT_SYMBOL(pci_read_config32);
@@ -87,17 +90,20 @@ EXPORT_SYMBOL(pci_write_config32);
 
 u8 pci_find_capability(struct pci_device *device, u8 id, u8 after)
 {
+	bool passed = !after;
+	u64 seen = 0; /* a bit for each place: a device may link its list in a ring */
 	u8 offset;
 
-	if (!(pci_read_config16(device, PCI_STATUS) & 0x10))
+	if (!(pci_read_config16(device, PCI_STATUS) & STATUS_CAPABILITIES))
 		return 0;
-	offset = pci_read_config8(device, after ? after + 1 : PCI_CAPABILITY_LIST);
-	/* A list of capabilities of 4 bytes each has at most 48 members; a device that links them in a ring stops here. */
-	for (int limit = 48; limit && offset >= 0x40; limit--) {
-		offset &= 0xfc;
-		if (pci_read_config8(device, offset) == id)
+	/* From the start also to go on, so that a ring is seen as one. */
+	offset = pci_read_config8(device, PCI_CAPABILITY_LIST) & CAPABILITY_MASK;
+	while (offset >= CAPABILITY_FIRST && !(seen & BIT(offset / 4))) {
+		seen |= BIT(offset / 4);
+		if (passed && pci_read_config8(device, offset) == id)
 			return offset;
-		offset = pci_read_config8(device, offset + 1);
+		passed |= offset == after;
+		offset = pci_read_config8(device, offset + 1) & CAPABILITY_MASK;
 	}
 	return 0;
 }

@@ -162,6 +162,7 @@ EXPORT_SYMBOL(virtio_device_unregister);
 
 void virtio_device_ready(struct virtio_device *device)
 {
+	WRITE_ONCE(device->ready, true);
 	device->transport->status_set(device, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER |
 						      VIRTIO_FEATURES_OK | VIRTIO_DRIVER_OK);
 }
@@ -169,6 +170,7 @@ EXPORT_SYMBOL(virtio_device_ready);
 
 void virtio_device_reset(struct virtio_device *device)
 {
+	WRITE_ONCE(device->ready, false);
 	device->transport->status_set(device, 0);
 	synchronize_rcu(); /* interrupt handlers that had begun are done */
 }
@@ -190,7 +192,7 @@ void virtio_config_interrupt(struct virtio_device *device)
 {
 	struct virtio_driver *driver = READ_ONCE(device->driver);
 
-	if (driver && driver->config_changed)
+	if (READ_ONCE(device->ready) && driver && driver->config_changed)
 		driver->config_changed(device);
 }
 EXPORT_SYMBOL(virtio_config_interrupt);

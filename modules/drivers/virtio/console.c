@@ -22,11 +22,15 @@ enum { CONTROL_IN_QUEUE = 2, CONTROL_OUT_QUEUE = 3 };
 
 void console_send(struct console_device *console, u32 id, u16 event, u16 value)
 {
-	struct virtio_console_control *message = kmalloc(sizeof(*message), GFP_ATOMIC);
-	struct virtio_buffer buffer = { message, sizeof(*message) };
+	struct virtio_console_control *message;
+	struct virtio_buffer buffer;
 
+	if (!console->control_out) /* with its one port there is nothing to tell */
+		return;
+	message = kmalloc(sizeof(*message), GFP_ATOMIC);
 	if (!message)
 		goto lost;
+	buffer = (struct virtio_buffer){ message, sizeof(*message) };
 	*message = (struct virtio_console_control){ .id = id, .event = event, .value = value };
 	if (virtqueue_add(console->control_out, &buffer, 1, 0, message))
 		goto lost;

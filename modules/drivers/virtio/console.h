@@ -2,8 +2,8 @@
  * What the two files of virtio_console.ko share: console.c speaks the device's control protocol, console_port.c moves
  * bytes and serves /dev.
  *
- * Locks: port->lock (interrupts off) protects a port's buffers and state; it is taken before a terminal's locks and
- * virtqueue.lock.
+ * Locks, outermost first: port->read_lock (a mutex) lets one reader copy at a time; port->lock (interrupts off) protects
+ * a port's buffers and state, and is taken before a terminal's locks and virtqueue.lock.
  */
 #ifndef VIRTIO_CONSOLE_INTERNAL_H
 #define VIRTIO_CONSOLE_INTERNAL_H
@@ -11,6 +11,7 @@
 #include "virtio.h"
 
 #include <kumo/device.h>
+#include <kumo/mutex.h>
 #include <kumo/tty.h>
 #include <kumo/wait.h>
 #include <kumo/work.h>
@@ -34,6 +35,7 @@ struct port {
 	struct console_device *console;
 	u32 id;
 	struct virtqueue *in, *out;
+	struct mutex read_lock;
 	spinlock_t lock;
 	struct list ready;	    /* filled inputs, in order */
 	struct port_input *reading; /* the one before them: its bytes are being read; NULL: none */
@@ -53,9 +55,9 @@ struct port {
 
 struct console_device {
 	struct virtio_device *virtio;
-	unsigned int number; /* the N of vportNpM */
-	struct virtqueue *control_in, *control_out;
-	struct work work; /* takes control messages */
+	unsigned int number;			    /* the N of vportNpM */
+	struct virtqueue *control_in, *control_out; /* NULL: the device takes no control messages */
+	struct work work;			    /* takes control messages */
 	u8 *control_buffers;
 	u32 port_count;
 	struct port *ports;

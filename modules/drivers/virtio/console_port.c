@@ -98,6 +98,7 @@ int port_prepare(struct port *port)
 	unsigned int queue = port->id ? 2 * port->id + 2 : 0;
 
 	spin_init(&port->lock, "virtio_port");
+	mutex_init(&port->read_lock, "virtio_port_read");
 	list_init(&port->ready);
 	wait_queue_init(&port->readers);
 	wait_queue_init(&port->writers);
@@ -204,30 +205,12 @@ static void input_finished(struct port *port)
 	spin_unlock_irqrestore(&port->lock, flags);
 }
 
-/* One reader at a time: the open file's position lock orders them (the file is not a FILE_STREAM). */
-static ssize_t port_read(struct file *file, struct iter *to, loff_t *pos)
+/* What has come, as far as it fits; 0: nothing. read_lock is held: the copies of two readers would take the same bytes. */
+static ssize_t inputs_read(struct port *port, struct iter *to)
 {
-	struct port *port = port_of(file);
 	struct port_input *input;
 	ssize_t done = 0;
 
-	if (!to->count)
-		return 0;
-	if (!input_first(port)) {
-		int error;
-
-		if (!READ_ONCE(port->host_connected))
-			return 0;
-		if (file->flags & O_NONBLOCK)
-			return -EAGAIN;
-		error = wait_event_interruptible(
-			&port->readers, input_first(port) || !READ_ONCE(port->host_connected) ||
-						READ_ONCE(port->gone));
-		if (error)
-			return error;
-	}
-	if (READ_ONCE(port->gone))
-		return -ENODEV;
 	while (to->count && (input = input_first(port))) {
 		size_t wanted = min((size_t)(input->size - input->taken), to->count);
 		size_t copied = iter_copy_to(to, input->data + input->taken, wanted);
@@ -242,6 +225,36 @@ static ssize_t port_read(struct file *file, struct iter *to, loff_t *pos)
 	return done;
 }
 
+static ssize_t port_read(struct file *file, struct iter *to, loff_t *pos)
+{
+	struct port *port = port_of(file);
+
+	while (to->count) {
+		/* Before the look: what came before the host closed its side is read before the end of file. */
+		bool connected = READ_ONCE(port->host_connected);
+		ssize_t done = mutex_lock_interruptible(&port->read_lock);
+
+		if (done)
+			return -ERESTARTSYS;
+		if (!READ_ONCE(port->gone))
+			done = inputs_read(port, to);
+		mutex_unlock(&port->read_lock);
+		if (done)
+			return done;
+		if (READ_ONCE(port->gone))
+			return -ENODEV;
+		if (!connected)
+			return 0;
+		if (file->flags & O_NONBLOCK)
+			return -EAGAIN;
+		if (wait_event_interruptible(&port->readers,
+					     input_first(port) || !READ_ONCE(port->host_connected) ||
+						     READ_ONCE(port->gone)))
+			return -ERESTARTSYS;
+	}
+	return 0;
+}
+
 static int output_submit(struct port *port, struct port_output *output, size_t size)
 {
 	struct virtio_buffer buffer = { output->data, (u32)size };
@@ -250,6 +263,21 @@ static int output_submit(struct port *port, struct port_output *output, size_t s
 	if (!error)
 		virtqueue_notify(port->out);
 	return error;
+}
+
+/* The same; where the queue is full it waits for room. */
+static int output_submit_waiting(struct port *port, struct port_output *output, size_t size)
+{
+	int error = output_submit(port, output, size), interrupted;
+
+	if (error != -ENOSPC)
+		return error;
+	interrupted = wait_event_interruptible(
+		&port->writers,
+		READ_ONCE(port->gone) || (error = output_submit(port, output, size)) != -ENOSPC);
+	if (error != -ENOSPC)
+		return error;
+	return interrupted ? interrupted : -ENODEV;
 }
 
 static bool output_is_done(struct port *port, struct port_output *output)
@@ -286,11 +314,7 @@ static ssize_t port_write_chunk(struct file *file, struct iter *from)
 		kfree(output);
 		return -EFAULT;
 	}
-	error = output_submit(port, output, size);
-	if (error == -ENOSPC && wait)
-		error = wait_event_interruptible(
-			&port->writers,
-			READ_ONCE(port->gone) || output_submit(port, output, size) != -ENOSPC);
+	error = wait ? output_submit_waiting(port, output, size) : output_submit(port, output, size);
 	if (error) {
 		kfree(output);
 		iter_revert(from, size);
@@ -422,6 +446,9 @@ void port_remove(struct port *port)
 		device_link_remove(port->link_name);
 	port->linked = false;
 	char_device_unregister(&port->device);
+	/* Files that stay open may be in event sets, and so in these queues. */
+	poll_queue_gone(&port->readers);
+	poll_queue_gone(&port->writers);
 	pseudo_directory_remove(port->directory);
 	/* What nobody has read is not for the next one of this number. */
 	flags = spin_lock_irqsave(&port->lock);

@@ -307,7 +307,9 @@ EXPORT_SYMBOL(virtqueue_reclaim);
 
 void virtqueue_interrupt(struct virtqueue *queue)
 {
-	if (queue->callback && queue->used_index != smp_load_acquire(&queue->used->index))
+	/* A device that speaks before its driver is ready would be heard by one that is half set up. */
+	if (queue->callback && READ_ONCE(queue->device->ready) &&
+	    queue->used_index != smp_load_acquire(&queue->used->index))
 		queue->callback(queue);
 }
 EXPORT_SYMBOL(virtqueue_interrupt);

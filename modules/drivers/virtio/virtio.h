@@ -96,6 +96,7 @@ struct virtio_device {
 	void *transport_private;
 	struct virtio_driver *driver;
 	void *private; /* the driver's */
+	bool ready; /* from virtio_device_ready() to a reset: only then interrupts reach the driver */
 	spinlock_t queues_lock; /* protects the two below against an interrupt that is shared by all queues */
 	struct virtqueue **queues;
 	unsigned int queue_count;
