@@ -141,6 +141,13 @@ static inline void mount_writer_put(struct mount *mount)
 {
 	this_cpu_ptr(mount->counts)->writers -= 1;
 }
+/* What the mount covers, for who has no lock; false: nothing, or it is just being taken off, which names_sequence tells. */
+static inline bool mount_over_peek(const struct mount *mount, struct path *over)
+{
+	over->mount = READ_ONCE(mount->over.mount);
+	over->entry = READ_ONCE(mount->over.entry);
+	return over->mount && over->entry;
+}
 /* Follows what is mounted on *path, as often as there is something; takes and drops references. */
 void path_cross_mounts(struct path *path);
 /* Steps from the root of a mount to what it covers; false: nowhere to go. */

@@ -418,7 +418,8 @@ out:
 
 /* ---- Bind, move, remount ---- */
 
-/* Copies the mounts that stand on `from` below from_root onto its copy. */
+/* Copies the mounts that stand on `from`, below the root of its copy `to`, and on those. What stands elsewhere (on a directory
+ * that was moved out of what is bound) is left out. */
 static int mount_copy_children(struct mount *from, struct mount *to, struct list *made)
 {
 	struct list queue = LIST_INIT(queue);
@@ -560,9 +561,8 @@ int mount_remount(const struct path *path, unsigned long flags, bool bind)
 		return error;
 	error = -EINVAL;
 	if (path->entry == mount->root && mount->namespace == namespace) {
-		error = mount_change_flags(mount, flags, bind);
-		if (!error)
 		namespace->change_count++;
+		error = mount_change_flags(mount, flags, bind);
 	}
 	up_write(&namespace->lock);
 	wake_up_all(&namespace->changed);
@@ -670,9 +670,10 @@ static void show_statistics_line(struct text *text, const struct mount *mount, c
 	text_printf(text, " with fstype %s\n", mount->tree->type->name);
 }
 
-void mounts_show(struct text *text, enum mounts_form form)
+void mounts_show(struct text *text, struct fs_context *fs, enum mounts_form form)
 {
-	struct namespace *namespace = fs_current()->namespace;
+	struct namespace *namespace = fs->namespace;
+	struct path top;
 	char *buffer = kmalloc(2 * PATH_MAX_BYTES, GFP_KERNEL);
 	struct mount *mount;
 
@@ -680,11 +681,12 @@ void mounts_show(struct text *text, enum mounts_form form)
 		text->failed = true;
 		return;
 	}
+	fs_root_of(fs, &top);
 	down_read(&namespace->lock);
 	list_for_each(mount, &namespace->mounts, namespace_link) {
 		struct path path = { .mount = mount, .entry = mount->root };
 		struct path within = { .mount = mount, .entry = mount->tree->root_entry };
-		char *place = path_name(&path, NULL, buffer, PATH_MAX_BYTES, true);
+		char *place = path_name(&path, &top, buffer, PATH_MAX_BYTES, true);
 		char *root = "/";
 
 		if (IS_ERR(place))
@@ -701,6 +703,7 @@ void mounts_show(struct text *text, enum mounts_form form)
 		}
 	}
 	up_read(&namespace->lock);
+	path_put(&top);
 	kfree(buffer);
 }
 
@@ -741,7 +744,7 @@ static void path_follow_copy(struct path *path, const struct namespace *from)
 {
 	struct mount *old = path->mount;
 
-	if (old->namespace != from)
+	if (old->namespace != from || !old->copy)
 		return;
 	mount_get(old->copy);
 	path->mount = old->copy;
@@ -757,11 +760,12 @@ struct namespace *namespace_copy(struct namespace *from, struct path *root, stru
 
 	if (error)
 		return ERR_PTR(error);
+	list_for_each(copy, &from->mounts, namespace_link)
+		copy->copy = NULL; /* of an earlier copying */
 	top = mount_alloc(from->root->tree, from->root->root, from->root->flags);
 	if (!top)
 		goto out;
-	if (!mount_copy_children(from->root, top, &made))
-	namespace = namespace_around(top);
+	namespace = mount_copy_children(from->root, top, &made) ? NULL : namespace_around(top);
 	while (!list_empty(&made)) {
 		copy = list_first(&made, struct mount, work_link);
 		list_del(&copy->work_link);

@@ -83,14 +83,17 @@ void fs_context_put(struct fs_context *fs)
 	kfree(fs);
 }
 
-void fs_root(struct path *root)
+void fs_root_of(struct fs_context *fs, struct path *root)
 {
-	struct fs_context *fs = fs_current();
-
 	spin_lock(&fs->lock);
 	*root = fs->root;
 	path_get(root);
 	spin_unlock(&fs->lock);
+}
+
+void fs_root(struct path *root)
+{
+	fs_root_of(fs_current(), root);
 }
 
 void fs_working(struct path *working)
@@ -149,6 +152,7 @@ static char *path_name_once(const struct path *path, const struct path *root, ch
 	const struct entry *entry = path->entry;
 	char *at = buffer + size;
 	bool reachable = true;
+	struct path over;
 
 	at = prepend(at, buffer, "", 1);
 	if (READ_ONCE(entry->flags) & ENTRY_DELETED) {
@@ -166,9 +170,9 @@ static char *path_name_once(const struct path *path, const struct path *root, ch
 			at = prepend(at, buffer, entry->name.text, length);
 			at = prepend(at, buffer, "/", 1);
 			entry = READ_ONCE(entry->parent);
-		} else if (mount->over.mount) {
-			entry = mount->over.entry;
-			mount = mount->over.mount;
+		} else if (mount_over_peek(mount, &over)) {
+			entry = over.entry;
+			mount = over.mount;
 		} else {
 			reachable = false;
 			break;

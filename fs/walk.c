@@ -93,15 +93,17 @@ static inline void peek_cross_mounts(struct path *at)
 /* "..": stays at the root; from the root of a mount to the parent of what it covers. */
 static void peek_parent(struct path *at, const struct path *root)
 {
+	struct path over;
+
 	while (!path_equal(at, root)) {
 		if (at->entry != at->mount->root) {
 			at->entry = READ_ONCE(at->entry->parent);
 			peek_cross_mounts(at);
 			return;
 		}
-		if (!at->mount->over.mount)
+		if (!mount_over_peek(at->mount, &over))
 			return;
-		*at = at->mount->over;
+		*at = over;
 	}
 	peek_cross_mounts(at);
 }

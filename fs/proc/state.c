@@ -2,6 +2,7 @@
 #include <kumo/arch/ptrace.h>
 #include <kumo/err.h>
 #include <kumo/kallsyms.h>
+#include <kumo/namespace.h>
 #include <kumo/string.h>
 #include <kumo/time.h>
 #include <kumo/vm.h>
@@ -122,22 +123,30 @@ int oom_adjust_store(const char *words, size_t length, void *object, const struc
 	return 0;
 }
 
+static int mounts_of(struct text *text, struct thread *thread, enum mounts_form form)
+{
+	struct fs_context *fs = thread_fs_get(thread);
+
+	if (!fs)
+		return -EINVAL; /* it has ended */
+	mounts_show(text, fs, form);
+	fs_context_put(fs);
+	return 0;
+}
+
 int mounts_file_show(struct text *text, void *object)
 {
-	mounts_show(text, MOUNTS_TABLE);
-	return 0;
+	return mounts_of(text, object, MOUNTS_TABLE);
 }
 
 int mountinfo_show(struct text *text, void *object)
 {
-	mounts_show(text, MOUNTS_INFO);
-	return 0;
+	return mounts_of(text, object, MOUNTS_INFO);
 }
 
 int mount_statistics_show(struct text *text, void *object)
 {
-	mounts_show(text, MOUNTS_STATISTICS);
-	return 0;
+	return mounts_of(text, object, MOUNTS_STATISTICS);
 }
 
 int cgroup_show(struct text *text, void *object)

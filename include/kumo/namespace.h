@@ -64,7 +64,7 @@ struct mount {
 	struct hlist_node hash_link;   /* by what it covers */
 	struct list namespace_link;    /* in the order of mounting */
 	struct list children, sibling; /* mounts that stand on it */
-	struct mount *copy; /* while a tree of mounts is copied, under namespace->lock: its copy, ... */
+	struct mount *copy; /* while a tree of mounts is copied, under namespace->lock: its copy (NULL: none), ... */
 	struct list work_link;	   /* ... and the list of those to be copied or detached */
 	struct path detached_from; /* what it covered, while it is being detached */
 	struct rcu_head rcu;
@@ -121,6 +121,7 @@ struct fs_context *fs_context_enter(struct namespace *namespace, u32 umask) __mu
 void fs_context_put(struct fs_context *fs);
 /* Referenced paths of the current thread; replaced under the lock. */
 void fs_root(struct path *root);
+void fs_root_of(struct fs_context *fs, struct path *root); /* of another */
 void fs_working(struct path *working);
 void fs_set_root(struct fs_context *fs, const struct path *root);
 void fs_set_working(struct fs_context *fs, const struct path *working);
@@ -198,9 +199,9 @@ int mount_detach(const struct path *path, int flags /* MNT_DETACH, MNT_FORCE, MN
 int kernel_mount(const char *type, const char *source, const char *target, unsigned long flags,
 		 const char *options) __must_check;
 struct text;
-/* /proc/PID/mounts, mountinfo and mountstats of the current namespace. */
+/* /proc/PID/mounts, mountinfo and mountstats: what stands in the namespace of `fs`, as seen from its root. */
 enum mounts_form { MOUNTS_TABLE, MOUNTS_INFO, MOUNTS_STATISTICS };
-void mounts_show(struct text *text, enum mounts_form form);
+void mounts_show(struct text *text, struct fs_context *fs, enum mounts_form form);
 
 /* Gives back memory of names that nobody uses, and of their nodes: about so many pages, by a worker and after the next grace
  * period. Takes only names_lock, never waits. False: there was nothing to give. */
