@@ -149,11 +149,12 @@ struct files *files_copy(struct files *from, unsigned int up_to)
 /* A descriptor of `files` is closed: what close(2) means beyond dropping the reference. */
 static int file_close(struct file *file, struct files *files)
 {
+	bool named_only = file->mode & FILE_PATH;
 	int error = 0;
 
-	if (unlikely(!list_empty(&file->node->locks)))
+	if (unlikely(!list_empty(&file->node->locks)) && !named_only)
 		file_locks_release_owner(file, files);
-	if (unlikely(file->ops->flush) && !(file->mode & FILE_PATH))
+	if (unlikely(file->ops->flush) && !named_only)
 		error = file->ops->flush(file);
 	file_put(file);
 	return error;

@@ -516,6 +516,16 @@ static ssize_t ram_write(struct file *file, struct iter *from, loff_t *pos)
 	return written;
 }
 
+/* More than all memory and the tree's limit never fit: to try would only take what others need. */
+static bool may_fit(const struct ram_tree *ram, u64 length)
+{
+	u64 pages = length >> PAGE_SHIFT;
+	struct memory_info info;
+
+	memory_info(&info);
+	return pages <= info.total_pages && (!ram->page_limit || pages <= ram->page_limit);
+}
+
 static int ram_fallocate(struct file *file, int mode, u64 offset, u64 length)
 {
 	struct node *node = file->node;
@@ -534,6 +544,8 @@ static int ram_fallocate(struct file *file, int mode, u64 offset, u64 length)
 		node_touch(node, false, true, true);
 		return 0;
 	}
+	if (!may_fit(ram_of(node), length))
+		return -ENOSPC;
 	if (!node_page_cache(node))
 		return -ENOMEM;
 	charge_update(node);
@@ -586,7 +598,7 @@ static struct list *find_cookie(struct ram_directory *directory, struct ram_entr
 static int ram_readdir(struct file *file, struct dir_context *context)
 {
 	struct ram_directory *directory = directory_of(file->node);
-	struct ram_entry *marker = file->private;
+	struct ram_entry *marker;
 	struct list *at;
 	int error;
 
@@ -595,6 +607,7 @@ static int ram_readdir(struct file *file, struct dir_context *context)
 	error = mutex_lock_killable(&file->node->lock);
 	if (error)
 		return error;
+	marker = file->private;
 	at = find_cookie(directory, marker, (u64)context->offset);
 	for (; at != &directory->by_cookie; at = at->next) {
 		struct ram_entry *entry = container_of(at, struct ram_entry, link);

@@ -53,7 +53,9 @@ ssize_t file_read(struct file *file, struct iter *to, loff_t *pos)
 	if (unlikely(to->count > TRANSFER_MAX))
 		to->count = TRANSFER_MAX;
 	if (!pos) {
-		locked = file_pos_lock(file);
+		result = file_pos_lock(file, &locked);
+		if (unlikely(result))
+			return result;
 		pos = &file->pos;
 	}
 	if (unlikely(*pos < 0 || (loff_t)((u64)*pos + to->count) < 0))
@@ -133,7 +135,9 @@ ssize_t file_write(struct file *file, struct iter *from, loff_t *pos)
 	if (unlikely(from->count > TRANSFER_MAX))
 		from->count = TRANSFER_MAX;
 	if (!pos) {
-		locked = file_pos_lock(file);
+		result = file_pos_lock(file, &locked);
+		if (unlikely(result))
+			return result;
 		pos = &file->pos;
 	}
 	if (unlikely(*pos < 0 || (loff_t)((u64)*pos + from->count) < 0))
@@ -233,7 +237,9 @@ loff_t file_seek(struct file *file, loff_t offset, int whence)
 		return -EINVAL;
 	if (!(file->mode & FILE_SEEK))
 		return -ESPIPE;
-	locked = file_pos_lock(file);
+	result = file_pos_lock(file, &locked);
+	if (result)
+		return result;
 	if (file->ops->seek)
 		result = file->ops->seek(file, offset, whence);
 	else
@@ -278,7 +284,9 @@ int file_readdir(struct file *file, struct dir_context *context)
 
 	if (!S_ISDIR(node->attr.mode) || !file->ops->readdir)
 		return -ENOTDIR;
-	locked = file_pos_lock(file);
+	error = file_pos_lock(file, &locked);
+	if (error)
+		return error;
 	if (node->flags & NODE_DEAD) {
 		error = -ENOENT;
 	} else {

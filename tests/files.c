@@ -477,6 +477,15 @@ static void test_locks(void)
 	if (pid == 0)
 		_exit(lock(fd, F_SETLK, F_WRLCK, 0, 0) != 0);
 	TRUE(waitpid(pid, &status, 0) == pid && status == 0);
+
+	/* But not one that only names it. */
+	WORKS(lock(fd, F_SETLK, F_WRLCK, 0, 0));
+	close(open("file", O_PATH));
+	pid = fork();
+	if (pid == 0)
+		_exit(lock(fd, F_SETLK, F_WRLCK, 0, 0) == 0);
+	TRUE(waitpid(pid, &status, 0) == pid && status == 0);
+	WORKS(lock(fd, F_SETLK, F_UNLCK, 0, 0));
 	fd2 = open("file", O_RDONLY);
 	FAILS(EBADF, lock(fd2, F_SETLK, F_WRLCK, 0, 0));
 	FAILS(EINVAL, lock(fd, F_SETLK, 77, 0, 0));

@@ -92,13 +92,17 @@ int path_truncate(const struct path *path, u64 size, const struct cred *cred) __
 char *file_name(struct file *file, char *buffer, size_t size);
 /* A path that leads to what is open, also where it has no name: for links in /proc. The caller owns the references. */
 int file_path(struct file *file, struct path *path) __must_check;
-/* The lock of pos, when others could use it, too. */
-static inline bool file_pos_lock(struct file *file)
+/* Takes the lock of pos, if others could use that, too: then *locked. -EINTR: killed while another's read or write went on. */
+static inline __must_check int file_pos_lock(struct file *file, bool *locked)
 {
+	int error;
+
+	*locked = false;
 	if ((file->mode & FILE_STREAM) || refcount_read(&file->refs) == 1)
-		return false;
-	mutex_lock(&file->pos_lock);
-	return true;
+		return 0;
+	error = mutex_lock_killable(&file->pos_lock);
+	*locked = !error;
+	return error;
 }
 
 /* Record and whole-file locks (fs/lock.c): fcntl(2), flock(2). */
