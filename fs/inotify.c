@@ -62,6 +62,9 @@ int inotify_instances_max = 128, inotify_watches_max = 65536, inotify_events_max
 
 static spinlock_t watch_lock = SPINLOCK_INIT("inotify");
 static struct list all_watches = LIST_INIT(all_watches);
+/* Watches that were taken out of all_watches, and still hold their nodes: a tree that goes waits for them. */
+static atomic_t ending;
+static struct wait_queue ended = WAIT_QUEUE_INIT(ended);
 static atomic_t last_cookie;
 
 static const struct tree_ops inotify_ops;
@@ -131,6 +134,7 @@ static void watch_end(struct watch *watch, struct list *gone, bool tell)
 	hlist_del(&watch->node_link);
 	list_del(&watch->all_link);
 	list_add_tail(gone, &watch->all_link);
+	atomic_inc(&ending);
 	atomic_dec(&inotify->user->inotify_watches);
 	atomic_dec(&notify_watches);
 }
@@ -143,6 +147,8 @@ static void watches_release(struct list *gone)
 	list_for_each_safe(watch, after, gone, all_link) {
 		node_put(watch->node);
 		kfree(watch);
+		if (atomic_dec_and_test(&ending))
+			wake_up_all(&ended);
 	}
 }
 
@@ -248,7 +254,7 @@ void notify_tree_gone(const struct tree *tree)
 	struct list gone = LIST_INIT(gone);
 	struct watch *watch, *after;
 
-	if (!notify_wanted())
+	if (!notify_wanted() && !atomic_read(&ending))
 		return;
 	spin_lock(&watch_lock);
 	list_for_each_safe(watch, after, &all_watches, all_link) {
@@ -259,6 +265,7 @@ void notify_tree_gone(const struct tree *tree)
 	}
 	spin_unlock(&watch_lock);
 	watches_release(&gone);
+	wait_event(&ended, !atomic_read(&ending));
 }
 
 /* ---- The file ---- */
@@ -370,12 +377,24 @@ static void inotify_show_info(struct file *file, struct text *text)
 	struct inotify *inotify = file->private;
 	struct watch *watch;
 
-	spin_lock(&watch_lock);
-	for (u64 at = 0; (watch = xarray_find(&inotify->watches, &at)); at++)
+	/* Printing may wait for memory: one at a time. */
+	for (u64 at = 0;; at++) {
+		unsigned long long id = 0, device = 0;
+		u32 mask = 0;
+
+		spin_lock(&watch_lock);
+		watch = xarray_find(&inotify->watches, &at);
+		if (watch) {
+			id = watch->node->attr.id;
+			device = watch->node->tree->device;
+			mask = watch->mask;
+		}
+		spin_unlock(&watch_lock);
+		if (!watch)
+			return;
 		text_printf(text, "inotify wd:%x ino:%llx sdev:%llx mask:%x ignored_mask:0\n",
-			    watch->descriptor, (unsigned long long)watch->node->attr.id,
-			    (unsigned long long)watch->node->tree->device, watch->mask);
-	spin_unlock(&watch_lock);
+			    (u32)at, id, device, mask);
+	}
 }
 
 static void inotify_free(struct inotify *inotify)
