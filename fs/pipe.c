@@ -246,7 +246,8 @@ static long pipe_ioctl(struct file *file, unsigned int command, unsigned long ar
 
 	if (command != FIONREAD)
 		return -ENOTTY;
-	mutex_lock(&pipe->lock);
+	if (mutex_lock_killable(&pipe->lock)) /* who splices may hold it for long */
+		return -EINTR;
 	for (u32 at = pipe->tail; at != pipe->head; at++)
 		bytes += (int)pipe_slot_at(pipe, at)->length;
 	mutex_unlock(&pipe->lock);
@@ -392,7 +393,10 @@ int pipe_open_fifo(struct file *file)
 
 	if (!pipe)
 		return -ENOMEM;
-	mutex_lock(&pipe->lock);
+	if (mutex_lock_killable(&pipe->lock)) {
+		pipe_release(file->node, pipe);
+		return -EINTR;
+	}
 	if (mode == FILE_WRITE && (file->flags & O_NONBLOCK) && !pipe->readers && !pipe->anonymous) {
 		mutex_unlock(&pipe->lock);
 		pipe_release(file->node, pipe);
@@ -457,7 +461,10 @@ long pipe_set_size(struct file *file, unsigned long bytes)
 	slots = kcalloc(count, sizeof(*slots), GFP_USER);
 	if (!slots)
 		return -ENOMEM;
-	mutex_lock(&pipe->lock);
+	if (mutex_lock_killable(&pipe->lock)) {
+		kfree(slots);
+		return -EINTR;
+	}
 	used = pipe->head - pipe->tail;
 	if (used > count) {
 		mutex_unlock(&pipe->lock);

@@ -370,11 +370,13 @@ static ssize_t write_locked(struct file *file, struct pty *pty, struct iter *fro
 
 	while (from->count) {
 		size_t room = input_room(pty), size = min(min(from->count, room), (size_t)CHUNK);
-		size_t copied = iter_copy_from(from, bytes, size);
+		size_t copied = iter_copy_from(from, bytes, size), given;
 
 		if (READ_ONCE(pty->ended))
 			return total ? total : -EIO;
-		total += (ssize_t)input_give(pty, bytes, copied);
+		given = input_give(pty, bytes, copied);
+		total += (ssize_t)given;
+		iter_revert(from, copied - given); /* TCXONC may have taken some of the room */
 		if (copied < size)
 			return total ? total : -EFAULT;
 		if (size) {

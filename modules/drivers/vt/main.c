@@ -133,6 +133,15 @@ static int draw(void *unused)
 	return 0;
 }
 
+/* Whatever was written last may have asked for an answer, which the worker gives to a terminal that is still there. */
+static void terminal_remove(void)
+{
+	tty_get(tty);
+	tty_unregister(tty);
+	work_cancel_sync(&answer_work);
+	tty_put(tty);
+}
+
 static int __init vt_init(void)
 {
 	unsigned int rows, columns;
@@ -161,7 +170,7 @@ static int __init vt_init(void)
 	pr_info("a screen of %u rows and %u columns\n", rows, columns);
 	return 0;
 unregister:
-	tty_unregister(tty);
+	terminal_remove();
 free:
 	screen_free(&screen);
 close:
@@ -173,8 +182,7 @@ static void __exit vt_exit(void)
 {
 	console_unregister(&vt_console);
 	kthread_stop(drawer);
-	tty_unregister(tty);
-	work_cancel_sync(&answer_work);
+	terminal_remove();
 	screen_free(&screen);
 	framebuffer_close();
 }
