@@ -19,7 +19,7 @@ subprocess.run(["gcc", "-O1", "-Wall", "-Werror", "-static", "-pthread", "-o", p
 @case
 def several_readers():
     """threads that read one port together get each byte once"""
-    data = bytes(i * i % 251 for i in range(2000000))
+    data = bytes(i * i % 251 for i in range(400000))
     done = subprocess.run([*KUMO, "--timeout", "60", "--smp", "4", "--with", program, "--", "ports", "read"],
                           input=data, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     same(done.stdout.decode(errors="replace"), f"{len(data)} bytes, sum {sum(data)}\n")

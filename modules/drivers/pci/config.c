@@ -126,6 +126,15 @@ void pci_disable(struct pci_device *device)
 }
 EXPORT_SYMBOL(pci_disable);
 
+void pci_pin_set(struct pci_device *device, bool on)
+{
+	u16 command = pci_read_config16(device, PCI_COMMAND);
+
+	pci_write_config16(device, PCI_COMMAND,
+			   on ? command & ~PCI_COMMAND_INTX_DISABLE
+			      : command | PCI_COMMAND_INTX_DISABLE);
+}
+
 /* Reads where a window lies, and by writing ones how large it is; decoding is off meanwhile. */
 static int window_read(struct pci_device *device, int index)
 {

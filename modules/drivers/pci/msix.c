@@ -56,8 +56,7 @@ int pci_msix_enable(struct pci_device *device, int wanted)
 	pci_write_config16(device, capability + MSIX_CONTROL, control | MSIX_ENABLE | MSIX_MASK_ALL);
 	for (int i = 0; i < count; i++)
 		entry_write(device, i, &messages[i], false);
-	pci_write_config16(device, PCI_COMMAND,
-			   pci_read_config16(device, PCI_COMMAND) | PCI_COMMAND_INTX_DISABLE);
+	pci_pin_set(device, false);
 	pci_write_config16(device, capability + MSIX_CONTROL, (control & ~MSIX_MASK_ALL) | MSIX_ENABLE);
 	device->msix_count = count;
 	kfree(messages);
@@ -82,6 +81,7 @@ void pci_msix_disable(struct pci_device *device)
 	if (capability)
 		pci_write_config16(device, capability + MSIX_CONTROL,
 				   pci_read_config16(device, capability + MSIX_CONTROL) & ~MSIX_ENABLE);
+	pci_pin_set(device, true);
 	for (int i = 0; i < device->msix_count; i++)
 		msi_release(device->msix_irqs[i]);
 	iounmap(device->msix_table);

@@ -67,6 +67,7 @@ struct pci_device {
 	struct pseudo_directory *directory;
 	char name[16]; /* "0000:00:03.0" */
 
+	int msi_irq;		  /* while MSI is on; else 0 */
 	void __iomem *msix_table; /* while MSI-X is on */
 	int msix_count;
 	int *msix_irqs;
@@ -104,6 +105,13 @@ void pci_disable(struct pci_device *device);
 
 /* Maps [offset, offset+size) of a memory window (size 0: to its end); iounmap() it. NULL: no such memory. May sleep. */
 void __iomem *pci_map(struct pci_device *device, int window, u64 offset, u64 size) __must_check;
+
+/*
+ * MSI: turns on one message, in place of the pin, and gives its irq; -ENODEV: the device has none, -ENOSPC. pci_msi_disable()
+ * after it was irq_free()d. May sleep.
+ */
+int pci_msi_enable(struct pci_device *device) __must_check;
+void pci_msi_disable(struct pci_device *device);
 
 /*
  * MSI-X: turns on up to `wanted` vectors; how many there are, their irqs in device->msix_irqs; -ENODEV: the device has
