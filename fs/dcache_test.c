@@ -4,7 +4,7 @@
  */
 #include <kumo/file.h>
 #include <kumo/kunit.h>
-#include <kumo/namespace.h>
+#include <kumo/mount.h>
 #include <kumo/time.h>
 
 #define PLACE "/names-under-test"

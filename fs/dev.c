@@ -15,6 +15,7 @@
 #include <kumo/file.h>
 #include <kumo/main.h>
 #include <kumo/module.h>
+#include <kumo/mount.h>
 #include <kumo/mutex.h>
 #include <kumo/printk.h>
 #include <kumo/pseudo.h>

@@ -119,6 +119,7 @@ void nodes_init(void);
 
 /* ---- Mounts (mount.c) ---- */
 
+extern struct rwsem mounts_lock; /* which mounts there are, in all namespaces */
 void mounts_init(void);
 /* Under rcu_read_lock(): what stands on (mount, entry), without a reference; NULL: nothing. */
 struct mount *mount_find_rcu(const struct mount *mount, const struct entry *entry);
@@ -154,12 +155,59 @@ void path_cross_mounts(struct path *path);
 bool path_cross_up(struct path *path);
 /* A mount of (tree, root) that stands nowhere yet; takes its own references. */
 struct mount *mount_alloc(struct tree *tree, struct entry *root, unsigned long flags) __must_check;
-struct namespace *namespace_create(struct tree *tree, unsigned long flags) __must_check;
 /* A namespace with the same mounts, and root and working directory moved there. ERR_PTR(-ENOMEM, -EINTR). */
-struct namespace *namespace_copy(struct namespace *from, struct path *root,
-				 struct path *working) __must_check; /* ERR_PTR */
-/* Is `entry` a place where something is mounted in this namespace? Then its name cannot be removed. */
-bool mount_stands_on(const struct namespace *namespace, const struct entry *entry);
+struct namespace *namespace_copy(struct namespace *from, bool restricted, struct path *root,
+				 struct path *working) __must_check;
+/* Is something mounted there in the current namespace? Then its name cannot be removed. */
+bool mount_stands_on(const struct entry *entry);
+/* Some mount on the entry, in whatever namespace; NULL: none. mounts_lock held. */
+struct mount *mount_on_removed(const struct entry *entry);
+/* The name was removed: so are the mounts that other namespaces have there. May sleep, no lock held. */
+void mounts_detach_removed(const struct entry *entry);
+
+/* ---- Unions (union.c) ---- */
+
+/* Does the path name a union, whose members are to be asked in its place? */
+static inline bool path_is_union(const struct path *path)
+{
+	return unlikely(READ_ONCE(path->mount->members)) && path->entry == path->mount->root;
+}
+/* From a member's root to that of its union, for who has no lock. */
+static inline void path_leave_member(struct path *path)
+{
+	struct path head;
+
+	if (unlikely(path->mount->member) && path->entry == path->mount->root &&
+	    mount_over_peek(path->mount, &head))
+		*path = head;
+}
+/*
+ * Without references, under rcu_read_lock(): leads *path, a union, to the member that has `name` (hashed), whose entry it
+ * returns, or to none: a negative one. NULL: that cannot be said so.
+ */
+struct entry *union_find_rcu(struct path *path, const struct name *name, const struct cred *cred);
+/*
+ * The same with references: *path becomes the member that has the name (its node->lock is not held). -ENOENT: none has it;
+ * or what hindered the first that could not be asked.
+ */
+int union_find(struct path *path, const struct name *name, const struct cred *cred) __must_check;
+/* *path becomes the member in which new names are made. -EACCES: none is for that. */
+int union_find_creator(struct path *path) __must_check;
+/* For who is about to make, or remove, or rename `last`: the directory in which that is to happen, referenced. Of a path that is no
+ * union itself. `making`: where no member has the name, the one for new names. */
+int union_parent(const struct path *parent, const struct name *last, bool making, const struct cred *cred,
+		 struct path *real) __must_check;
+/* Of two members of the union, is the first another one, and asked before the second? */
+bool union_comes_before(const struct path *head, const struct path *first, const struct path *second);
+unsigned int union_size(const struct mount *head); /* mounts that are its members; mounts_lock held */
+int union_open(struct file *file) __must_check; /* of a union's directory: lists all members */
+
+/* ---- Files that stand for namespaces (nsfs.c) ---- */
+
+extern struct tree_type namespace_tree_type;
+struct namespace *node_namespace(const struct node *node); /* of mounts; NULL: it stands for none */
+void namespace_files_init(void);
+
 /* The context of the current thread; a kernel thread without one uses the first thread's. */
 extern struct fs_context *initial_fs;
 static inline struct fs_context *fs_current(void)
@@ -209,6 +257,8 @@ int walk_peek(const struct path *start, const char *name, unsigned int flags,
 	      const struct cred *cred, struct walk_peek *peek) __must_check;
 /* Turns what walk_peek found into a referenced path; false: it moved meanwhile. */
 bool walk_peek_keep(struct walk_peek *peek) __must_check;
+/* The entry of `name`, with the directory locked where it must be. Positive and referenced, or ERR_PTR(-ENOENT, ...). */
+struct entry *entry_lookup(struct entry *dir, const struct name *name, const struct cred *cred) __must_check;
 /* Under dir->node->lock: the entry of `name`, asked from the tree when it is not cached. Positive and referenced, or
  * ERR_PTR(-ENOENT, ...). */
 struct entry *lookup_locked(struct entry *dir, const struct name *name,

@@ -83,10 +83,19 @@ int path_create(const struct path *parent, const struct name *last, const struct
 {
 	struct node *dir = node_of(parent);
 	struct entry *entry;
+	struct path real;
 	int error;
 
 	if (name_kind(last) != NAME_NORMAL)
 		return -EEXIST;
+	if (path_is_union(parent)) {
+		error = union_parent(parent, last, true, cred, &real);
+		if (!error) {
+			error = path_create(&real, last, what, cred, made);
+			path_put(&real);
+		}
+		return error;
+	}
 	error = mutex_lock_killable(&dir->lock);
 	if (error)
 		return error;
@@ -118,10 +127,19 @@ int path_link(const struct path *parent, const struct name *last, const struct p
 	struct node *dir = node_of(parent), *node = node_of(old);
 	struct tree *tree = parent->mount->tree;
 	struct entry *entry;
+	struct path real;
 	int error;
 
 	if (name_kind(last) != NAME_NORMAL)
 		return -EEXIST;
+	if (path_is_union(parent)) {
+		error = union_parent(parent, last, true, cred, &real);
+		if (!error) {
+			error = path_link(&real, last, old, cred);
+			path_put(&real);
+		}
+		return error;
+	}
 	error = mutex_lock_killable(&dir->lock);
 	if (error)
 		return error;
@@ -165,25 +183,14 @@ out:
 
 /* ---- Removal ---- */
 
-int path_unlink(const struct path *parent, const struct name *last, bool directory,
-		const struct cred *cred)
+static int unlink_named(const struct path *parent, const struct name *last, bool directory,
+			const struct cred *cred)
 {
 	struct node *dir = node_of(parent), *node;
 	struct tree *tree = parent->mount->tree;
 	struct entry *entry;
-	int error;
+	int error = mount_want_write(parent->mount);
 
-	switch (name_kind(last)) {
-	case NAME_NORMAL:
-		break;
-	case NAME_DOT:
-		return directory ? -EINVAL : -EISDIR;
-	case NAME_DOT_DOT:
-		return directory ? -ENOTEMPTY : -EISDIR;
-	case NAME_ROOT:
-		return directory ? -EBUSY : -EISDIR;
-	}
-	error = mount_want_write(parent->mount);
 	if (error)
 		return error;
 	error = mutex_lock_killable(&dir->lock);
@@ -211,7 +218,7 @@ int path_unlink(const struct path *parent, const struct name *last, bool directo
 	if (error)
 		goto out;
 	error = -EBUSY;
-	if (!mount_stands_on(NULL, entry)) {
+	if (!mount_stands_on(entry)) {
 		tree_change_begin(tree);
 		error = dir->ops->unlink(dir, last, node, directory, cred);
 		tree_change_end(tree);
@@ -227,8 +234,36 @@ int path_unlink(const struct path *parent, const struct name *last, bool directo
 	}
 out:
 	mutex_unlock(&dir->lock);
+	if (!error)
+		mounts_detach_removed(entry);
 	entry_put(entry);
 	node_put(node); /* after the locks: a file's pages may be many */
+	return error;
+}
+
+int path_unlink(const struct path *parent, const struct name *last, bool directory,
+		const struct cred *cred)
+{
+	struct path real;
+	int error;
+
+	switch (name_kind(last)) {
+	case NAME_NORMAL:
+		break;
+	case NAME_DOT:
+		return directory ? -EINVAL : -EISDIR;
+	case NAME_DOT_DOT:
+		return directory ? -ENOTEMPTY : -EISDIR;
+	case NAME_ROOT:
+		return directory ? -EBUSY : -EISDIR;
+	}
+	if (!path_is_union(parent))
+		return unlink_named(parent, last, directory, cred);
+	error = union_parent(parent, last, false, cred, &real);
+	if (error)
+		return error;
+	error = unlink_named(&real, last, directory, cred);
+	path_put(&real);
 	return error;
 }
 
@@ -331,7 +366,7 @@ static int rename_allowed(const struct path *old_parent, const struct name *old_
 		return error;
 	if (!old_dir->ops->rename)
 		return -EPERM;
-	if (mount_stands_on(NULL, entry) || (target && mount_stands_on(NULL, target)))
+	if (mount_stands_on(entry) || (target && mount_stands_on(target)))
 		return -EBUSY;
 	return 0;
 }
@@ -377,21 +412,14 @@ out:
 	return error;
 }
 
-int path_rename(const struct path *old_parent, const struct name *old_last,
-		const struct path *new_parent, const struct name *new_last, unsigned int flags,
-		const struct cred *cred)
+static int rename_named(const struct path *old_parent, const struct name *old_last,
+			const struct path *new_parent, const struct name *new_last, unsigned int flags,
+			const struct cred *cred)
 {
 	struct entry *entry, *target = NULL;
 	struct node *replaced = NULL;
-	int error;
+	int error = mount_want_write(old_parent->mount);
 
-	if (old_parent->mount != new_parent->mount)
-		return -EXDEV;
-	if (name_kind(old_last) != NAME_NORMAL)
-		return -EBUSY;
-	if (name_kind(new_last) != NAME_NORMAL)
-		return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
-	error = mount_want_write(old_parent->mount);
 	if (error)
 		return error;
 	error = rename_lock(old_parent, new_parent);
@@ -420,12 +448,77 @@ int path_rename(const struct path *old_parent, const struct name *old_last,
 				      flags, cred);
 out:
 	rename_unlock(old_parent, new_parent);
-	if (target)
+	if (target) {
+		if (!error && !(flags & RENAME_EXCHANGE) && replaced != entry->node)
+			mounts_detach_removed(target);
 		entry_put(target);
+	}
 	entry_put(entry);
 	if (replaced)
 		node_put(replaced); /* after the locks: a file's pages may be many */
 	return error;
+}
+
+/*
+ * Where a new name in a union goes: where the old one is, if that is of the same union and no member before would go on to hide
+ * it; else where the name is already, or to where new names are made.
+ */
+static int rename_target(const struct path *old_parent, const struct path *old_real,
+			 const struct path *new_parent, const struct name *new_last, unsigned int flags,
+			 const struct cred *cred, struct path *real)
+{
+	bool same = path_is_union(new_parent) && path_equal(old_parent, new_parent);
+	int error = union_parent(new_parent, new_last, !same, cred, real);
+
+	if (!same || (error && error != -ENOENT))
+		return error;
+	if (!error) {
+		if (flags & RENAME_NOREPLACE)
+			error = -EEXIST;
+		else if (union_comes_before(new_parent, real, old_real))
+			error = -EXDEV;
+		path_put(real);
+		if (error)
+			return error;
+	}
+	*real = *old_real;
+	path_get(real);
+	return 0;
+}
+
+static int rename_in_union(const struct path *old_parent, const struct name *old_last,
+			   const struct path *new_parent, const struct name *new_last,
+			   unsigned int flags, const struct cred *cred)
+{
+	struct path old, new;
+	int error = union_parent(old_parent, old_last, false, cred, &old);
+
+	if (error)
+		return error;
+	error = rename_target(old_parent, &old, new_parent, new_last, flags, cred, &new);
+	if (!error) {
+		error = old.mount != new.mount ? -EXDEV
+					       : rename_named(&old, old_last, &new, new_last, flags, cred);
+		path_put(&new);
+	}
+	path_put(&old);
+	return error;
+}
+
+int path_rename(const struct path *old_parent, const struct name *old_last,
+		const struct path *new_parent, const struct name *new_last, unsigned int flags,
+		const struct cred *cred)
+{
+	bool unions = path_is_union(old_parent) || path_is_union(new_parent);
+
+	if (!unions && old_parent->mount != new_parent->mount)
+		return -EXDEV;
+	if (name_kind(old_last) != NAME_NORMAL)
+		return -EBUSY;
+	if (name_kind(new_last) != NAME_NORMAL)
+		return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
+	return (unions ? rename_in_union : rename_named)(old_parent, old_last, new_parent, new_last, flags,
+							 cred);
 }
 
 /* What inotify calls such a change: both times are utime(2)'s doing, one alone a read's or a write's. */

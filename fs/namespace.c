@@ -1,6 +1,9 @@
 /*
- * What a process's names start from (root, working directory, umask), the names of paths, and the start: the root
+ * Namespaces; what a process's names start from (root, working directory, umask); the names of paths; and the start: the root
  * namespace with its RAM tree.
+ *
+ * A namespace is copied when it is asked for, not when it is first changed: what a process opens names a mount, and which
+ * one that is could not be said later. A copy is a few hundred instructions for each mount.
  */
 #include <kumo/export.h>
 #include <kumo/rcu.h>
@@ -8,8 +11,99 @@
 #include <kumo/string.h>
 
 #include "internal.h"
+#include "mount_internal.h"
 
 struct fs_context *initial_fs;
+
+/* ---- Namespaces ---- */
+
+/* Numbers of the files in /proc/PID/ns: Linux's first one, and what follows the numbers that it keeps for itself. */
+#define FIRST_ID 4026531841
+#define NEXT_ID 4026532000
+
+static unsigned long last_age; /* under mounts_lock */
+
+/* Around the root of a tree of mounts that nobody has seen; NULL: no memory. */
+static struct namespace *namespace_around(struct mount *root)
+{
+	struct namespace *namespace = kzalloc(sizeof(*namespace), GFP_KERNEL);
+
+	if (!namespace)
+		return NULL;
+	refcount_set(&namespace->refs, 1);
+	list_init(&namespace->mounts);
+	wait_queue_init(&namespace->changed);
+	namespace->age = ++last_age;
+	namespace->id = last_age == 1 ? FIRST_ID : NEXT_ID + last_age;
+	namespace->root = root;
+	return namespace;
+}
+
+/* What is copied without privilege is told of what changes there, but not the other way round; and stays as it is. */
+static void namespace_restrict(struct namespace *namespace, struct mount *top)
+{
+	namespace->restricted = true;
+	namespace->owner = current->cred->euid;
+	for (struct mount *mount = top; mount; mount = mount_next(mount, top))
+		mount_lock_flags(mount, MOUNT_LOCK_PLACE);
+}
+
+/* Leads to the same place seen through the copy of its mount. */
+static void path_follow_copy(struct path *path, const struct namespace *from)
+{
+	struct mount *old = path->mount;
+
+	if (old->namespace != from || mount_shows_namespace(old))
+		return;
+	mount_get(old->copy);
+	path->mount = old->copy;
+	mount_put(old);
+}
+
+struct namespace *namespace_copy(struct namespace *from, bool restricted, struct path *root,
+				 struct path *working)
+{
+	bool restricts = restricted && !from->restricted;
+	struct namespace *namespace = NULL;
+	struct mount *top;
+	int error = down_write_killable(&mounts_lock);
+
+	if (error)
+		return ERR_PTR(error);
+	top = mount_tree_copy(from->root, from->root->root,
+			      COPY_UNBINDABLE | (restricts ? COPY_AS_SLAVE : COPY_PEER));
+	if (IS_ERR(top)) {
+		error = (int)PTR_ERR(top);
+		goto out;
+	}
+	namespace = namespace_around(top);
+	if (!namespace) {
+		mount_tree_discard(top);
+		error = -ENOMEM;
+		goto out;
+	}
+	namespace->restricted = from->restricted;
+	namespace->owner = from->owner;
+	if (restricts)
+		namespace_restrict(namespace, top);
+	mount_tree_show(top, namespace);
+	path_follow_copy(root, from);
+	path_follow_copy(working, from);
+out:
+	up_write(&mounts_lock);
+	return error ? ERR_PTR(error) : namespace;
+}
+
+void namespace_put(struct namespace *namespace)
+{
+	if (!refcount_dec_and_test(&namespace->refs))
+		return;
+	down_write(&mounts_lock);
+	mount_tree_detach(namespace->root, false);
+	kfree(namespace);
+}
+
+/* ---- Contexts ---- */
 
 static struct fs_context *fs_context_alloc(void)
 {
@@ -40,14 +134,14 @@ struct fs_context *fs_context_copy(struct fs_context *from)
 	return fs;
 }
 
-struct fs_context *fs_context_copy_namespace(struct fs_context *from)
+struct fs_context *fs_context_copy_namespace(struct fs_context *from, bool restricted)
 {
 	struct fs_context *fs = fs_context_copy(from);
 	struct namespace *copy;
 
 	if (!fs)
 		return ERR_PTR(-ENOMEM);
-	copy = namespace_copy(fs->namespace, &fs->root, &fs->working);
+	copy = namespace_copy(fs->namespace, restricted, &fs->root, &fs->working);
 	if (IS_ERR(copy)) {
 		fs_context_put(fs);
 		return (struct fs_context *)copy;
@@ -131,6 +225,20 @@ void fs_set_working(struct fs_context *fs, const struct path *working)
 	fs_replace(fs, &fs->working, working);
 }
 
+void fs_context_move(struct fs_context *fs, const struct path *from, const struct path *to)
+{
+	bool root, working;
+
+	spin_lock(&fs->lock);
+	root = path_equal(&fs->root, from);
+	working = path_equal(&fs->working, from);
+	spin_unlock(&fs->lock);
+	if (root)
+		fs_set_root(fs, to);
+	if (working)
+		fs_set_working(fs, to);
+}
+
 u32 fs_umask(void)
 {
 	return READ_ONCE(fs_current()->umask);
@@ -192,6 +300,8 @@ char *path_name(const struct path *path, const struct path *root, char *buffer, 
 	u32 sequence;
 	char *name;
 
+	if (path->mount->tree->type == &namespace_tree_type && !path->mount->over.mount)
+		return strscpy(buffer, path->entry->name.text, size) < 0 ? ERR_PTR(-ENAMETOOLONG) : buffer;
 	if (!root)
 		fs_root(&own);
 	do {
@@ -211,11 +321,13 @@ char *path_name(const struct path *path, const struct path *root, char *buffer, 
 
 void namespace_start(struct tree *tree)
 {
-	struct namespace *namespace = namespace_create(tree, 0);
+	struct mount *root = mount_alloc(tree, tree->root_entry, 0);
+	struct namespace *namespace = root ? namespace_around(root) : NULL;
 	struct fs_context *fs = fs_context_alloc();
 
-	if (IS_ERR(namespace) || !fs)
+	if (!namespace || !fs)
 		panic("no memory for the root namespace");
+	mount_tree_show(root, namespace);
 	fs->namespace = namespace;
 	fs->root = fs->working =
 		(struct path){ .mount = namespace->root, .entry = namespace->root->root };

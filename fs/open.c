@@ -77,8 +77,11 @@ static struct file *file_open_path_only(const struct path *path, u32 flags, cons
 static int file_open_served(struct file *file, u32 kind, const struct cred *cred)
 {
 	switch (kind) {
-	case S_IFREG:
 	case S_IFDIR:
+		if (path_is_union(&file->path))
+			return union_open(file);
+		return file->ops->open ? file->ops->open(file, cred) : 0;
+	case S_IFREG:
 		return file->ops->open ? file->ops->open(file, cred) : 0;
 	case S_IFCHR:
 	case S_IFBLK:
@@ -194,10 +197,20 @@ static struct file *file_open_temporary(const struct path *dir, const struct ope
 					const struct cred *cred)
 {
 	struct node_new what = { .mode = S_IFREG | (how->mode & 07777 & ~fs_umask()) };
+	struct path creator;
 	struct file *file;
 	char text[24];
-	int error = mount_want_write(dir->mount);
+	int error;
 
+	if (path_is_union(dir)) {
+		creator = *dir;
+		path_get(&creator);
+		error = union_find_creator(&creator);
+		file = error ? ERR_PTR(error) : file_open_temporary(&creator, how, cred);
+		path_put(&creator);
+		return file;
+	}
+	error = mount_want_write(dir->mount);
 	if (!error)
 		error = may_create_in(path_node(dir), cred);
 	if (!error && !path_node(dir)->ops->create_unnamed)
@@ -227,6 +240,14 @@ static int open_last_or_create(struct walk *walk, const struct open_how_kernel *
 	}
 	if (walk->must_be_directory) /* the name ends in a slash */
 		return -EISDIR;
+	if (path_is_union(&walk->path)) {
+		error = walk->flags & WALK_NO_XDEV ? -EXDEV : union_find(&walk->path, &walk->last, cred);
+		if (error == -ENOENT)
+			error = union_find_creator(&walk->path);
+		if (error)
+			return error;
+		dir = path_node(&walk->path);
+	}
 	error = mutex_lock_killable(&dir->lock);
 	if (error)
 		return error;

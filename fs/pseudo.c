@@ -591,7 +591,11 @@ struct open_text {
 	u64 start;  /* offset in the file of the text's first byte */
 	u64 cursor; /* of `next` */
 	bool made, end;
+	void *held; /* what stands in for the object, if the file has that */
+	u64 seen;   /* by its poll */
 };
+
+static const struct tree_ops polled_ops;
 
 int pseudo_open(struct file *file, const struct cred *cred)
 {
@@ -626,7 +630,19 @@ int pseudo_open(struct file *file, const struct cred *cred)
 		goto out;
 	mutex_init(&open->lock, "pseudo_text");
 	open->text.cred = file->cred;
+	if (description->hold) {
+		open->held = description->hold(pseudo->scope->object);
+		if (IS_ERR(open->held)) {
+			error = (int)PTR_ERR(open->held);
+			kfree(open);
+			goto out;
+		}
+	}
 	file->private = open;
+	if (description->poll) {
+		file->ops = &polled_ops;
+		(void)description->poll(open->held, file, NULL, &open->seen); /* what happens from now on */
+	}
 	error = 0;
 out:
 	scope_leave(pseudo->scope);
@@ -639,6 +655,8 @@ void pseudo_clunk(struct file *file)
 	struct open_text *open = file->private;
 
 	if (open) {
+		if (open->held)
+			pseudo_of(file->node)->file->release(open->held);
 		text_release(&open->text);
 		kfree(open);
 	}
@@ -660,7 +678,8 @@ static int open_text_make(struct file *file, struct open_text *open)
 		open->end = true;
 	}
 	while (!open->end && result >= 0 && open->text.length < PAGE_SIZE && !open->text.failed) {
-		result = pseudo->file->next(&open->text, pseudo->scope->object, &open->cursor);
+		result = pseudo->file->next(&open->text, open->held ? open->held : pseudo->scope->object,
+					    &open->cursor);
 		open->end = !result;
 		cond_resched();
 	}
@@ -722,6 +741,16 @@ out:
 	return result;
 }
 EXPORT_SYMBOL(pseudo_read);
+
+static u32 pseudo_poll(struct file *file, struct poll_table *table)
+{
+	struct open_text *open = file->private;
+
+	return pseudo_of(file->node)->file->poll(open->held, file, table, &open->seen);
+}
+
+/* Of files that can be waited for. */
+static const struct tree_ops polled_ops = { PSEUDO_TREE_OPERATIONS, .poll = pseudo_poll };
 
 #define WRITE_MAX (64 * KIB)
 

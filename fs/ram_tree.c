@@ -819,8 +819,8 @@ static const struct tree_ops ram_ops = { .attach = ram_attach, RAM_OPERATIONS };
 static const struct tree_ops tmpfs_ops = { .attach = tmpfs_attach, RAM_OPERATIONS };
 
 static struct tree_type rootfs_type = { .name = "rootfs", .ops = &ram_ops };
-static struct tree_type ramfs_type = { .name = "ramfs", .ops = &ram_ops };
-static struct tree_type tmpfs_type = { .name = "tmpfs", .ops = &tmpfs_ops };
+static struct tree_type ramfs_type = { .name = "ramfs", .ops = &ram_ops, .flags = TREE_TYPE_FOR_ALL };
+static struct tree_type tmpfs_type = { .name = "tmpfs", .ops = &tmpfs_ops, .flags = TREE_TYPE_FOR_ALL };
 
 void ram_tree_init(void)
 {
@@ -833,6 +833,7 @@ void ram_tree_init(void)
 	if (IS_ERR(tree))
 		panic("no memory for the root");
 	namespace_start(tree);
+	namespace_files_init();
 	tree_put(tree); /* the root mount holds it */
 	memfd_init();
 }

@@ -1,7 +1,7 @@
 /* The RAM tree through the core's calls: listing while entries change, renames, links, limits, and giving all back. */
 #include <kumo/file.h>
 #include <kumo/kunit.h>
-#include <kumo/namespace.h>
+#include <kumo/mount.h>
 #include <linux/fs.h>
 
 #define PLACE "/ram-under-test"

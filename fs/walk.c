@@ -98,6 +98,7 @@ static void peek_parent(struct path *at, const struct path *root)
 	while (!path_equal(at, root)) {
 		if (at->entry != at->mount->root) {
 			at->entry = READ_ONCE(at->entry->parent);
+			path_leave_member(at);
 			peek_cross_mounts(at);
 			return;
 		}
@@ -194,7 +195,10 @@ static inline int peek_step(struct peek *peek, struct name *element)
 	if (unlikely(element->length > NAME_MAX_LENGTH))
 		return -ECHILD;
 	element->hash = name_hash(element->text, element->length);
-	next = entry_find_rcu(peek->at.entry, element);
+	if (path_is_union(&peek->at))
+		next = union_find_rcu(&peek->at, element, peek->cred);
+	else
+		next = entry_find_rcu(peek->at.entry, element);
 	if (unlikely(!next || next->believe_until_ns != BELIEVE_FOREVER))
 		return -ECHILD;
 	last = !*peek->text && !peek->depth;
@@ -460,6 +464,11 @@ static struct entry *lookup(struct entry *dir, const struct name *name, const ch
 	return entry;
 }
 
+struct entry *entry_lookup(struct entry *dir, const struct name *name, const struct cred *cred)
+{
+	return lookup(dir, name, NULL, cred);
+}
+
 /* ---- With references ---- */
 
 static int walk_jump_to_root(struct walk *walk)
@@ -550,6 +559,8 @@ static int walk_up(struct walk *walk)
 			spin_unlock(&names_lock);
 			walk->path.entry = parent;
 			entry_put(entry);
+			if (unlikely(walk->path.mount->member) && parent == walk->path.mount->root)
+				(void)path_cross_up(&walk->path);
 			break;
 		}
 		if (walk->flags & WALK_NO_XDEV)
@@ -692,6 +703,32 @@ int walk_step_last(struct walk *walk, struct entry *entry)
 	return error;
 }
 
+/* From a union into the member that has the next element; its own permissions are looked at there. */
+static int walk_into_member(struct walk *walk)
+{
+	if (walk->flags & WALK_NO_XDEV)
+		return -EXDEV;
+	return union_find(&walk->path, &walk->last, walk->cred);
+}
+
+/* The next element, in walk->last. True: it is the end of all. */
+static bool walk_next_element(struct walk *walk, const char *text, const char *end)
+{
+	bool last;
+
+	walk->last = name_make(text, end - text);
+	walk->rest = skip_slashes(end);
+	last = !*walk->rest;
+	if (!last)
+		return false;
+	/* Nothing may follow in the texts that led here, either. */
+	for (unsigned int i = walk->depth; i-- > 0 && last;)
+		last = !*skip_slashes(walk->stack[i].rest);
+	if (*end == '/')
+		walk->must_be_directory = walk->follow = true;
+	return last;
+}
+
 int walk_to_parent(struct walk *walk)
 {
 	for (;;) {
@@ -710,22 +747,15 @@ int walk_to_parent(struct walk *walk)
 			walk->last = (struct name){ .text = text };
 			return 0;
 		}
-		error = may_search(path_node(&walk->path), walk->cred);
-		if (error)
-			return error;
 		end = element_end(text);
+		if (!path_is_union(&walk->path) || name_is_dots(text, end - text)) {
+			error = may_search(path_node(&walk->path), walk->cred);
+			if (error)
+				return error;
+		}
 		if (end - text > NAME_MAX_LENGTH)
 			return -ENAMETOOLONG;
-		walk->last = name_make(text, end - text);
-		walk->rest = skip_slashes(end);
-		last = !*walk->rest;
-		if (last) {
-			/* Nothing may follow in the texts that led here, either. */
-			for (unsigned int i = walk->depth; i-- > 0 && last;)
-				last = !*skip_slashes(walk->stack[i].rest);
-			if (*end == '/')
-				walk->must_be_directory = walk->follow = true;
-		}
+		last = walk_next_element(walk, text, end);
 		if (last)
 			return 0;
 		switch (name_kind(&walk->last)) {
@@ -739,6 +769,9 @@ int walk_to_parent(struct walk *walk)
 		default:
 			break;
 		}
+		error = path_is_union(&walk->path) ? walk_into_member(walk) : 0;
+		if (error)
+			return error;
 		entry = lookup(walk->path.entry, &walk->last, walk->rest, walk->cred);
 		if (IS_ERR(entry))
 			return PTR_ERR(entry);
@@ -753,6 +786,7 @@ int walk_to_parent(struct walk *walk)
 int walk_last(struct walk *walk)
 {
 	struct entry *entry;
+	int error;
 
 	switch (name_kind(&walk->last)) {
 	case NAME_ROOT:
@@ -763,6 +797,9 @@ int walk_last(struct walk *walk)
 	default:
 		break;
 	}
+	error = path_is_union(&walk->path) ? walk_into_member(walk) : 0;
+	if (error)
+		return error;
 	entry = lookup(walk->path.entry, &walk->last, NULL, walk->cred);
 	if (IS_ERR(entry))
 		return PTR_ERR(entry);

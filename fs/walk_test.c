@@ -1,7 +1,7 @@
 /* The walk: what names lead to, on a RAM tree of the suite's own. */
 #include <kumo/file.h>
 #include <kumo/kunit.h>
-#include <kumo/namespace.h>
+#include <kumo/mount.h>
 
 #define PLACE "/walk-under-test"
 

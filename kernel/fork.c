@@ -72,7 +72,9 @@ static int check_flags(const struct clone_request *request)
 		return -EINVAL; /* brothers of the first process would have nobody to wait for them */
 	if (flags & CLONE_CLEAR_SIGHAND && flags & CLONE_SIGHAND)
 		return -EINVAL;
-	if (flags & (CLONE_NEWNS | NAMESPACES_MISSING) && !capable(CAP_SYS_ADMIN))
+	if (flags & NAMESPACES_MISSING && !capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (flags & CLONE_NEWNS && !may_have_namespace())
 		return -EPERM;
 	if (flags & NAMESPACES_MISSING)
 		return -EINVAL;
@@ -109,7 +111,7 @@ static int copy_parts(struct thread *child, u64 flags)
 		child->files = files;
 	}
 	if (flags & CLONE_NEWNS) {
-		struct fs_context *fs = fs_context_copy_namespace(parent->fs);
+		struct fs_context *fs = fs_context_copy_namespace(parent->fs, !capable(CAP_SYS_ADMIN));
 
 		if (IS_ERR(fs))
 			return (int)PTR_ERR(fs);

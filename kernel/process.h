@@ -103,6 +103,10 @@ struct process *proc_directory_process(struct file *file);
 	(CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |            \
 	 CLONE_NEWNET | CLONE_NEWTIME)
 
+/* Who administers the machine may have mounts of his own, and who has promised to gain no privilege: he cannot fool a program
+ * that has more than he. */
+bool may_have_namespace(void);
+long set_no_new_privs(void) __must_check; /* prctl(PR_SET_NO_NEW_PRIVS) of the current thread. -ENOMEM */
 struct clone_request {
 	u64 flags;	     /* CLONE_*, without the exit signal */
 	int exit_signal;     /* to the parent at the end; 0: none */

@@ -1,6 +1,9 @@
-/* System calls on mounts: mount(2), umount2(2). */
+/*
+ * System calls on mounts: mount(2), umount2(2), pivot_root(2). Who is in a namespace that was made without privilege may change
+ * it; fs/ knows what of it stays.
+ */
 #include <kumo/err.h>
-#include <kumo/namespace.h>
+#include <kumo/mount.h>
 #include <kumo/string.h>
 #include <kumo/syscalls.h>
 #include <kumo/thread.h>
@@ -29,6 +32,11 @@ static char *text_get(const char __user *from, size_t limit)
 		return ERR_PTR(length < 0 ? length : -EINVAL);
 	}
 	return text;
+}
+
+static bool may_mount(void)
+{
+	return capable(CAP_SYS_ADMIN) || current->fs->namespace->restricted;
 }
 
 static int mount_new(const char __user *source_name, const struct path *over,
@@ -64,35 +72,101 @@ out:
 	return error;
 }
 
-static int mount_from(const char __user *source, const struct path *over, unsigned long flags)
+/* What the data of a bind mount says of unions; other words Linux ignores, too. */
+struct bind_words {
+	unsigned int how; /* UNION_* */
+	bool remove;
+};
+
+static void bind_word(const char *word, size_t length, struct bind_words *said)
 {
+	static const struct {
+		const char *word;
+		unsigned int how;
+	} words[] = { { "before", UNION_BEFORE }, { "after", UNION_AFTER }, { "create", UNION_CREATE } };
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(words); i++)
+		if (strlen(words[i].word) == length && !memcmp(words[i].word, word, length))
+			said->how |= words[i].how;
+	if (length == strlen("remove") && !memcmp(word, "remove", length))
+		said->remove = true;
+}
+
+static struct bind_words bind_words(const char *text)
+{
+	struct bind_words said = {};
+	const char *end;
+
+	for (; text; text = *end ? end + 1 : NULL) {
+		end = strchr(text, ',');
+		if (!end)
+			end = text + strlen(text);
+		bind_word(text, (size_t)(end - text), &said);
+	}
+	return said;
+}
+
+static int mount_from(const char __user *source, const struct path *over, unsigned long flags,
+		      const char *words)
+{
+	struct bind_words said = {};
 	struct path from;
 	int error;
 
 	if (!source)
 		return -EINVAL;
+	if (flags & MS_BIND && words)
+		said = bind_words(words);
 	error = user_path_walk(AT_FDCWD, source, WALK_FOLLOW, &from);
 	if (error)
 		return error;
-	if (flags & MS_MOVE)
+	if (!(flags & MS_BIND))
 		error = mount_move(&from, over);
+	else if (said.remove)
+		error = said.how ? -EINVAL : mount_disunite(&from, over);
+	else if (said.how)
+		error = mount_unite(&from, over, said.how, flags & MS_REC);
 	else
 		error = mount_bind(&from, over, flags & MS_REC);
 	path_put(&from);
 	return error;
 }
 
+#define PROPAGATION (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
+
+static int mount_propagation(const struct path *path, unsigned long flags)
+{
+	unsigned long type = flags & PROPAGATION;
+
+	if ((flags & ~(unsigned long)(PROPAGATION | MS_REC | MS_SILENT)) || (type & (type - 1)))
+		return -EINVAL;
+	return mount_set_propagation(path, type, flags & MS_REC);
+}
+
+/* Of what the tree itself is like only who administers the machine decides. */
+static int remount(const struct path *path, unsigned long flags, const char *options)
+{
+	struct tree *tree = path_tree(path);
+	int error;
+
+	if (!(flags & MS_BIND) && !capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	error = mount_remount(path, flags, flags & MS_BIND);
+	if (!error && !(flags & MS_BIND) && tree->ops->remount)
+		error = tree->ops->remount(tree, options);
+	return error;
+}
+
 long sys_mount(const char __user *source, const char __user *target, const char __user *type,
 	       unsigned long flags, const void __user *data)
 {
-	const unsigned long propagation = MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
 	char *options;
 	struct path over;
 	int error;
 
 	if ((flags & MS_MGC_MSK) == MS_MGC_VAL)
 		flags &= ~(unsigned long)MS_MGC_MSK;
-	if (!capable(CAP_SYS_ADMIN))
+	if (!may_mount())
 		return -EPERM;
 	options = text_get(data, PAGE_SIZE);
 	if (IS_ERR(options))
@@ -100,23 +174,65 @@ long sys_mount(const char __user *source, const char __user *target, const char 
 	error = user_path_walk(AT_FDCWD, target, WALK_FOLLOW, &over);
 	if (error)
 		goto out;
-	if (flags & MS_REMOUNT) {
-		struct tree *tree = path_tree(&over);
-
-		error = mount_remount(&over, flags, flags & MS_BIND);
-		if (!error && !(flags & MS_BIND) && tree->ops->remount)
-			error = tree->ops->remount(tree, options);
-	} else if (flags & (MS_BIND | MS_MOVE)) {
-		error = mount_from(source, &over, flags);
-	} else if (flags & propagation) {
-		/* No mount is shared with another namespace: private, slave and unbindable are what they are. */
-		error = flags & MS_SHARED ? -EINVAL : 0;
-	} else {
+	if (flags & MS_REMOUNT)
+		error = remount(&over, flags, options);
+	else if (flags & MS_BIND)
+		error = mount_from(source, &over, flags, options);
+	else if (flags & PROPAGATION)
+		error = mount_propagation(&over, flags);
+	else if (flags & MS_MOVE)
+		error = mount_from(source, &over, flags, NULL);
+	else
 		error = mount_new(source, &over, type, flags, options);
-	}
 	path_put(&over);
 out:
 	kfree(options);
+	return error;
+}
+
+/* Leads whoever stands at the old root to the new one. */
+static void move_everybody(const struct path *from, const struct path *to)
+{
+	struct process *process;
+	struct thread *thread;
+	struct fs_context *fs;
+
+	for (int pid = 1; (process = process_next(&pid)); pid++) {
+		for (int number = 1; (number = process_thread_from(process, number)); number++) {
+			thread = thread_find(number);
+			fs = thread ? thread_fs_get(thread) : NULL;
+			if (fs) {
+				fs_context_move(fs, from, to);
+				fs_context_put(fs);
+			}
+			if (thread)
+				thread_put(thread);
+		}
+		process_put(process);
+	}
+}
+
+long sys_pivot_root(const char __user *new_name, const char __user *old_name)
+{
+	struct path new, old, root;
+	int error;
+
+	if (!may_mount())
+		return -EPERM;
+	error = user_path_walk(AT_FDCWD, new_name, WALK_FOLLOW | WALK_DIRECTORY, &new);
+	if (error)
+		return error;
+	error = user_path_walk(AT_FDCWD, old_name, WALK_FOLLOW | WALK_DIRECTORY, &old);
+	if (error)
+		goto out;
+	error = mount_pivot(&new, &old, &root);
+	path_put(&old);
+	if (error)
+		goto out;
+	move_everybody(&root, &new);
+	path_put(&root);
+out:
+	path_put(&new);
 	return error;
 }
 
@@ -127,7 +243,7 @@ long sys_umount2(const char __user *target, int flags)
 
 	if (flags & ~UMOUNT_FLAGS)
 		return -EINVAL;
-	if (!capable(CAP_SYS_ADMIN))
+	if (!may_mount())
 		return -EPERM;
 	error = user_path_walk(AT_FDCWD, target, flags & UMOUNT_NOFOLLOW ? 0 : WALK_FOLLOW, &path);
 	if (error)

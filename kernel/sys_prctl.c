@@ -23,7 +23,7 @@ static long set_name(const char __user *from)
 	return 0;
 }
 
-static long set_no_new_privs(void)
+long set_no_new_privs(void)
 {
 	struct cred *cred = cred_copy(current->cred, current->cred->group_count);
 

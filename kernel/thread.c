@@ -171,6 +171,19 @@ void thread_set_fs(struct fs_context *fs)
 	fs_context_put(old);
 }
 
+int process_thread_from(struct process *process, int from)
+{
+	unsigned long flags = spin_lock_irqsave(&process->lock);
+	struct thread *thread;
+	int lowest = 0;
+
+	list_for_each(thread, &process->threads, process_link)
+		if (thread->pid >= from && (!lowest || thread->pid < lowest))
+			lowest = thread->pid;
+	spin_unlock_irqrestore(&process->lock, flags);
+	return lowest;
+}
+
 struct thread *process_leader_get(struct process *process)
 {
 	unsigned long flags = spin_lock_irqsave(&process->lock);

@@ -9,6 +9,7 @@
 extern const struct pseudo_file process_files[], thread_files[];	    /* process.c */
 extern const struct pseudo_dynamic descriptor_names, descriptor_info_names; /* descriptors.c */
 extern const struct pseudo_file sysctl_files[];				    /* sysctl.c */
+extern const struct pseudo_file namespace_links[];			    /* mounts.c */
 
 /* A number as the name of a file: digits without leading zeros; -1: it is none. */
 int number_of_name(const struct name *name);
@@ -22,6 +23,12 @@ void thread_object_owner(void *object, u32 *uid, u32 *gid);
 /* For pseudo_file.allow: may who opens it look inside the process? 0 or -EACCES. */
 int may_inspect(void *object, const struct cred *cred);
 int process_inspect_permission(struct process *process, const struct cred *cred) __must_check;
+
+#define OBJECT_LINK(name_, target_, follow_)                                                       \
+	{                                                                                          \
+		.name = (name_), .mode = S_IFLNK | 0777, .target = (target_), .follow = (follow_), \
+		.allow = may_inspect                                                               \
+	}
 
 /* process.c */
 int process_stat_show(struct text *text, void *object);
@@ -37,9 +44,6 @@ int wchan_show(struct text *text, void *object);
 int oom_score_show(struct text *text, void *object);
 int oom_adjust_show(struct text *text, void *object);
 int oom_adjust_store(const char *words, size_t length, void *object, const struct cred *cred);
-int mounts_file_show(struct text *text, void *object);
-int mountinfo_show(struct text *text, void *object);
-int mount_statistics_show(struct text *text, void *object);
 int cgroup_show(struct text *text, void *object);
 int personality_show(struct text *text, void *object);
 int process_io_show(struct text *text, void *object);
@@ -55,6 +59,20 @@ int setgroups_show(struct text *text, void *object);
 int timer_slack_show(struct text *text, void *object);
 int timer_slack_store(const char *words, size_t length, void *object, const struct cred *cred);
 int children_next(struct text *text, void *object, u64 *cursor);
+
+/* mounts.c */
+void *context_hold(void *object);
+void context_release(void *held);
+int mounts_table_next(struct text *text, void *held, u64 *cursor);
+int mounts_info_next(struct text *text, void *held, u64 *cursor);
+int mounts_statistics_next(struct text *text, void *held, u64 *cursor);
+int mounts_commands_next(struct text *text, void *held, u64 *cursor);
+u32 mounts_poll(void *held, struct file *file, struct poll_table *table, u64 *seen);
+#define MOUNTS_FILE(name_, mode_, next_, poll_, allow_)                                            \
+	{                                                                                          \
+		.name = (name_), .mode = S_IFREG | (mode_), .next = (next_), .hold = context_hold, \
+		.release = context_release, .poll = (poll_), .allow = (allow_)                     \
+	}
 
 /* kernel/process_timers.c */
 int timers_next(struct text *text, void *object, u64 *cursor);

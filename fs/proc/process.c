@@ -394,26 +394,12 @@ static void *thread_lookup(const struct name *name, void *object, const struct p
 	return thread;
 }
 
-/* The lowest number of a thread of the process from `from` on; 0: none. */
-static int thread_number_from(struct process *process, int from)
-{
-	unsigned long flags = spin_lock_irqsave(&process->lock);
-	struct thread *thread;
-	int lowest = 0;
-
-	list_for_each(thread, &process->threads, process_link)
-		if (thread->pid >= from && (!lowest || thread->pid < lowest))
-			lowest = thread->pid;
-	spin_unlock_irqrestore(&process->lock, flags);
-	return lowest;
-}
-
 static int thread_list(struct dir_context *context, void *object)
 {
 	struct process *process = ((struct thread *)object)->process;
 	int number = max((int)context->offset, 1);
 
-	for (; (number = thread_number_from(process, number)); number++)
+	for (; (number = process_thread_from(process, number)); number++)
 		if (!emit_number(context, (unsigned int)number, DT_DIR))
 			break;
 	return 0;
@@ -428,11 +414,6 @@ static const struct pseudo_dynamic thread_names = {
 
 /* ---- The tables ---- */
 
-#define OBJECT_LINK(name_, target_, follow_)                                                       \
-	{                                                                                          \
-		.name = (name_), .mode = S_IFLNK | 0777, .target = (target_), .follow = (follow_), \
-		.allow = may_inspect                                                               \
-	}
 #define PRIVATE_RECORDS(name_, mode_, next_)                                                       \
 	{                                                                                          \
 		.name = (name_), .mode = S_IFREG | (mode_), .next = (next_), .allow = may_inspect  \
@@ -465,8 +446,10 @@ static const struct pseudo_dynamic thread_names = {
 		PSEUDO_TEXT("gid_map", 0444, id_map_show), PSEUDO_TEXT("limits", 0444, limits_show), \
 		PSEUDO_CONTROL("loginuid", 0644, login_uid_show, login_uid_store),                   \
 		PRIVATE_RECORDS("maps", 0444, maps_next), PRIVATE_OPS("mem", 0600, &memory_ops),     \
-		PSEUDO_TEXT("mountinfo", 0444, mountinfo_show),                                      \
-		PSEUDO_TEXT("mounts", 0444, mounts_file_show),                                       \
+		MOUNTS_FILE("mountinfo", 0444, mounts_info_next, mounts_poll, NULL),                 \
+		MOUNTS_FILE("mounts", 0444, mounts_table_next, mounts_poll, NULL),                   \
+		MOUNTS_FILE("namespace", 0444, mounts_commands_next, mounts_poll, may_inspect),      \
+		PSEUDO_DIRECTORY("ns", 0511, namespace_links),                                       \
 		PSEUDO_TEXT("oom_score", 0444, oom_score_show),                                      \
 		PSEUDO_CONTROL("oom_score_adj", 0644, oom_adjust_show, oom_adjust_store),            \
 		PRIVATE_TEXT("personality", 0400, personality_show),                                 \
@@ -503,7 +486,7 @@ static int thread_net_target(char *buffer, size_t size, void *object)
 const struct pseudo_file process_files[] = {
 	DEBUG_FILES COMMON_FILES,
 	PRIVATE_TEXT("io", 0400, process_io_show),
-	PSEUDO_TEXT("mountstats", 0400, mount_statistics_show),
+	MOUNTS_FILE("mountstats", 0400, mounts_statistics_next, NULL, NULL),
 	PSEUDO_LINK("net", process_net_target),
 	PSEUDO_TEXT("stat", 0444, process_stat_show),
 	PSEUDO_DYNAMIC("task", 0555, &thread_names),

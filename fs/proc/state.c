@@ -2,7 +2,6 @@
 #include <kumo/arch/ptrace.h>
 #include <kumo/err.h>
 #include <kumo/kallsyms.h>
-#include <kumo/namespace.h>
 #include <kumo/string.h>
 #include <kumo/time.h>
 #include <kumo/vm.h>
@@ -121,32 +120,6 @@ int oom_adjust_store(const char *words, size_t length, void *object, const struc
 		return -EACCES;
 	WRITE_ONCE(process->oom_score_adj, (short)value);
 	return 0;
-}
-
-static int mounts_of(struct text *text, struct thread *thread, enum mounts_form form)
-{
-	struct fs_context *fs = thread_fs_get(thread);
-
-	if (!fs)
-		return -EINVAL; /* it has ended */
-	mounts_show(text, fs, form);
-	fs_context_put(fs);
-	return 0;
-}
-
-int mounts_file_show(struct text *text, void *object)
-{
-	return mounts_of(text, object, MOUNTS_TABLE);
-}
-
-int mountinfo_show(struct text *text, void *object)
-{
-	return mounts_of(text, object, MOUNTS_INFO);
-}
-
-int mount_statistics_show(struct text *text, void *object)
-{
-	return mounts_of(text, object, MOUNTS_STATISTICS);
 }
 
 int cgroup_show(struct text *text, void *object)

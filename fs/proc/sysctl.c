@@ -1,5 +1,6 @@
 /* /proc/sys: what can be asked and set about the system, a value a file. */
 #include <generated/version.h>
+#include <kumo/mount.h>
 #include <kumo/autoload.h>
 #include <kumo/epoll.h>
 #include <kumo/oops.h>
@@ -307,10 +308,22 @@ static int symlinks_store(const char *words, size_t length, void *unused, const 
 	return integer_store(words, 0, 1, &protected_symlinks);
 }
 
+static int mount_max_show(struct text *text, void *unused)
+{
+	text_printf(text, "%d\n", mount_max);
+	return 0;
+}
+
+static int mount_max_store(const char *words, size_t length, void *unused, const struct cred *cred)
+{
+	return integer_store(words, 1, 0x7fffffff, &mount_max);
+}
+
 static const struct pseudo_file fs_files[] = {
 	PSEUDO_DIRECTORY("epoll", 0555, epoll_files),
 	PSEUDO_TEXT("file-max", 0444, file_max_show),
 	PSEUDO_DIRECTORY("inotify", 0555, inotify_files),
+	PSEUDO_CONTROL("mount-max", 0644, mount_max_show, mount_max_store),
 	PSEUDO_TEXT("nr_open", 0444, descriptors_max_show),
 	PSEUDO_TEXT("overflowgid", 0444, overflow_id_show),
 	PSEUDO_TEXT("overflowuid", 0444, overflow_id_show),

@@ -1,6 +1,6 @@
 /*
  * Names: the name cache (struct entry), mounts, paths, namespaces, and the walk that turns text into a path
- * (fs/dcache.c, fs/mount.c, fs/walk.c).
+ * (fs/dcache.c, fs/mount.c, fs/walk.c). What changes mounts is in mount.h.
  *
  * An entry is one name in a directory: parent entry and text, and the node it names, or none (a negative entry). A mount
  * covers an entry with the root of another tree. A path is an entry seen through a mount.
@@ -12,8 +12,8 @@
 #include <kumo/wait.h>
 
 /*
- * Locks, after those of tree.h: namespace->lock (which mounts there are), names_lock (a spin lock over the structure of
- * the name cache and the mount hash; fs/internal.h).
+ * Locks, after those of tree.h: mounts_lock (which mounts there are, in all namespaces), names_lock (a spin lock over the
+ * structure of the name cache and the mount hash; fs/internal.h).
  */
 
 struct entry {
@@ -50,6 +50,9 @@ struct mount_counts {
 	long writers; /* files open for writing: a mount that has some stays writable */
 };
 
+struct mount_union;
+struct peer_group;
+
 /* A tree (or a part of one) that stands at a place in a namespace. */
 struct mount {
 	struct tree *tree;  /* owned reference */
@@ -58,16 +61,35 @@ struct mount {
 	struct namespace *namespace; /* NULL: detached; lives on for who still uses it */
 	unsigned long flags; /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME, MS_RELATIME ... */
 	struct mount_counts *counts; /* per CPU */
-	bool expiring;		     /* umount2(MNT_EXPIRE) was here before */
 	int id;
-	bool doomed;		       /* counted to zero, under names_lock: being freed */
+	u64 order; /* in the namespace's list */
+	bool expiring;		/* umount2(MNT_EXPIRE) was here before */
+	bool doomed;		/* counted to zero, under names_lock: being freed */
+	bool unbindable;	/* no bind mount may be made of it */
+	bool going;		/* being detached, under mounts_lock */
+	bool connected;		/* detached with what it covers, and still there: it may not be looked below */
+	bool member;		/* of the union that it stands on: not in the hash */
+	u8 locks;		/* MOUNT_LOCK_*: what its namespace may not change */
+	struct mount_union *members; /* of the head of a union; read under RCU */
 	struct hlist_node hash_link;   /* by what it covers */
+	struct hlist_node place_link;  /* by the entry that it covers */
 	struct list namespace_link;    /* in the order of mounting */
-	struct list children, sibling; /* mounts that stand on it */
-	struct mount *copy; /* while a tree of mounts is copied, under namespace->lock: its copy (NULL: none), ... */
-	struct list work_link;	   /* ... and the list of those to be copied or detached */
+	struct list children, sibling; /* mounts that stand on it; under mounts_lock */
+	struct peer_group *group, *master; /* whom it tells of its mounts and is told by; who only tells it (propagation.c) */
+	struct list peer_link, slave_link; /* in group->members, master->slaves */
+	struct mount *copy; /* while a tree of mounts is copied: its copy, and of the copy what it was made from */
+	struct list work_link, target_link; /* in lists of a change under way, under mounts_lock */
 	struct path detached_from; /* what it covered, while it is being detached */
 	struct rcu_head rcu;
+};
+/* In a namespace that its user may change without being privileged, what it was given stays as it is. */
+enum {
+	MOUNT_LOCK_PLACE = 1, /* neither unmounted nor moved */
+	MOUNT_LOCK_RDONLY = 2,
+	MOUNT_LOCK_NOSUID = 4,
+	MOUNT_LOCK_NODEV = 8,
+	MOUNT_LOCK_NOEXEC = 16,
+	MOUNT_LOCK_ATIME = 32, /* and, if it is so, that no symbolic link is followed */
 };
 
 void path_get(const struct path *path);
@@ -90,12 +112,15 @@ static inline bool path_equal(const struct path *a, const struct path *b)
 struct namespace
 {
 	refcount_t refs;
-	struct rwsem lock; /* changes of mounts; held for writing from the look at the place to the mount on it */
-	struct list mounts;
+	struct list mounts; /* in the order of mounting; under mounts_lock, as all that follows */
 	struct mount *root;
-	u64 id;
-	struct wait_queue changed; /* woken when mounts come or go: poll of /proc/PID/mounts */
-	u64 change_count;
+	u64 id;	 /* the number of its file in /proc/PID/ns */
+	u64 age; /* higher than that of all that were there before */
+	unsigned int count, coming; /* mounts; those that a change under way will add */
+	bool restricted; /* made without privilege: whoever is in it gains none (no_new_privs) */
+	u32 owner;	 /* the user who made it */
+	struct wait_queue changed; /* woken when mounts come, go or change: poll of /proc/PID/mounts */
+	u64 change_count, last_order;
 };
 static inline struct namespace *namespace_get(struct namespace *namespace)
 {
@@ -114,8 +139,9 @@ struct fs_context {
 	struct namespace *namespace; /* owned reference */
 };
 struct fs_context *fs_context_copy(struct fs_context *from) __must_check; /* NULL: no memory */
-/* With a namespace of its own, in which the same mounts stand. ERR_PTR(-ENOMEM, -EINTR). */
-struct fs_context *fs_context_copy_namespace(struct fs_context *from) __must_check;
+/* With a namespace of its own, in which the same mounts stand; restricted: locked, and told of no change that is made here.
+ * ERR_PTR(-ENOMEM, -EINTR, -ENOSPC). */
+struct fs_context *fs_context_copy_namespace(struct fs_context *from, bool restricted) __must_check;
 /* At the root of `namespace`; NULL: no memory. */
 struct fs_context *fs_context_enter(struct namespace *namespace, u32 umask) __must_check;
 void fs_context_put(struct fs_context *fs);
@@ -125,6 +151,8 @@ void fs_root_of(struct fs_context *fs, struct path *root); /* of another */
 void fs_working(struct path *working);
 void fs_set_root(struct fs_context *fs, const struct path *root);
 void fs_set_working(struct fs_context *fs, const struct path *working);
+/* Who stands at `from`, with root or working directory, stands at `to` then. */
+void fs_context_move(struct fs_context *fs, const struct path *from, const struct path *to);
 u32 fs_umask(void);
 
 /* How a walk ends. */
@@ -188,20 +216,6 @@ int path_setattr(const struct path *path, struct attr_change *change,
 		 const struct cred *cred) __must_check;
 /* -EROFS where the mount or its tree is read-only. */
 int mount_want_write(const struct mount *mount) __must_check;
-
-/* Mounts a tree's root over the path in the current namespace. flags: Linux's MS_* */
-int mount_attach(struct tree *tree, const struct path *over, unsigned long flags) __must_check;
-int mount_bind(const struct path *from, const struct path *over, bool recursive) __must_check;
-int mount_move(const struct path *from, const struct path *over) __must_check;
-int mount_remount(const struct path *path, unsigned long flags, bool bind) __must_check;
-int mount_detach(const struct path *path, int flags /* MNT_DETACH, MNT_FORCE, MNT_EXPIRE */) __must_check;
-/* Kernel-side mount of a type at a path by name; for init and tests. */
-int kernel_mount(const char *type, const char *source, const char *target, unsigned long flags,
-		 const char *options) __must_check;
-struct text;
-/* /proc/PID/mounts, mountinfo and mountstats: what stands in the namespace of `fs`, as seen from its root. */
-enum mounts_form { MOUNTS_TABLE, MOUNTS_INFO, MOUNTS_STATISTICS };
-void mounts_show(struct text *text, struct fs_context *fs, enum mounts_form form);
 
 /* Gives back memory of names that nobody uses, and of their nodes: about so many pages, by a worker and after the next grace
  * period. Takes only names_lock, never waits. False: there was nothing to give. */

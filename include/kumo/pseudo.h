@@ -54,6 +54,12 @@ struct pseudo_file {
 	/* A dynamic directory: names made by functions (e.g. /proc's pids, fd). */
 	const struct pseudo_dynamic *dynamic;
 	pseudo_next next;
+	/* For `next`: what stays the same while the file is open, and stands in for the object then. Made at open (ERR_PTR), let go
+	 * of at close. */
+	void *(*hold)(void *object);
+	void (*release)(void *held);
+	/* The POLL* bits of what is held; *seen (0 at first) is this open file's to remember what it told. */
+	u32 (*poll)(void *held, struct file *file, struct poll_table *table, u64 *seen);
 	/* A check beyond the mode bits, before the file is opened or the link followed; 0 or negative errno. */
 	int (*allow)(void *object, const struct cred *cred);
 };

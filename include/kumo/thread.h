@@ -325,6 +325,8 @@ static inline void process_get(struct process *process)
 void process_put(struct process *process);
 /* The process with the lowest pid >= *pid, referenced; for walking all (/proc). NULL at the end. */
 struct process *process_next(int *pid);
+/* The lowest number of a thread of the process from `from` on; 0: none. */
+int process_thread_from(struct process *process, int from);
 unsigned int process_thread_count(void); /* of all processes */
 
 /* What another thread holds, referenced, or NULL when it has let go of it (or never had it). For /proc and the like. */

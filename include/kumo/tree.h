@@ -267,7 +267,8 @@ struct tree_type {
 };
 enum {
 	TREE_TYPE_NEEDS_DEVICE = 1,
-	TREE_TYPE_SINGLE = 2 /* one tree, however often it is mounted */
+	TREE_TYPE_SINGLE = 2, /* one tree, however often it is mounted */
+	TREE_TYPE_FOR_ALL = 4 /* who has no privilege may mount it in a namespace of his own: nosuid, nodev */
 };
 
 int tree_type_register(struct tree_type *type) __must_check; /* -EEXIST */

@@ -9,6 +9,7 @@
 #include <kumo/cred.h>
 #include <kumo/err.h>
 #include <kumo/module.h>
+#include <kumo/mount.h>
 #include <kumo/printk.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
@@ -409,7 +410,7 @@ static const struct tree_ops devpts_ops = {
 	.forget = devpts_forget,
 };
 
-static struct tree_type devpts_type = { .name = "devpts", .ops = &devpts_ops, .owner = THIS_MODULE };
+static struct tree_type devpts_type = { .name = "devpts", .ops = &devpts_ops, .owner = THIS_MODULE, .flags = TREE_TYPE_FOR_ALL };
 
 int devpts_init(void)
 {
