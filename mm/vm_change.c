@@ -238,21 +238,12 @@ static long move_mapping(struct mm *mm, struct vma *vma, unsigned long place,
 	return error ? error : (long)place;
 }
 
-static long remap_locked(struct mm *mm, unsigned long old, unsigned long old_length,
-			 unsigned long new_length, unsigned long flags, unsigned long new_address)
+/* May this part of the mapping be moved, or become longer? */
+static int may_remap(struct mm *mm, const struct vma *vma, unsigned long old,
+		     unsigned long old_length, unsigned long new_length, unsigned long flags)
 {
-	unsigned long place, more = new_length;
-	struct vma *vma = vma_find(mm, old);
-	int error;
+	unsigned long more = new_length;
 
-	if (!vma || vma->start > old)
-		return -EFAULT;
-	if (!(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && old_length >= new_length) {
-		error = old_length > new_length
-				? unmap_range_locked(mm, old + new_length, old + old_length)
-				: 0;
-		return error ? error : (long)old;
-	}
 	if (!old_length) { /* a second mapping of the same shared pages */
 		if (!(vma->flags & VM_SHARED))
 			return -EINVAL;
@@ -265,7 +256,40 @@ static long remap_locked(struct mm *mm, unsigned long old, unsigned long old_len
 		return -EFAULT;
 	if (!(flags & MREMAP_DONTUNMAP))
 		more = new_length > old_length ? new_length - old_length : 0;
-	error = more ? may_grow(mm, more >> PAGE_SHIFT, vma->flags) : 0;
+	return more ? may_grow(mm, more >> PAGE_SHIFT, vma->flags) : 0;
+}
+
+/* The same shared pages from `old` on at another place, too. */
+static long remap_again(struct mm *mm, struct vma *vma, unsigned long old,
+			unsigned long place, unsigned long length)
+{
+	struct vma *copy = vma_copy(vma, mm);
+
+	if (!copy)
+		return -ENOMEM;
+	copy->offset_pages = vma_offset_of(vma, old);
+	copy->start = place;
+	copy->end = place + length;
+	vma_link_copy(copy, vma);
+	return (long)place;
+}
+
+static long remap_locked(struct mm *mm, unsigned long old, unsigned long old_length,
+			 unsigned long new_length, unsigned long flags, unsigned long new_address)
+{
+	struct vma *vma = vma_find(mm, old);
+	unsigned long place;
+	int error;
+
+	if (!vma || vma->start > old)
+		return -EFAULT;
+	if (!(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && old_length >= new_length) {
+		error = old_length > new_length
+				? unmap_range_locked(mm, old + new_length, old + old_length)
+				: 0;
+		return error ? error : (long)old;
+	}
+	error = may_remap(mm, vma, old, old_length, new_length, flags);
 	if (error)
 		return error;
 
@@ -300,17 +324,8 @@ static long remap_locked(struct mm *mm, unsigned long old, unsigned long old_len
 	vma = vma_find(mm, old);
 	if (!vma || vma->start > old)
 		return -EFAULT; /* of no length, and in the new place: unmapped just now */
-	if (!old_length) {
-		struct vma *copy = vma_copy(vma, mm);
-
-		if (!copy)
-			return -ENOMEM;
-		copy->offset_pages = vma_offset_of(vma, old);
-		copy->start = place;
-		copy->end = place + new_length;
-		vma_link_copy(copy, vma);
-		return (long)place;
-	}
+	if (!old_length)
+		return remap_again(mm, vma, old, place, new_length);
 	error = isolate_range(mm, old, old + old_length);
 	if (error)
 		return error;

@@ -780,13 +780,10 @@ static void signalfd_errors(void)
 	close(other);
 }
 
-static void signalfds(void)
+/* A signalfd of SIGUSR1, SIGUSR2, SIGRTMIN, SIGCHLD and SIGALRM, which are blocked. */
+static int make_signalfd(void)
 {
-	struct signalfd_siginfo info[3];
-	union sigval value = { .sival_int = 77 };
 	sigset_t set;
-	int fd, status;
-	pid_t child;
 
 	sigemptyset(&set);
 	sigaddset(&set, block(SIGUSR1));
@@ -795,7 +792,16 @@ static void signalfds(void)
 	sigaddset(&set, block(SIGCHLD));
 	sigaddset(&set, block(SIGALRM));
 	sigaddset(&set, SIGKILL);
-	fd = signalfd(-1, &set, SFD_NONBLOCK);
+	return signalfd(-1, &set, SFD_NONBLOCK);
+}
+
+static void signalfds(void)
+{
+	struct signalfd_siginfo info[3];
+	union sigval value = { .sival_int = 77 };
+	int fd = make_signalfd(), status;
+	pid_t child;
+
 	tap_ok(polled(fd) == 0 && read(fd, info, sizeof(info)) == -1 && errno == EAGAIN, "no signal");
 	kill(getpid(), SIGUSR1);
 	tap_ok(polled(fd) == POLLIN, "a signal makes it readable");
@@ -821,46 +827,67 @@ static void signalfds(void)
 		       info->ssi_code == CLD_EXITED && info->ssi_pid == (uint32_t)child &&
 		       info->ssi_status == 5,
 	       "of a child's end: which and how");
-	{
-		struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
-					  .sigev_signo = SIGALRM,
-					  .sigev_value = value };
-		struct itimerspec spec = in_ms(5, 0);
-		timer_t timer;
+	close(fd);
+}
 
-		timer_create(CLOCK_MONOTONIC, &event, &timer);
-		timer_settime(timer, 0, &spec, NULL);
-		usleep(30000);
-		tap_ok(read(fd, info, sizeof(info)) == sizeof(*info) && info->ssi_code == SI_TIMER &&
-			       info->ssi_int == 78 && info->ssi_overrun == 0,
-		       "of a timer: its value");
-		timer_delete(timer);
-	}
-	{
-		int set_fd = epoll_create1(0);
-		pthread_t thread;
-		void *result;
+static void signalfd_of_timer(void)
+{
+	union sigval value = { .sival_int = 78 };
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
+				  .sigev_signo = SIGALRM,
+				  .sigev_value = value };
+	struct itimerspec spec = in_ms(5, 0);
+	struct signalfd_siginfo info[3];
+	int fd = make_signalfd();
+	timer_t timer;
 
-		control(set_fd, EPOLL_CTL_ADD, fd, EPOLLIN);
-		child = fork();
-		if (!child) {
-			usleep(30000);
-			kill(getppid(), SIGUSR1);
-			_exit(0);
-		}
-		tap_ok(one(set_fd, fd, 5000) == EPOLLIN, "an event set is woken by a signal");
-		waitpid(child, &status, 0);
-		while (read(fd, info, sizeof(info)) > 0)
-			;
-		close(set_fd);
-		fcntl(fd, F_SETFL, 0);
-		pthread_create(&thread, NULL, read_signal, (void *)(intptr_t)fd);
+	timer_create(CLOCK_MONOTONIC, &event, &timer);
+	timer_settime(timer, 0, &spec, NULL);
+	usleep(30000);
+	tap_ok(read(fd, info, sizeof(info)) == sizeof(*info) && info->ssi_code == SI_TIMER &&
+		       info->ssi_int == 78 && info->ssi_overrun == 0,
+	       "of a timer: its value");
+	timer_delete(timer);
+	close(fd);
+}
+
+static void signalfd_waits(void)
+{
+	int fd = make_signalfd(), set_fd = epoll_create1(0), status;
+	struct signalfd_siginfo info[3];
+	pthread_t thread;
+	void *result;
+	pid_t child;
+
+	control(set_fd, EPOLL_CTL_ADD, fd, EPOLLIN);
+	child = fork();
+	if (!child) {
 		usleep(30000);
-		kill(getpid(), SIGUSR2);
-		pthread_join(thread, &result);
-		tap_ok(result && ((struct signalfd_siginfo *)result)->ssi_signo == SIGUSR2,
-		       "a reader waits for one");
+		kill(getppid(), SIGUSR1);
+		_exit(0);
 	}
+	tap_ok(one(set_fd, fd, 5000) == EPOLLIN, "an event set is woken by a signal");
+	waitpid(child, &status, 0);
+	while (read(fd, info, sizeof(info)) > 0)
+		;
+	close(set_fd);
+	fcntl(fd, F_SETFL, 0);
+	pthread_create(&thread, NULL, read_signal, (void *)(intptr_t)fd);
+	usleep(30000);
+	kill(getpid(), SIGUSR2);
+	pthread_join(thread, &result);
+	tap_ok(result && ((struct signalfd_siginfo *)result)->ssi_signo == SIGUSR2,
+	       "a reader waits for one");
+	close(fd);
+}
+
+static void signalfd_changes(void)
+{
+	int fd = make_signalfd(), set_fd = epoll_create1(0), status;
+	struct signalfd_siginfo info[3];
+	sigset_t set;
+	pid_t child;
+
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR2);
 	tap_ok(signalfd(fd, &set, 0) == fd, "the set can be changed");
@@ -871,18 +898,14 @@ static void signalfds(void)
 	tap_ok(polled(fd) == POLLIN && read(fd, info, sizeof(info)) == sizeof(*info),
 	       "until they are wanted again");
 	/* A set that a child put into an event set knows the child's signals, and the child ends. */
-	{
-		int set_fd = epoll_create1(0);
-
-		child = fork();
-		if (!child)
-			_exit(control(set_fd, EPOLL_CTL_ADD, fd, EPOLLIN));
-		waitpid(child, &status, 0);
-		usleep(20000);
-		tap_ok(!status && one(set_fd, fd, 0) >= 0,
-		       "an event set survives the process that a signalfd was added by");
-		close(set_fd);
-	}
+	child = fork();
+	if (!child)
+		_exit(control(set_fd, EPOLL_CTL_ADD, fd, EPOLLIN));
+	waitpid(child, &status, 0);
+	usleep(20000);
+	tap_ok(!status && one(set_fd, fd, 0) >= 0,
+	       "an event set survives the process that a signalfd was added by");
+	close(set_fd);
 	close(fd);
 }
 
@@ -903,5 +926,8 @@ int main(void)
 	timerfd_date_of_periodic();
 	signalfd_errors();
 	signalfds();
+	signalfd_of_timer();
+	signalfd_waits();
+	signalfd_changes();
 	return tap_end();
 }

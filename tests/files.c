@@ -19,7 +19,7 @@
 
 static void test_open(void)
 {
-	int fd, other;
+	int fd;
 	struct stat st;
 
 	FAILS(ENOENT, open("missing", O_RDONLY));
@@ -54,6 +54,11 @@ static void test_open(void)
 	WORKS(fstat(fd, &st));
 	TRUE(st.st_size == 0);
 	close(fd);
+}
+
+static void test_open_links(void)
+{
+	int fd;
 
 	/* Links at the end. */
 	WORKS(symlink("file", "to-file"));
@@ -74,6 +79,12 @@ static void test_open(void)
 	TRUE(fd >= 0);
 	close(fd);
 	FAILS(ENOTDIR, open("to-file/", O_RDONLY));
+}
+
+static void test_open_by_descriptor(void)
+{
+	int fd, other;
+	struct stat st;
 
 	/* O_PATH. */
 	fd = open("to-file", O_PATH | O_NOFOLLOW);
@@ -100,6 +111,11 @@ static void test_open(void)
 	FAILS(EBADF, openat(999, "x", O_RDONLY));
 	close(fd);
 	FAILS(EINVAL, open("dir", O_TMPFILE | O_RDONLY, 0600));
+}
+
+static void test_long_names(void)
+{
+	int fd;
 
 	/* Names too long. */
 	memset(text, 'a', 256);
@@ -132,12 +148,8 @@ static void test_open(void)
 
 static void test_read_write(void)
 {
-	struct iovec parts[3] = { { text, 2 }, { NULL, 0 }, { text + 100, 3 } };
-	struct rlimit limit, old;
-	int ends[2];
 	struct stat st;
-	off_t offset;
-	int fd = open("file", O_CREAT | O_RDWR, 0644), fd2;
+	int fd = open("file", O_CREAT | O_RDWR, 0644);
 
 	GIVES(10, write(fd, "0123456789", 10));
 	GIVES(3, lseek(fd, 3, SEEK_SET));
@@ -158,6 +170,13 @@ static void test_read_write(void)
 	TRUE(st.st_size == 22);
 	GIVES(22, pread(fd, text, 100, 0));
 	TRUE(!memcmp(text, "0123456789\0\0\0\0\0\0\0\0\0\0ab", 22));
+	close(fd);
+}
+
+static void test_vectors(void)
+{
+	struct iovec parts[3] = { { text, 2 }, { NULL, 0 }, { text + 100, 3 } };
+	int fd = open("file", O_RDWR);
 
 	lseek(fd, 0, SEEK_SET);
 	memset(text, 0, 200);
@@ -174,6 +193,13 @@ static void test_read_write(void)
 	GIVES(5, pwritev(fd, parts, 3, 30));
 	GIVES(5, pwritev2(fd, parts, 3, 40, 0));
 	FAILS(EOPNOTSUPP, preadv2(fd, parts, 3, 0, 0x40000000));
+	close(fd);
+}
+
+static void test_sizes(void)
+{
+	int fd = open("file", O_RDWR), fd2;
+	struct stat st;
 
 	WORKS(ftruncate(fd, 4));
 	GIVES(4, pread(fd, text, 100, 0));
@@ -209,6 +235,13 @@ static void test_read_write(void)
 	WORKS(fsync(fd));
 	WORKS(fdatasync(fd));
 	FAILS(EBADF, fsync(999));
+	close(fd);
+}
+
+static void test_position_and_limit(void)
+{
+	struct rlimit limit, old;
+	int fd = open("file", O_RDWR), fd2;
 
 	/* A position shared by dup, and not by a second open. */
 	lseek(fd, 0, SEEK_SET);
@@ -229,6 +262,13 @@ static void test_read_write(void)
 	FAILS(EFBIG, ftruncate(fd, 12001));
 	setrlimit(RLIMIT_FSIZE, &old);
 	signal(SIGXFSZ, SIG_DFL);
+	close(fd);
+}
+
+static void test_copies(void)
+{
+	int fd = open("file", O_RDWR), fd2, ends[2];
+	off_t offset;
 
 	/* sendfile, copy_file_range. */
 	fd2 = open("copy", O_CREAT | O_RDWR | O_TRUNC, 0644);
@@ -250,6 +290,12 @@ static void test_read_write(void)
 	close(fd);
 	WORKS(unlink("copy"));
 	WORKS(unlink("file"));
+}
+
+static void test_odd_files(void)
+{
+	struct stat st;
+	int fd;
 
 	/* Directories are not read. */
 	fd = open(".", O_RDONLY);
@@ -271,8 +317,7 @@ static void test_read_write(void)
 
 static void test_descriptors(void)
 {
-	struct rlimit limit, old;
-	int fd = open("/", O_RDONLY), other, flags;
+	int fd = open("/", O_RDONLY), other;
 
 	other = fcntl(fd, F_DUPFD, 100);
 	GIVES(100, other);
@@ -300,6 +345,13 @@ static void test_descriptors(void)
 	WORKS(ioctl(fd, FIONCLEX));
 	GIVES(0, fcntl(fd, F_GETFD));
 	FAILS(ENOTTY, ioctl(fd, 0x5401 /* TCGETS */, text));
+	close(fd);
+}
+
+static void test_many_descriptors(void)
+{
+	struct rlimit limit, old;
+	int fd = open("/", O_RDONLY), other;
 
 	/* Far beyond the first table. */
 	getrlimit(RLIMIT_NOFILE, &old);
@@ -330,6 +382,11 @@ static void test_descriptors(void)
 	other = open("/", O_RDONLY);
 	TRUE(other == fd); /* the lowest free one */
 	close(other);
+}
+
+static void test_flags(void)
+{
+	int fd, flags;
 
 	fd = open("file", O_CREAT | O_RDWR | O_APPEND, 0644);
 	flags = fcntl(fd, F_GETFL);
@@ -516,8 +573,18 @@ int main(void)
 {
 	begin();
 	test_open();
+	test_open_links();
+	test_open_by_descriptor();
+	test_long_names();
 	test_read_write();
+	test_vectors();
+	test_sizes();
+	test_position_and_limit();
+	test_copies();
+	test_odd_files();
 	test_descriptors();
+	test_many_descriptors();
+	test_flags();
 	test_poll();
 	test_locks();
 	return end();

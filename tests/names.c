@@ -14,8 +14,6 @@
 
 static void test_names(void)
 {
-	struct stat st, st2;
-
 	WORKS(mkdir("d", 0777));
 	TRUE(mode_of("d") == (S_IFDIR | 0755));
 	FAILS(EEXIST, mkdir("d", 0777));
@@ -45,6 +43,11 @@ static void test_names(void)
 	FAILS(EEXIST, mkdir("f/", 0777));
 	WORKS(rmdir("d/e"));
 	GIVES(2, links_of("d"));
+}
+
+static void test_links(void)
+{
+	struct stat st, st2;
 
 	/* Hard links. */
 	WORKS(link("f", "d/g"));
@@ -88,6 +91,11 @@ static void test_names(void)
 	FAILS(ENOTDIR, unlink("sd/g/"));
 	WORKS(stat("sd/./../d//g", &st));
 	WORKS(unlink("sd"));
+}
+
+static void test_many_links(void)
+{
+	struct stat st;
 
 	/* Forty links are followed, one more is not. */
 	WORKS(symlink("d/g", "l0"));
@@ -119,7 +127,10 @@ static void test_names(void)
 	WORKS(stat(".", &st));
 	TRUE(st.st_nlink == 0);
 	WORKS(chdir(top));
+}
 
+static void test_special_files(void)
+{
 	/* Special files. */
 	WORKS(mknod("fifo", S_IFIFO | 0600, 0));
 	TRUE(S_ISFIFO(mode_of("fifo")));
@@ -150,7 +161,7 @@ static int rename_new(const char *a, const char *b)
 
 static void test_rename(void)
 {
-	struct stat st, st2;
+	struct stat st;
 
 	WORKS(make_file("a", "A"));
 	WORKS(make_file("b", "B"));
@@ -187,6 +198,11 @@ static void test_rename(void)
 	TRUE(S_ISDIR(mode_of("x/e")));
 	FAILS(ENOENT, stat("d", &st));
 	WORKS(rename("x", "d"));
+}
+
+static void test_rename_flags(void)
+{
+	struct stat st, st2;
 
 	FAILS(EEXIST, rename_new("b", "d"));
 	FAILS(EEXIST, rename_new("b", "."));
@@ -249,9 +265,9 @@ static int entries(const char *name)
 
 static void test_listing(void)
 {
-	char name[300], small[20];
+	char name[300];
 	struct dirent *entry;
-	int fd, seen = 0, twice = 0, removed = 0;
+	int seen = 0, twice = 0, removed = 0;
 	unsigned char found[1000] = {};
 	long middle = -1;
 	DIR *dir;
@@ -296,6 +312,14 @@ static void test_listing(void)
 	TRUE(seen == 551);
 	TRUE(entry == NULL);
 	closedir(dir);
+}
+
+static void test_listing_errors(void)
+{
+	char name[300], small[20];
+	struct dirent *entry;
+	DIR *dir;
+	int fd;
 
 	fd = open("many", O_RDONLY);
 	FAILS(EINVAL, syscall(SYS_getdents64, fd, small, sizeof(small)));
@@ -383,10 +407,7 @@ static void test_attributes(void)
 				     { .tv_sec = 2000, .tv_nsec = 9 } };
 	struct timespec omit[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = 3000 } };
 	struct timespec bad[2] = { { .tv_nsec = 1000000000 }, {} };
-	struct statx sx;
 	struct stat st;
-	struct statfs fs;
-	mode_t old_mask;
 	int fd;
 
 	WORKS(make_file("roots", "r"));
@@ -419,6 +440,14 @@ static void test_attributes(void)
 	WORKS(futimens(fd, NULL));
 	TRUE(fstat(fd, &st) == 0 && st.st_mtim.tv_sec > 3000);
 	close(fd);
+}
+
+static void test_stat(void)
+{
+	struct statx sx;
+	struct stat st;
+	struct statfs fs;
+	int fd;
 
 	WORKS(stat("roots", &st));
 	WORKS(statx(AT_FDCWD, "roots", 0, STATX_ALL, &sx));
@@ -451,6 +480,11 @@ static void test_attributes(void)
 	WORKS(chmod("roots", 0644));
 	FAILS(EACCES, access("roots", X_OK)); /* not even root executes what nobody may */
 	FAILS(EINVAL, syscall(439 /* faccessat2 */, AT_FDCWD, "roots", 0, 0x1000000));
+}
+
+static void test_users(void)
+{
+	mode_t old_mask;
 
 	old_mask = umask(077);
 	TRUE(old_mask == 022);
@@ -566,6 +600,12 @@ static void test_mounts(void)
 	WORKS(chmod("m/small", 0755));
 	FAILS(EACCES, access("m/small", X_OK));
 	FAILS(EACCES, execl("m/small", "small", NULL));
+}
+
+static void test_remounts(void)
+{
+	struct stat st;
+	int fd;
 
 	WORKS(mount(NULL, "m", NULL, MS_REMOUNT | MS_RDONLY, NULL));
 	FAILS(EROFS, open("m/small", O_WRONLY));
@@ -679,15 +719,23 @@ int main(void)
 {
 	begin();
 	test_names();
+	test_links();
+	test_many_links();
+	test_special_files();
 	test_rename();
+	test_rename_flags();
 	test_listing();
+	test_listing_errors();
 	test_attributes();
+	test_stat();
+	test_users();
 	test_places();
 	test_races();
 	/* On Linux in a namespace of its own; where there is none yet, in the machine's. */
 	if (unshare(CLONE_NEWNS) == 0 || errno == ENOSYS || errno == EINVAL) {
 		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 		test_mounts();
+		test_remounts();
 	}
 	return end();
 }

@@ -211,7 +211,7 @@ static void both_ways(void)
 	struct termios settings, other;
 	struct winsize size = { 11, 22, 33, 44 }, got = {};
 	char buffer[64];
-	int count = -1, peer;
+	int count = -1;
 
 	open_pair();
 	tap_ok(isatty(master) && isatty(slave), "both sides are terminals");
@@ -247,6 +247,14 @@ static void both_ways(void)
 		       read(slave, buffer, sizeof(buffer)) == 3 && read(slave, buffer, 2) == 2 &&
 		       read(slave, buffer, sizeof(buffer)) == 3,
 	       "and the other way, in lines");
+	close_pair();
+}
+
+static void commands(void)
+{
+	int count = -1, peer;
+
+	open_pair();
 	tap_ok(!ioctl(slave, TIOCOUTQ, &count) && count == 0 && !ioctl(master, TIOCOUTQ, &count) &&
 		       count == 0,
 	       "TIOCOUTQ: all was sent");
@@ -790,6 +798,7 @@ int main(void)
 	nodes();
 	instances();
 	both_ways();
+	commands();
 	pressure();
 	ends();
 	flows();

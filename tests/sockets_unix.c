@@ -1,4 +1,7 @@
-/* AF_UNIX sockets, from user space: streams, datagrams, packets, names and options. Descriptor passing: sockets_passing.c. */
+/*
+ * AF_UNIX sockets, from user space: streams, datagrams, packets and names. Options: sockets_options.c;
+ * descriptor passing: sockets_passing.c.
+ */
 #define _GNU_SOURCE
 #include <asm/ioctls.h>
 #include <linux/sockios.h>
@@ -14,8 +17,6 @@
 #include <time.h>
 
 #include "sockets.h"
-
-#define SIOCUNIXFILE SIOCPROTOPRIVATE /* <linux/un.h> redefines what libc has */
 
 /* Wrong arguments are the point here. */
 #pragma GCC diagnostic ignored "-Wstringop-overflow"
@@ -308,7 +309,7 @@ static void names(void)
 	struct sockaddr_storage large = { .ss_family = AF_UNIX };
 	socklen_t length;
 	struct stat stat;
-	int a = make_socket(SOCK_STREAM), b = make_socket(SOCK_STREAM), c;
+	int a = make_socket(SOCK_STREAM), b = make_socket(SOCK_STREAM);
 	char longest[sizeof(address.sun_path) + 1];
 
 	unlink("/tmp/sock");
@@ -367,6 +368,15 @@ static void names(void)
 	       "and is told with one");
 	unlink(longest);
 	close(b);
+	close(a);
+}
+
+static void abstract_names(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX }, told;
+	socklen_t length;
+	struct stat stat;
+	int b, c;
 
 	b = make_socket(SOCK_STREAM);
 	tap_ok(!bind(b, (struct sockaddr *)&address, sizeof(sa_family_t)),
@@ -388,7 +398,6 @@ static void names(void)
 	b = make_socket(SOCK_STREAM);
 	tap_ok(!bind_to(b, "@sockets_test"), "and free when that is closed");
 	close(b);
-	close(a);
 	b = make_socket(SOCK_STREAM);
 	tap_ok(fails(bind_to(b, "/tmp/sock"), EADDRINUSE), "a path stays");
 	unlink("/tmp/sock");
@@ -401,7 +410,7 @@ static void names(void)
 
 static void connections(void)
 {
-	int listener = make_listener(SOCK_STREAM, "/tmp/listen", 1), a, b, c, ends[2];
+	int listener = make_listener(SOCK_STREAM, "/tmp/listen", 1), a, b, c, end;
 	struct sockaddr_un told;
 	socklen_t length = sizeof(told);
 	struct ucred cred;
@@ -421,14 +430,14 @@ static void connections(void)
 	tap_ok(fails(connect_to(c, "/tmp/listen"), EAGAIN), "a third finds the queue full");
 	tap_ok(events_of(listener) == POLLIN, "poll: somebody connects");
 	tap_ok(send(a, "early", 5, 0) == 5, "bytes are sent before the connection is accepted");
-	ends[0] = accept4(listener, (struct sockaddr *)&told, &length, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	tap_ok(ends[0] >= 0 && length == 2 && told.sun_family == AF_UNIX,
+	end = accept4(listener, (struct sockaddr *)&told, &length, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	tap_ok(end >= 0 && length == 2 && told.sun_family == AF_UNIX,
 	       "accept tells the peer's name: none");
-	tap_ok(fcntl(ends[0], F_GETFD) == FD_CLOEXEC && (fcntl(ends[0], F_GETFL) & O_NONBLOCK),
+	tap_ok(fcntl(end, F_GETFD) == FD_CLOEXEC && (fcntl(end, F_GETFL) & O_NONBLOCK),
 	       "accept4 keeps its flags");
-	tap_ok(read(ends[0], buffer, 9) == 5, "and there they are");
+	tap_ok(read(end, buffer, 9) == 5, "and there they are");
 	length = sizeof(told);
-	tap_ok(!getsockname(ends[0], (struct sockaddr *)&told, &length) &&
+	tap_ok(!getsockname(end, (struct sockaddr *)&told, &length) &&
 		       !strcmp(told.sun_path, "/tmp/listen"),
 	       "the accepted end has the listener's name");
 	length = sizeof(told);
@@ -436,12 +445,30 @@ static void connections(void)
 		       !strcmp(told.sun_path, "/tmp/listen"),
 	       "so has the client's peer");
 	length = sizeof(cred);
-	tap_ok(!getsockopt(ends[0], SOL_SOCKET, SO_PEERCRED, &cred, &length) &&
-		       cred.pid == getpid() && cred.uid == getuid(),
+	tap_ok(!getsockopt(end, SOL_SOCKET, SO_PEERCRED, &cred, &length) && cred.pid == getpid() &&
+		       cred.uid == getuid(),
 	       "SO_PEERCRED tells who connected");
 	tap_ok(!getsockopt(c, SOL_SOCKET, SO_PEERCRED, &cred, &length) && cred.pid == 0 &&
 		       cred.uid == (uid_t)-1,
 	       "and without a peer nobody");
+	close(end);
+	close(a);
+	close(b);
+	close(c);
+	close(listener);
+	unlink("/tmp/listen");
+}
+
+static void refused_connections(void)
+{
+	int listener = make_listener(SOCK_STREAM, "/tmp/listen", 5), a, b, c;
+	struct sockaddr_un told = { .sun_family = AF_UNIX };
+	char buffer[16];
+
+	a = make_socket(SOCK_STREAM);
+	b = make_socket(SOCK_STREAM);
+	c = make_socket(SOCK_STREAM);
+	tap_ok(!connect_to(a, "/tmp/listen") && !connect_to(b, "/tmp/listen"), "two connect again");
 	tap_ok(fails(connect_to(a, "/tmp/listen"), EISCONN), "a connected socket is EISCONN");
 	tap_ok(fails(listen(a, 5), EINVAL), "and cannot listen");
 	tap_ok(!listen(listener, 5), "listen may be called again");
@@ -464,7 +491,6 @@ static void connections(void)
 	       "an address that cannot be is EINVAL");
 	close(a);
 	close(b);
-	close(ends[0]);
 	listener = make_socket(SOCK_DGRAM);
 	tap_ok(!bind_to(listener, "/tmp/listen") && fails(connect_to(c, "/tmp/listen"), EPROTOTYPE),
 	       "another type of socket is EPROTOTYPE");
@@ -509,7 +535,7 @@ static void rights_of_names(void)
 static void datagrams(void)
 {
 	int server = make_socket(SOCK_DGRAM), a = make_socket(SOCK_DGRAM),
-	    b = make_socket(SOCK_DGRAM), ends[2], count, bytes = 0;
+	    b = make_socket(SOCK_DGRAM), bytes = 0;
 	struct sockaddr_un from;
 	socklen_t length = sizeof(from);
 	static char block[400000];
@@ -546,7 +572,22 @@ static void datagrams(void)
 	tap_ok(fails(send_to(a, "x", 1, MSG_OOB, "/tmp/server"), EOPNOTSUPP) &&
 		       fails(recv(a, buffer, 1, MSG_OOB), EOPNOTSUPP),
 	       "MSG_OOB is refused");
+	close(server);
+	close(a);
+	close(b);
+	unlink("/tmp/server");
+	unlink("/tmp/client");
+}
 
+static void connected_datagrams(void)
+{
+	int server = make_socket(SOCK_DGRAM), a = make_socket(SOCK_DGRAM),
+	    b = make_socket(SOCK_DGRAM), count;
+	struct sockaddr_un from;
+	socklen_t length = sizeof(from);
+	char buffer[32] = "";
+
+	tap_ok(!bind_to(server, "/tmp/server") && !bind_to(a, "/tmp/client"), "they are bound again");
 	tap_ok(!connect_to(a, "/tmp/server") && send(a, "hi", 2, 0) == 2 &&
 		       recv(server, buffer, 9, 0) == 2,
 	       "connect sets the receiver");
@@ -594,6 +635,12 @@ static void datagrams(void)
 	close(b);
 	unlink("/tmp/server");
 	unlink("/tmp/client");
+}
+
+static void datagram_pairs(void)
+{
+	int ends[2], count, a;
+	char buffer[32] = "";
 
 	make_pair(SOCK_DGRAM, ends);
 	nonblocking(ends[0]);
@@ -654,94 +701,6 @@ static void packets(void)
 		       read(ends[0], buffer, 1) == 1 && read(ends[0], buffer, 1) == 0,
 	       "an end closed with packets unread resets the other");
 	close(ends[0]);
-}
-
-static void options(void)
-{
-	int ends[2], value = 1;
-	socklen_t length = sizeof(value);
-	struct linger linger = { 1, 7 };
-	long long wide;
-
-	make_pair(SOCK_STREAM, ends);
-	tap_ok(option_of(ends[0], SO_TYPE) == SOCK_STREAM && option_of(ends[0], SO_DOMAIN) == AF_UNIX &&
-		       option_of(ends[0], SO_PROTOCOL) == 0 && option_of(ends[0], SO_ERROR) == 0,
-	       "what a socket is can be asked");
-	tap_ok(option_of(ends[0], SO_SNDBUF) == 212992 && option_of(ends[0], SO_RCVBUF) == 212992,
-	       "buffers begin at 212992");
-	tap_ok(!set_option(ends[0], SO_SNDBUF, 10000) && option_of(ends[0], SO_SNDBUF) == 20000,
-	       "they are doubled");
-	tap_ok(!set_option(ends[0], SO_SNDBUF, 1) && option_of(ends[0], SO_SNDBUF) == 4608 &&
-		       !set_option(ends[0], SO_RCVBUF, 0) && option_of(ends[0], SO_RCVBUF) == 2304,
-	       "have a least size");
-	tap_ok(!set_option(ends[0], SO_SNDBUF, 1 << 30) && option_of(ends[0], SO_SNDBUF) == 425984,
-	       "and a largest");
-	if (!getuid())
-		tap_ok(!set_option(ends[0], SO_SNDBUFFORCE, 1000000) &&
-			       option_of(ends[0], SO_SNDBUF) == 2000000,
-		       "that SO_SNDBUFFORCE passes");
-	for (int option = 0; option < 3; option++) {
-		static const int tried[] = { SO_REUSEADDR, SO_KEEPALIVE, SO_PASSCRED };
-
-		tap_ok(option_of(ends[0], tried[option]) == 0 && !set_option(ends[0], tried[option], 5) &&
-			       option_of(ends[0], tried[option]) == 1 &&
-			       !set_option(ends[0], tried[option], 0) &&
-			       option_of(ends[0], tried[option]) == 0,
-		       "switch %d goes on and off", tried[option]);
-	}
-	tap_ok(fails(setsockopt(ends[0], SOL_SOCKET, SO_REUSEADDR, &value, 3), EINVAL) &&
-		       fails(setsockopt(ends[0], SOL_SOCKET, SO_REUSEADDR, &value, -1), EINVAL),
-	       "a short value is EINVAL");
-	tap_ok(fails(setsockopt(ends[0], SOL_SOCKET, SO_REUSEADDR, (void *)8, 4), EFAULT) &&
-		       fails(getsockopt(ends[0], SOL_SOCKET, SO_TYPE, (void *)8, &length), EFAULT) &&
-		       fails(getsockopt(ends[0], SOL_SOCKET, SO_TYPE, &value, (void *)8), EFAULT),
-	       "bad addresses are EFAULT");
-	length = -1;
-	tap_ok(fails(getsockopt(ends[0], SOL_SOCKET, SO_TYPE, &value, &length), EINVAL),
-	       "a negative length is EINVAL");
-	length = 2;
-	value = -1;
-	tap_ok(!getsockopt(ends[0], SOL_SOCKET, SO_TYPE, &value, &length) && length == 2 &&
-		       value == (int)0xffff0001,
-	       "a short room is filled");
-	length = sizeof(value);
-	tap_ok(fails(setsockopt(ends[0], SOL_SOCKET, 9999, &value, 4), ENOPROTOOPT) &&
-		       fails(getsockopt(ends[0], SOL_SOCKET, 9999, &value, &length), ENOPROTOOPT),
-	       "an unknown option is ENOPROTOOPT");
-	tap_ok(fails(setsockopt(ends[0], 6, 1, &value, 4), EOPNOTSUPP) &&
-		       fails(getsockopt(ends[0], 6, 1, &value, &length), EOPNOTSUPP),
-	       "another level is EOPNOTSUPP");
-	tap_ok(fails(set_option(ends[0], SO_TYPE, 1), ENOPROTOOPT) &&
-		       fails(set_option(ends[0], SO_ERROR, 1), ENOPROTOOPT),
-	       "what cannot be set is ENOPROTOOPT");
-	length = sizeof(linger);
-	tap_ok(!setsockopt(ends[0], SOL_SOCKET, SO_LINGER, &linger, length), "SO_LINGER is set");
-	linger = (struct linger){};
-	tap_ok(!getsockopt(ends[0], SOL_SOCKET, SO_LINGER, &linger, &length) &&
-		       linger.l_onoff == 1 && linger.l_linger == 7,
-	       "and told");
-	length = sizeof(wide);
-	tap_ok(!getsockopt(ends[0], SOL_SOCKET, SO_COOKIE, &wide, &length) && length == 8 && wide,
-	       "a socket has a cookie");
-	tap_ok(!set_option(ends[0], SO_PRIORITY, 6) && option_of(ends[0], SO_PRIORITY) == 6,
-	       "SO_PRIORITY");
-	value = 1;
-	tap_ok(!ioctl(ends[0], FIONBIO, &value) && (fcntl(ends[0], F_GETFL) & O_NONBLOCK) &&
-		       fails(ioctl(ends[0], 0x1234, &value), ENOTTY),
-	       "FIONBIO; others are ENOTTY");
-	tap_ok(!set_option(ends[1], SO_PEEK_OFF, 0) && option_of(ends[1], SO_PEEK_OFF) == 0,
-	       "SO_PEEK_OFF is set");
-	{
-		char buffer[8] = "";
-
-		tap_ok(write(ends[0], "abcdef", 6) == 6 && recv(ends[1], buffer, 2, MSG_PEEK) == 2 &&
-			       recv(ends[1], buffer, 2, MSG_PEEK) == 2 && !memcmp(buffer, "cd", 2),
-		       "and moves on with each peek");
-		tap_ok(recv(ends[1], buffer, 3, 0) == 3 &&
-			       recv(ends[1], buffer, 8, MSG_PEEK) == 2 && !memcmp(buffer, "ef", 2),
-		       "and back with each read");
-	}
-	close_pair(ends);
 }
 
 static void many_messages(void)
@@ -844,170 +803,6 @@ static void crowds(void)
 	close(listener);
 }
 
-/* ---- /proc/sys/net ---- */
-
-static int setting(const char *name)
-{
-	FILE *file = fopen(name, "r");
-	int value = -1;
-
-	if (file && fscanf(file, "%d", &value) != 1)
-		value = -1;
-	if (file)
-		fclose(file);
-	return value;
-}
-
-static int set(const char *name, int value)
-{
-	char text[16];
-	int fd = open(name, O_WRONLY), length = snprintf(text, sizeof(text), "%d\n", value);
-	int done = fd >= 0 && write(fd, text, (size_t)length) == length;
-
-	close(fd);
-	return done;
-}
-
-/* How many datagrams a new socket takes from one that it does not send to. */
-static int datagrams_taken(void)
-{
-	int to = make_socket(SOCK_DGRAM), from = make_socket(SOCK_DGRAM), count = 0;
-
-	bind_to(to, "@sockets_taken");
-	while (count < 1000 && send_to(from, "x", 1, MSG_DONTWAIT, "@sockets_taken") == 1)
-		count++;
-	close(to);
-	close(from);
-	return count;
-}
-
-static void settings(void)
-{
-	static const char queue[] = "/proc/sys/net/unix/max_dgram_qlen";
-	static const char *const names[] = { "/proc/sys/net/core/optmem_max",
-					     "/proc/sys/net/core/rmem_max",
-					     "/proc/sys/net/core/somaxconn" };
-	int usual = setting(queue), limit = setting("/proc/sys/net/core/wmem_max"),
-	    first = setting("/proc/sys/net/core/wmem_default"), value = 0, fd;
-	socklen_t length = sizeof(value);
-
-	tap_ok(usual > 0 && datagrams_taken() == usual + 1, "max_dgram_qlen and one are taken");
-	tap_ok(set(queue, 2) && setting(queue) == 2 && datagrams_taken() == 3, "it can be set");
-	set(queue, usual);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		tap_ok(setting(names[i]) > 0, "%s is there", names[i]);
-	fd = make_socket(SOCK_STREAM);
-	tap_ok(!getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &value, &length) && value == first,
-	       "wmem_default is what a socket has");
-	value = 1 << 30;
-	tap_ok(!setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &value, sizeof(value)) &&
-		       !getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &value, &length) && value == 2 * limit,
-	       "wmem_max, doubled, is what it may ask for");
-	tap_ok(set("/proc/sys/net/core/wmem_max", 10000), "wmem_max can be set");
-	value = 1 << 30;
-	tap_ok(!setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &value, sizeof(value)) &&
-		       !getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &value, &length) && value == 20000,
-	       "and holds from then on");
-	set("/proc/sys/net/core/wmem_max", limit);
-	close(fd);
-}
-
-/* ---- Dates of arrival ---- */
-
-static void stamps(void)
-{
-	struct timespec before, after, told = {};
-	struct timeval coarse = {};
-	char control[64], byte;
-	struct iovec segment = { &byte, 1 };
-	struct msghdr message = { .msg_iov = &segment,
-				  .msg_iovlen = 1,
-				  .msg_control = control,
-				  .msg_controllen = sizeof(control) };
-	struct cmsghdr *header;
-	int ends[2], on = 1;
-
-	make_pair(SOCK_DGRAM, ends);
-	tap_ok(!setsockopt(ends[1], SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)), "SO_TIMESTAMPNS");
-	clock_gettime(CLOCK_REALTIME, &before);
-	tap_ok(write(ends[0], "x", 1) == 1, "a datagram");
-	clock_gettime(CLOCK_REALTIME, &after);
-	usleep(20000);
-	tap_ok(recvmsg(ends[1], &message, 0) == 1 && (header = CMSG_FIRSTHDR(&message)) &&
-		       header->cmsg_type == SO_TIMESTAMPNS &&
-		       header->cmsg_len == CMSG_LEN(sizeof(told)) &&
-		       memcpy(&told, CMSG_DATA(header), sizeof(told)) && told.tv_sec >= before.tv_sec &&
-		       told.tv_sec * 1000000000L + told.tv_nsec <=
-			       after.tv_sec * 1000000000L + after.tv_nsec,
-	       "comes with the date of its arrival");
-	tap_ok(!setsockopt(ends[1], SOL_SOCKET, SO_TIMESTAMP, &on, sizeof(on)) &&
-		       write(ends[0], "x", 1) == 1,
-	       "SO_TIMESTAMP takes its place");
-	message.msg_controllen = sizeof(control);
-	tap_ok(recvmsg(ends[1], &message, 0) == 1 && (header = CMSG_FIRSTHDR(&message)) &&
-		       header->cmsg_type == SO_TIMESTAMP &&
-		       header->cmsg_len == CMSG_LEN(sizeof(coarse)) &&
-		       memcpy(&coarse, CMSG_DATA(header), sizeof(coarse)) &&
-		       coarse.tv_sec >= before.tv_sec && coarse.tv_usec < 1000000,
-	       "and tells microseconds");
-	message.msg_controllen = 0;
-	tap_ok(write(ends[0], "x", 1) == 1 && recvmsg(ends[1], &message, 0) == 1 &&
-		       message.msg_flags & MSG_CTRUNC,
-	       "without room for it: MSG_CTRUNC");
-	close_pair(ends);
-}
-
-/* SIOCUNIXFILE */
-static void file_of_name(void)
-{
-	int fd = make_socket(SOCK_STREAM), other = make_socket(SOCK_STREAM), file = -1;
-	struct stat by_name, by_file;
-
-	unlink("/tmp/of_name");
-	tap_ok(fails(ioctl(fd, SIOCUNIXFILE, 0), ENOENT), "SIOCUNIXFILE: there is no name");
-	tap_ok(!bind_to(other, "@of_name") && fails(ioctl(other, SIOCUNIXFILE, 0), ENOENT),
-	       "nor a file of it");
-	tap_ok(!bind_to(fd, "/tmp/of_name") && (file = ioctl(fd, SIOCUNIXFILE, 0)) >= 0 &&
-		       !fstat(file, &by_file) && !stat("/tmp/of_name", &by_name) &&
-		       by_file.st_ino == by_name.st_ino && fails(read(file, &by_file, 1), EBADF),
-	       "the file that it is bound to");
-	unlink("/tmp/of_name");
-	close(file);
-	close(fd);
-	close(other);
-}
-
-/* ---- The module ---- */
-
-/* Linux's may be no module. */
-static int is_refused(void)
-{
-	return syscall(SYS_delete_module, "unix", O_NONBLOCK) == -1 &&
-	       (errno == EWOULDBLOCK || errno == ENOENT);
-}
-
-static void removal(void)
-{
-	char control[CMSG_SPACE(sizeof(int))] = {};
-	struct iovec segment = { "x", 1 };
-	struct msghdr message = { .msg_iov = &segment,
-				  .msg_iovlen = 1,
-				  .msg_control = control,
-				  .msg_controllen = sizeof(control) };
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-	int ends[2];
-
-	make_pair(SOCK_DGRAM, ends);
-	tap_ok(is_refused(), "the module stays as long as there is a socket");
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &ends[1], sizeof(int));
-	tap_ok(sendmsg(ends[0], &message, 0) == 1 && !close(ends[1]) && is_refused(),
-	       "and as long as one is under way");
-	close(ends[0]);
-}
-
 int main(void)
 {
 	making();
@@ -1016,15 +811,14 @@ int main(void)
 	limits_of_streams();
 	waiting();
 	names();
+	abstract_names();
 	connections();
+	refused_connections();
 	rights_of_names();
 	datagrams();
+	connected_datagrams();
+	datagram_pairs();
 	packets();
-	options();
-	settings();
-	stamps();
-	file_of_name();
-	removal();
 	many_messages();
 	crowds();
 	return tap_end();

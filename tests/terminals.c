@@ -154,27 +154,12 @@ static void window(void)
 			_exit(__LINE__ & 0xff);                                                    \
 	} while (0)
 
-static void in_session(void)
+/* A background process stops when it reads; in the foreground it goes on. */
+static void background_reader(void)
 {
-	struct winsize size = { .ws_row = 10, .ws_col = 20 };
-	int status, fd;
+	int status;
 	pid_t child;
 
-	CHECK(setsid() > 0);
-	CHECK(open("/dev/tty", O_RDWR) == -1 && errno == ENXIO);
-	CHECK(!ioctl(terminal, TIOCSCTTY, 0));
-	CHECK(tcgetpgrp(terminal) == getpgrp() && tcgetsid(terminal) == getsid(0));
-	fd = open("/dev/tty", O_RDWR);
-	CHECK(fd >= 0 && write(fd, "T", 1) == 1);
-
-	signal(SIGINT, catch);
-	type("\x03");
-	CHECK(SOON(caught == SIGINT));
-	signal(SIGWINCH, catch);
-	CHECK(!ioctl(keyboard, TIOCSWINSZ, &size));
-	CHECK(SOON(caught == SIGWINCH));
-
-	/* A background process stops when it reads; in the foreground it goes on. */
 	child = fork();
 	if (!child) {
 		setpgid(0, 0);
@@ -189,8 +174,14 @@ static void in_session(void)
 	type("fore\r");
 	CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 7);
 	CHECK(!tcsetpgrp(terminal, getpgrp()));
+}
 
-	/* ^Z stops the foreground. */
+/* ^Z stops the foreground. */
+static void stopped_foreground(void)
+{
+	int status;
+	pid_t child;
+
 	child = fork();
 	if (!child) {
 		setpgid(0, 0);
@@ -206,16 +197,19 @@ static void in_session(void)
 	CHECK(!tcsetpgrp(terminal, getpgrp()));
 	kill(child, SIGKILL);
 	waitpid(child, &status, 0);
+}
 
-	/* TOSTOP stops a background writer. */
+/* TOSTOP stops a background writer. */
+static void background_writer(void)
+{
+	struct termios settings;
+	int status;
+	pid_t child;
+
 	signal(SIGTTOU, SIG_DFL);
-	{
-		struct termios settings;
-
-		tcgetattr(terminal, &settings);
-		settings.c_lflag |= TOSTOP;
-		tcsetattr(terminal, TCSANOW, &settings);
-	}
+	tcgetattr(terminal, &settings);
+	settings.c_lflag |= TOSTOP;
+	tcsetattr(terminal, TCSANOW, &settings);
 	child = fork();
 	if (!child) {
 		setpgid(0, 0);
@@ -226,6 +220,30 @@ static void in_session(void)
 	      WSTOPSIG(status) == SIGTTOU);
 	kill(child, SIGKILL);
 	waitpid(child, &status, 0);
+}
+
+static void in_session(void)
+{
+	struct winsize size = { .ws_row = 10, .ws_col = 20 };
+	int fd;
+
+	CHECK(setsid() > 0);
+	CHECK(open("/dev/tty", O_RDWR) == -1 && errno == ENXIO);
+	CHECK(!ioctl(terminal, TIOCSCTTY, 0));
+	CHECK(tcgetpgrp(terminal) == getpgrp() && tcgetsid(terminal) == getsid(0));
+	fd = open("/dev/tty", O_RDWR);
+	CHECK(fd >= 0 && write(fd, "T", 1) == 1);
+
+	signal(SIGINT, catch);
+	type("\x03");
+	CHECK(SOON(caught == SIGINT));
+	signal(SIGWINCH, catch);
+	CHECK(!ioctl(keyboard, TIOCSWINSZ, &size));
+	CHECK(SOON(caught == SIGWINCH));
+
+	background_reader();
+	stopped_foreground();
+	background_writer();
 	_exit(0);
 }
 

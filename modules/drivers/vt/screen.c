@@ -357,107 +357,139 @@ static void report(struct screen *screen, char final)
 	screen->answer(text);
 }
 
-static void control_sequence(struct screen *screen, char final)
+/* How often, how far, or where: at least 1. */
+static unsigned int count_of(const struct screen *screen, unsigned int argument)
 {
-	unsigned int first = screen->arguments[0], n = min(max(first, 1u), 4096u);
-	int row = (int)screen->cursor.row, column = (int)screen->cursor.column, count = (int)n;
-	int second = screen->argument_count > 1 ? (int)min(max(screen->arguments[1], 1u), 4096u) : 1;
+	return argument < screen->argument_count ? min(max(screen->arguments[argument], 1u), 4096u) : 1;
+}
+
+/* Sequences that move the cursor; false: it is another. */
+static bool cursor_sequence(struct screen *screen, char final)
+{
+	int row = (int)screen->cursor.row, column = (int)screen->cursor.column,
+	    count = (int)count_of(screen, 0);
 	int base = screen->cursor.origin ? (int)screen->top : 0;
 
-	if (screen->marker && screen->marker != '?')
-		return; /* xterm's own queries */
 	switch (final) {
 	case 'A':
 		cursor_move(screen, row - count, column);
-		break;
+		return true;
 	case 'B':
 	case 'e':
 		cursor_move(screen, row + count, column);
-		break;
+		return true;
 	case 'C':
 	case 'a':
 		cursor_move(screen, row, column + count);
-		break;
+		return true;
 	case 'D':
 		cursor_move(screen, row, column - count);
-		break;
+		return true;
 	case 'E':
 		cursor_move(screen, row + count, 0);
-		break;
+		return true;
 	case 'F':
 		cursor_move(screen, row - count, 0);
-		break;
+		return true;
 	case 'G':
 	case '`':
 		cursor_move(screen, row, count - 1);
-		break;
+		return true;
 	case 'H':
 	case 'f':
-		cursor_move(screen, base + count - 1, second - 1);
-		break;
+		cursor_move(screen, base + count - 1, (int)count_of(screen, 1) - 1);
+		return true;
 	case 'd':
 		cursor_move(screen, base + count - 1, column);
-		break;
+		return true;
+	case 's':
+		screen->saved = screen->cursor;
+		return true;
+	case 'u':
+		screen->cursor = screen->saved;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Sequences that erase, insert, delete and scroll; false: it is another. */
+static bool editing_sequence(struct screen *screen, char final)
+{
+	unsigned int first = screen->arguments[0], count = count_of(screen, 0);
+
+	switch (final) {
 	case 'J':
 		erase_display(screen, first);
-		break;
+		return true;
 	case 'K':
 		erase_line(screen, first);
-		break;
+		return true;
 	case 'L':
-		shift_lines(screen, n, false);
-		break;
+		shift_lines(screen, count, false);
+		return true;
 	case 'M':
-		shift_lines(screen, n, true);
-		break;
+		shift_lines(screen, count, true);
+		return true;
 	case '@':
-		shift_cells(screen, n, false);
-		break;
+		shift_cells(screen, count, false);
+		return true;
 	case 'P':
-		shift_cells(screen, n, true);
-		break;
+		shift_cells(screen, count, true);
+		return true;
 	case 'S':
-		scroll_up(screen, screen->top, screen->bottom, n);
-		break;
+		scroll_up(screen, screen->top, screen->bottom, count);
+		return true;
 	case 'T':
-		scroll_down(screen, screen->top, screen->bottom, n);
-		break;
+		scroll_down(screen, screen->top, screen->bottom, count);
+		return true;
 	case 'X': {
 		unsigned int here = screen->cursor.row * screen->columns + screen->cursor.column;
 
-		fill(screen, here, here + min(n, screen->columns - screen->cursor.column));
-		break;
+		fill(screen, here, here + min(count, screen->columns - screen->cursor.column));
+		return true;
 	}
+	default:
+		return false;
+	}
+}
+
+static void modes_set(struct screen *screen, bool on)
+{
+	for (unsigned int i = 0; i < screen->argument_count; i++) {
+		if (screen->marker)
+			private_mode(screen, screen->arguments[i], on);
+		else if (screen->arguments[i] == 4)
+			screen->insert = on;
+	}
+}
+
+static void control_sequence(struct screen *screen, char final)
+{
+	if (screen->marker && screen->marker != '?')
+		return; /* xterm's own queries */
+	if (cursor_sequence(screen, final) || editing_sequence(screen, final))
+		return;
+	switch (final) {
 	case 'm':
 		graphic_rendition(screen);
 		break;
 	case 'r':
 		scroll_region(screen);
 		break;
-	case 's':
-		screen->saved = screen->cursor;
-		break;
-	case 'u':
-		screen->cursor = screen->saved;
-		break;
 	case 'c':
 	case 'n':
 		report(screen, final);
 		break;
 	case 'g':
-		if (first == 3)
+		if (screen->arguments[0] == 3)
 			memset(screen->tabs, 0, screen->columns);
 		else
 			screen->tabs[screen->cursor.column] = 0;
 		break;
 	case 'h':
 	case 'l':
-		for (unsigned int i = 0; i < screen->argument_count; i++) {
-			if (screen->marker)
-				private_mode(screen, screen->arguments[i], final == 'h');
-			else if (screen->arguments[i] == 4)
-				screen->insert = final == 'h';
-		}
+		modes_set(screen, final == 'h');
 		break;
 	default:
 		break;
