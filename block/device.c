@@ -5,6 +5,7 @@
 #define LOG_PREFIX "block: "
 #include "internal.h"
 
+#include <kumo/buffer.h>
 #include <kumo/device.h>
 #include <kumo/err.h>
 #include <kumo/export.h>
@@ -115,6 +116,7 @@ void block_device_put(struct block_device *device)
 
 	if (!refcount_dec_and_test(&device->refs))
 		return;
+	buffers_destroy(device);
 	tree_put(device->tree);
 	counts_destroy(device);
 	if (device->partition)
@@ -125,11 +127,20 @@ void block_device_put(struct block_device *device)
 }
 EXPORT_SYMBOL(block_device_put);
 
+/* What is kept back in memory goes to the device, whose own cache may keep it. */
+static int device_write_back(struct block_device *device)
+{
+	return buffers_sync(device);
+}
+
 int block_device_sync(struct block_device *device)
 {
+	int error = device_write_back(device), flushed;
+
 	if (!block_device_alive(device))
 		return -EIO;
-	return block_flush(device);
+	flushed = block_flush(device);
+	return error ? error : flushed;
 }
 EXPORT_SYMBOL(block_device_sync);
 
@@ -328,15 +339,16 @@ void block_device_close(struct block_device *device, void *holder)
 	mutex_lock(&disk->open_lock);
 	last = device->open_count == 1;
 	mutex_unlock(&disk->open_lock);
-	if (last && block_device_alive(device) && block_device_sync(device))
+	if (last && block_device_alive(device) && device_write_back(device))
 		pr_err("%s: not all that was written to it could be stored\n", device->name);
 	mutex_lock(&disk->open_lock);
 	unclaim(device, holder);
 	if (device->partition)
 		disk->partitions_open--;
-	if (!--device->open_count && disk->ops->release)
-		disk->ops->release(device);
+	last = !--device->open_count;
 	mutex_unlock(&disk->open_lock);
+	if (last && disk->ops->release)
+		disk->ops->release(device);
 	block_device_put(device);
 	module_put(owner);
 }

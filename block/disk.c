@@ -6,6 +6,7 @@
 
 #include <kumo/err.h>
 #include <kumo/export.h>
+#include <kumo/pagecache.h>
 #include <kumo/printk.h>
 #include <kumo/rcu.h>
 #include <kumo/slab.h>
@@ -41,7 +42,6 @@ void disk_free(struct block_disk *disk)
 	synchronize_rcu(); /* whoever gave the last command back is done with the queue */
 	if (disk->queues)
 		queues_destroy(disk);
-	work_cancel_sync(&disk->resized);
 	kfree(disk->flush);
 	kfree(disk);
 }
@@ -49,14 +49,6 @@ void disk_free(struct block_disk *disk)
 void block_disk_put(struct block_disk *disk)
 {
 	block_device_put(disk->whole);
-}
-
-static void disk_resized(struct work *work)
-{
-	struct block_disk *disk = container_of(work, struct block_disk, resized);
-
-	pr_info("%s: %llu bytes now\n", disk->whole->name,
-		(unsigned long long)block_device_size(disk->whole));
 }
 
 struct block_disk *block_disk_create(const struct block_disk_description *description)
@@ -86,7 +78,6 @@ struct block_disk *block_disk_create(const struct block_disk_description *descri
 	spin_init(&disk->flush_lock, "block_flush");
 	list_init(&disk->flush_waiting);
 	list_init(&disk->flush_running);
-	work_init(&disk->resized, disk_resized);
 	disk->flush = kzalloc(sizeof(*disk->flush), GFP_KERNEL);
 	if (!disk->flush || queues_create(disk, description->command_size))
 		goto free;
@@ -115,7 +106,8 @@ int block_disk_register(struct block_disk *disk)
 	if (block_device_size(disk->whole) && !disk->no_partitions) {
 		error = partitions_read(disk);
 		if (error)
-			pr_warn("%s: its partitions cannot be read (error %d)\n", disk->whole->name, error);
+			pr_warn("%s: its partitions cannot be read (error %d)\n", disk->whole->name,
+				error);
 	}
 	mutex_unlock(&disk->open_lock);
 	return 0;
@@ -144,15 +136,18 @@ void block_disk_unregister(struct block_disk *disk)
 		disk->registered = false;
 	}
 	mutex_unlock(&disk->open_lock);
-	work_cancel_sync(&disk->resized);
 }
 EXPORT_SYMBOL(block_disk_unregister);
 EXPORT_SYMBOL(block_disk_put);
 
 void block_disk_resize(struct block_disk *disk, u64 size_bytes)
 {
+	struct page_cache *cache = node_page_cache(disk->whole->node);
+	bool shrinks = size_bytes < block_device_size(disk->whole);
+
 	device_set_size(disk->whole, size_bytes);
-	work_queue(&disk->resized);
+	if (shrinks && cache)
+		page_cache_truncate(cache, block_device_size(disk->whole));
 }
 EXPORT_SYMBOL(block_disk_resize);
 

@@ -35,8 +35,8 @@ static long geometry_get(struct block_device *device, unsigned long argument)
 {
 	struct hd_geometry geometry = { .heads = 16, .sectors = 63 };
 
-	geometry.cylinders = (u16)min(block_device_size(device->disk->whole) / BLOCK_SECTOR / (16 * 63),
-				      0xffffULL);
+	geometry.cylinders =
+		(u16)min(block_device_size(device->disk->whole) / BLOCK_SECTOR / (16 * 63), 0xffffULL);
 	geometry.start = device->start_bytes / BLOCK_SECTOR;
 	return copy_to_user((void __user *)argument, &geometry, sizeof(geometry)) ? -EFAULT : 0;
 }
@@ -57,8 +57,8 @@ static long attribute_get(struct block_device *device, unsigned int command, uns
 	case BLKBSZGET:
 		return put_u32(argument, PAGE_SIZE);
 	case BLKIOMIN:
-		return put_u32(argument, limits->io_minimum ? limits->io_minimum :
-							      limits->physical_block_size);
+		return put_u32(argument, limits->io_minimum ? limits->io_minimum
+							    : limits->physical_block_size);
 	case BLKIOOPT:
 		return put_u32(argument, limits->io_optimum);
 	case BLKALIGNOFF:
@@ -138,8 +138,8 @@ static long range_run(struct file *file, unsigned int command, unsigned long arg
 	    (command == BLKZEROOUT && !range[1]))
 		return -EINVAL;
 	page_cache_punch(node_page_cache(file->contents), range[0], range[0] + range[1]);
-	return command == BLKDISCARD ? block_discard(device, range[0], range[1]) :
-				       block_zero(device, range[0], range[1]);
+	return command == BLKDISCARD ? block_discard(device, range[0], range[1])
+				     : block_zero(device, range[0], range[1]);
 }
 
 static long rescan(struct block_device *device)

@@ -237,8 +237,8 @@ static int gpt_header_read(struct table *table, u64 at, struct gpt *gpt)
 	if (error)
 		return error;
 	size = le32(header + 12);
-	if (memcmp(header, "EFI PART", 8) || size < GPT_HEADER_MIN || size > table->source->block_size ||
-	    le64(header + 24) != at)
+	if (memcmp(header, "EFI PART", 8) || size < GPT_HEADER_MIN ||
+	    size > table->source->block_size || le64(header + 24) != at)
 		return -ENXIO;
 	crc = crc32_add(0, header, 16);
 	crc = crc32_add(crc, zero, 4); /* its own place counts as zero */
@@ -316,8 +316,8 @@ static void gpt_name(const u8 *units, char *to)
 static void gpt_uuid(const u8 *at, char *to, size_t size)
 {
 	(void)snprintf(to, size, "%08x-%04x-%04x-%02x%02x-%02x%02x%02x%02x%02x%02x", le32(at),
-		       le16(at + 4), le16(at + 6), at[8], at[9], at[10], at[11], at[12], at[13], at[14],
-		       at[15]);
+		       le16(at + 4), le16(at + 6), at[8], at[9], at[10], at[11], at[12], at[13],
+		       at[14], at[15]);
 }
 
 static int gpt_entries_read(struct table *table, const struct gpt *gpt, const u8 *array)

@@ -116,8 +116,8 @@ static int source_read(struct partition_source *source, u64 position, void *buff
 
 static int source_found(struct partition_source *source, const struct partition_entry *entry)
 {
-	return partition_add(source->private, entry->number, entry->start, entry->length, entry->uuid,
-			     entry->name);
+	return partition_add(source->private, entry->number, entry->start, entry->length,
+			     entry->uuid, entry->name);
 }
 
 static void source_complain(struct partition_source *source, const char *what, u32 number)

@@ -18,8 +18,9 @@
 #include <kumo/rcu.h>
 #include <kumo/slab.h>
 
-#define MERGE_SEARCH 16 /* staged requests that a new one is compared with, from the last one back */
-#define RETRIES_MAX 5	/* times that a command is given again after the device was reset */
+#define MERGE_SEARCH                                                                               \
+	16	      /* staged requests that a new one is compared with, from the last one back */
+#define RETRIES_MAX 5 /* times that a command is given again after the device was reset */
 
 /* ---- Staging ---- */
 
@@ -252,9 +253,9 @@ void block_command_done(struct block_command *command, int error)
 	stopped = queue->stopped;
 	spin_unlock_irqrestore(&queue->lock, flags);
 	if (error == -ERESTART || (error && in_company))
-		pr_debug("%s: a command of %llu bytes at %llu: error %d\n", queue->disk->whole->name,
-			 (unsigned long long)command->length, (unsigned long long)command->position,
-			 error);
+		pr_debug("%s: a command of %llu bytes at %llu: error %d\n",
+			 queue->disk->whole->name, (unsigned long long)command->length,
+			 (unsigned long long)command->position, error);
 	while (!list_empty(&requests)) {
 		request = list_first(&requests, struct block_request, link);
 		list_del_init(&request->link);
@@ -339,8 +340,8 @@ static void recover(struct work *work)
 			disk->whole->name, (unsigned long long)(disk->timeout_ns / NSEC_PER_MSEC));
 		error = disk->ops->reset(disk);
 		if (error) {
-			pr_err("%s: cannot be reset (error %d), and is given up\n", disk->whole->name,
-			       error);
+			pr_err("%s: cannot be reset (error %d), and is given up\n",
+			       disk->whole->name, error);
 			WRITE_ONCE(disk->dead, true);
 			queues_fail_staged(disk);
 		}

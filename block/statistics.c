@@ -47,8 +47,8 @@ static void busy_until(struct block_device *device, u64 now, bool busy)
 
 	if (now - before < NSEC_PER_MSEC)
 		return;
-	if (__atomic_compare_exchange_n(&device->busy_stamp_ns, &before, now, false, __ATOMIC_RELAXED,
-					__ATOMIC_RELAXED))
+	if (__atomic_compare_exchange_n(&device->busy_stamp_ns, &before, now, false,
+					__ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		__atomic_fetch_add(&device->busy_ns, busy ? now - before : NSEC_PER_MSEC,
 				   __ATOMIC_RELAXED);
 }

@@ -12,8 +12,7 @@
 
 static int size_show(struct text *text, void *object)
 {
-	text_printf(text, "%llu\n",
-		    (unsigned long long)(block_device_size(object) / BLOCK_SECTOR));
+	text_printf(text, "%llu\n", (unsigned long long)(block_device_size(object) / BLOCK_SECTOR));
 	return 0;
 }
 
@@ -77,8 +76,9 @@ static int uevent_show(struct text *text, void *object)
 {
 	struct block_device *device = object;
 
-	text_printf(text, "MAJOR=%u\nMINOR=%u\nDEVNAME=%s\nDEVTYPE=%s\n", device_major(device->number),
-		    device_minor(device->number), device->name, device->partition ? "partition" : "disk");
+	text_printf(text, "MAJOR=%u\nMINOR=%u\nDEVNAME=%s\nDEVTYPE=%s\n",
+		    device_major(device->number), device_minor(device->number), device->name,
+		    device->partition ? "partition" : "disk");
 	if (device->partition)
 		text_printf(text, "PARTN=%u\n", device->partition);
 	if (device->partition_name[0])
@@ -184,7 +184,8 @@ static int scheduler_show(struct text *text, void *object)
 
 static int timeout_show(struct text *text, void *object)
 {
-	return number_show(text, READ_ONCE(((struct block_device *)object)->disk->timeout_ns) / NSEC_PER_MSEC);
+	return number_show(text, READ_ONCE(((struct block_device *)object)->disk->timeout_ns) /
+					 NSEC_PER_MSEC);
 }
 
 /* Milliseconds; for commands that are given to the driver from now on. */
@@ -308,11 +309,13 @@ int sysfs_add(struct block_device *device)
 	struct pseudo_directory *parent;
 	int error;
 
-	parent = device->partition ? device->disk->whole->directory : pseudo_directory_path(sys_tree, PLACE);
+	parent = device->partition ? device->disk->whole->directory
+				   : pseudo_directory_path(sys_tree, PLACE);
 	if (!parent)
 		return -ENOMEM;
 	device->directory = pseudo_directory_add(sys_tree, parent, device->name,
-						 device->partition ? partition_files : disk_files, device);
+						 device->partition ? partition_files : disk_files,
+						 device);
 	if (IS_ERR(device->directory)) {
 		error = (int)PTR_ERR(device->directory);
 		device->directory = NULL;

@@ -46,8 +46,8 @@ int block_write_bytes(struct block_device *device, u64 position, const void *buf
 EXPORT_SYMBOL(block_write_bytes);
 
 /* The same operation over a range of any length, in parts between which a kill is seen. */
-static int range_run(struct block_device *device, enum block_operation operation, u64 position, u64 length,
-		     int (*step)(struct block_device *device, u64 position, u32 length))
+static int range_run(struct block_device *device, enum block_operation operation, u64 position,
+		     u64 length, int (*step)(struct block_device *device, u64 position, u32 length))
 {
 	int error = 0;
 
@@ -60,8 +60,8 @@ static int range_run(struct block_device *device, enum block_operation operation
 		if (step) {
 			error = step(device, position, part);
 		} else {
-			block_request_init_range(&request, device, operation, 0, position, part, NULL,
-						 NULL);
+			block_request_init_range(&request, device, operation, 0, position, part,
+						 NULL, NULL);
 			error = block_request_run(&request);
 		}
 		position += part;

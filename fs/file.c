@@ -186,5 +186,6 @@ void files_init(void)
 		panic("no memory for the tree of files without a name");
 	epoll_init();
 }
+EXPORT_SYMBOL(file_name);
 EXPORT_SYMBOL(file_put);
 EXPORT_SYMBOL(file_anonymous);

@@ -3,6 +3,7 @@
  * by its mounts; when the last goes, the names cached of it are forgotten, and the instance is detached.
  */
 #define LOG_PREFIX "tree: "
+#include <kumo/block.h>
 #include <kumo/device.h>
 #include <kumo/export.h>
 #include <kumo/module.h>
@@ -17,6 +18,8 @@ static struct mutex types_lock = MUTEX_INIT(types_lock, "tree_types"); /* the li
 static struct list types = LIST_INIT(types);
 static struct mutex trees_lock = MUTEX_INIT(trees_lock, "trees"); /* the list of trees */
 static struct list trees = LIST_INIT(trees);
+static struct mutex device_trees_lock =
+	MUTEX_INIT(device_trees_lock, "device_trees"); /* attaching to a device; outermost */
 static u32 next_minor = 1; /* st_dev of trees without a device: major 0; under trees_lock */
 
 static struct tree_type *type_find(const char *name)
@@ -109,8 +112,32 @@ static struct tree *tree_single(struct tree_type *type)
 	return NULL;
 }
 
+/* ---- Trees on block devices ---- */
+
+/* The tree is the device's: attached by nobody else, and with its number. */
+static int tree_open_device(struct tree *tree, const struct cred *cred)
+{
+	struct block_device *device;
+
+	if (!(tree->type->flags & TREE_TYPE_NEEDS_DEVICE))
+		return 0;
+	device = block_device_open_path(tree->source, !(tree->flags & TREE_READ_ONLY), tree, cred);
+	if (IS_ERR(device))
+		return (int)PTR_ERR(device);
+	tree->block_device = device;
+	tree->device = device->number;
+	return 0;
+}
+
+static void tree_close_device(struct tree *tree)
+{
+	if (tree->block_device)
+		block_device_close(tree->block_device, tree);
+	tree->block_device = NULL;
+}
+
 static struct tree *tree_make(struct tree_type *type, const char *source, const char *options,
-			      const struct cred *cred)
+			      unsigned int flags, const struct cred *cred)
 {
 	struct tree *tree = kzalloc(sizeof(*tree), GFP_KERNEL);
 	int error = -ENOMEM;
@@ -120,6 +147,7 @@ static struct tree *tree_make(struct tree_type *type, const char *source, const 
 	__module_get(type->owner); /* stays until the tree is gone; the caller's reference is its own */
 	tree->type = type;
 	tree->ops = type->ops;
+	tree->flags = flags;
 	refcount_set(&tree->refs, 1);
 	mutex_init(&tree->rename_lock, "tree_rename");
 	tree->source = kstrdup(source, GFP_KERNEL);
@@ -131,9 +159,12 @@ static struct tree *tree_make(struct tree_type *type, const char *source, const 
 	tree->device = device_make(0, next_minor++);
 	mutex_unlock(&trees_lock);
 
-	error = tree->ops->attach ? tree->ops->attach(tree, cred) : -ENODEV;
+	error = tree_open_device(tree, cred);
 	if (error)
 		goto fail;
+	error = tree->ops->attach ? tree->ops->attach(tree, cred) : -ENODEV;
+	if (error)
+		goto fail_opened;
 	tree->root_entry = entry_make_root(tree);
 	if (!tree->root_entry) {
 		error = -ENOMEM;
@@ -148,27 +179,81 @@ fail_attached:
 	node_put(tree->root);
 	if (tree->ops->detach)
 		tree->ops->detach(tree);
+fail_opened:
+	tree_close_device(tree);
 fail:
 	tree_free(tree);
 	return ERR_PTR(error);
 }
 
-struct tree *tree_attach(struct tree_type *type, const char *source, const char *options,
-			 const struct cred *cred)
+/* The mounted tree of the type on the device that `source` names, referenced; NULL: none. device_trees_lock is held. */
+static struct tree *tree_of_device(struct tree_type *type, const char *source, const struct cred *cred)
+{
+	struct block_device *device = block_device_open_path(source, false, NULL, cred);
+	struct tree *tree, *found = NULL;
+
+	if (IS_ERR(device))
+		return NULL; /* tree_make() says why */
+	mutex_lock(&trees_lock);
+	list_for_each(tree, &trees, all_link)
+		if (tree->type == type && tree->block_device == device &&
+		    refcount_inc_not_zero(&tree->refs)) {
+			found = tree;
+			break;
+		}
+	mutex_unlock(&trees_lock);
+	block_device_close(device, NULL);
+	return found;
+}
+
+/* What is mounted already is the same tree, to be read or written as it is: -EBUSY for who wants it otherwise. */
+static struct tree *tree_attach_device(struct tree_type *type, const char *source, const char *options,
+				       unsigned int flags, const struct cred *cred)
 {
 	struct tree *tree;
 
+	mutex_lock(&device_trees_lock);
+	tree = tree_of_device(type, source, cred);
+	if (tree && ((tree->flags ^ flags) & TREE_READ_ONLY)) {
+		tree_put(tree);
+		tree = ERR_PTR(-EBUSY);
+	} else if (!tree) {
+		tree = tree_make(type, source, options, flags, cred);
+	}
+	mutex_unlock(&device_trees_lock);
+	return tree;
+}
+
+static struct tree *attach(struct tree_type *type, const char *source, const char *options,
+			   unsigned int flags, const struct cred *cred)
+{
+	struct tree *tree;
+
+	if (type->flags & TREE_TYPE_NEEDS_DEVICE)
+		return tree_attach_device(type, source, options, flags, cred);
 	if (!(type->flags & TREE_TYPE_SINGLE))
-		return tree_make(type, source, options, cred);
+		return tree_make(type, source, options, 0, cred);
 	mutex_lock(&types_lock);
 	tree = tree_single(type);
 	if (!tree) {
-		tree = tree_make(type, source, options, cred);
+		tree = tree_make(type, source, options, 0, cred);
 		if (!IS_ERR(tree))
 			type->single = tree;
 	}
 	mutex_unlock(&types_lock);
 	return tree;
+}
+
+struct tree *tree_attach(struct tree_type *type, const char *source, const char *options,
+			 const struct cred *cred)
+{
+	return attach(type, source, options, 0, cred);
+}
+
+struct tree *tree_attach_read_only(struct tree_type *type, const char *source, const char *options,
+				   const struct cred *cred)
+{
+	return attach(type, source, options, TREE_READ_ONLY, cred);
 }
 
 void tree_put(struct tree *tree)
@@ -194,6 +279,7 @@ void tree_put(struct tree *tree)
 	node_put(tree->root);
 	if (tree->ops->detach)
 		tree->ops->detach(tree);
+	tree_close_device(tree);
 	tree_free(tree);
 }
 

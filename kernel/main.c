@@ -6,6 +6,7 @@
 #include <generated/version.h>
 #include <kumo/autoload.h>
 #include <kumo/boot.h>
+#include <kumo/buffer.h>
 #include <kumo/fault_inject.h>
 #include <kumo/irq.h>
 #include <kumo/kva.h>
@@ -57,6 +58,7 @@ static int start_system(void *unused)
 	stack_check_init();
 	fault_inject_init();
 	device_init();
+	buffers_init();
 	modules_init();
 	tty_init();
 	serial_init();

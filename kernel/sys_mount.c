@@ -59,7 +59,12 @@ static int mount_new(const char __user *source_name, const struct path *over,
 	error = (int)PTR_ERR(type);
 	if (IS_ERR(type))
 		goto out;
-	tree = tree_attach(type, source ? source : "none", options, current->cred);
+	if (type->flags & TREE_TYPE_NEEDS_DEVICE && !source)
+		tree = ERR_PTR(-EINVAL);
+	else if (type->flags & TREE_TYPE_NEEDS_DEVICE && (flags & MS_RDONLY))
+		tree = tree_attach_read_only(type, source, options, current->cred);
+	else
+		tree = tree_attach(type, source ? source : "none", options, current->cred);
 	tree_type_put(type);
 	error = (int)PTR_ERR(tree);
 	if (IS_ERR(tree))

@@ -73,14 +73,14 @@ struct block_request {
 	int error; /* for done(): 0, -EIO, -ENOSPC, -EOPNOTSUPP, -ETIMEDOUT, -EINVAL, -EROFS, -ENODEV */
 
 	/* The core's: the part that is under way, and the requests that were merged behind it. */
-	struct list link;  /* staged, in a command, in a plug, or waiting for a flush */
+	struct list link; /* staged, in a command, in a plug, or waiting for a flush */
 	struct list chain; /* of the first of merged ones: the others, in the order of their positions */
 	u64 chain_length;
 	u64 part_offset, part_length; /* of the request, bytes */
 	u64 start_ns;
 	u32 part_segment, part_segment_offset; /* where the part begins in the memory */
-	u32 part_pieces, chain_pieces;	       /* how many pieces of memory a driver sees, at most */
-	u8 step;			       /* enum block_step of flush.c */
+	u32 part_pieces, chain_pieces; /* how many pieces of memory a driver sees, at most */
+	u8 step;		       /* enum block_step of flush.c */
 	u8 retries;
 	bool started; /* counted as begun */
 	bool alone;   /* not to be merged: it was in a command that failed */
@@ -124,15 +124,16 @@ int block_zero(struct block_device *device, u64 position, u64 length) __must_che
 
 /* What a disk can do, as the driver says before it registers the disk. */
 struct block_limits {
-	u32 logical_block_size, physical_block_size; /* powers of two, from 512 to PAGE_SIZE the logical one */
-	u32 pieces_max;				     /* pieces of memory in a command; at least 1 */
-	u32 piece_bytes_max;			     /* of one piece; at least PAGE_SIZE */
-	u32 command_bytes_max;			     /* of a read or write; at least PAGE_SIZE */
-	u32 discard_bytes_max, discard_granularity;  /* 0: cannot discard */
-	u32 write_zeroes_bytes_max;		     /* 0: zeros are written */
-	u32 io_minimum, io_optimum;		     /* 0: the device does not say */
-	bool write_cache; /* writes need a flush to be stable */
-	bool fua;	  /* a write can be stable by itself */
+	u32 logical_block_size,
+		physical_block_size; /* powers of two, from 512 to PAGE_SIZE the logical one */
+	u32 pieces_max;		     /* pieces of memory in a command; at least 1 */
+	u32 piece_bytes_max;	     /* of one piece; at least PAGE_SIZE */
+	u32 command_bytes_max;	     /* of a read or write; at least PAGE_SIZE */
+	u32 discard_bytes_max, discard_granularity; /* 0: cannot discard */
+	u32 write_zeroes_bytes_max;		    /* 0: zeros are written */
+	u32 io_minimum, io_optimum;		    /* 0: the device does not say */
+	bool write_cache;			    /* writes need a flush to be stable */
+	bool fua;				    /* a write can be stable by itself */
 	bool rotational;
 };
 
@@ -140,14 +141,14 @@ struct block_counts; /* per CPU (block/statistics.c) */
 
 /* A disk or a partition. Referenced by open files, mounts and the disk. */
 struct block_device {
-	char name[32]; /* of /dev/NAME */
-	u64 number;    /* st_rdev */
+	char name[32];	/* of /dev/NAME */
+	u64 number;	/* st_rdev */
 	u64 size_bytes; /* changes when the disk is resized; block_device_size() */
 	u32 logical_block_size, physical_block_size;
 	bool read_only; /* BLKROSET, or the disk is */
 	struct block_disk *disk;
-	u32 partition;	  /* its number; 0: the whole disk */
-	u64 start_bytes;  /* of a partition, on the disk */
+	u32 partition;	 /* its number; 0: the whole disk */
+	u64 start_bytes; /* of a partition, on the disk */
 	struct node *node; /* whose page cache holds its bytes: the root of an internal tree of its own */
 	struct tree *tree;
 	char partition_uuid[40], partition_name[112]; /* as the table has them; empty: none */
@@ -237,8 +238,9 @@ struct block_disk_ops {
 	 * -ERESTART, or how they ended) and starts it again. Not 0: the disk is given up. Sleeps; queue() is not called meanwhile.
 	 * Absent: there are no timeouts. */
 	int (*reset)(struct block_disk *disk);
-	int (*open)(struct block_device *device);  /* optional; for the first open */
-	void (*release)(struct block_device *device); /* optional; after the last close */
+	int (*open)(struct block_device *device); /* optional; for the first open */
+	/* After the last close; somebody else may have opened it again. Optional. Sleeps. */
+	void (*release)(struct block_device *device);
 	/* Not the core's commands; -ENOTTY for what it does not know. Optional. Sleeps. */
 	long (*ioctl)(struct block_device *device, struct file *file, unsigned int command,
 		      unsigned long argument);
@@ -253,9 +255,9 @@ struct block_queue {
 	spinlock_t lock; /* protects all below */
 	struct list staged, free, in_flight;
 	unsigned int staged_count, in_flight_count;
-	bool running;	/* somebody gives commands to the driver */
-	bool again;	/* and shall look once more */
-	bool stopped;	/* nothing is given to the driver */
+	bool running; /* somebody gives commands to the driver */
+	bool again;   /* and shall look once more */
+	bool stopped; /* nothing is given to the driver */
 	bool timer_armed;
 	struct timer timer;
 	char *commands; /* `depth` of them, with the driver's part */
@@ -264,7 +266,7 @@ struct block_queue {
 /* What a driver says of a disk. */
 struct block_disk_description {
 	const char *name; /* "vda" */
-	u64 number;	  /* of the whole disk; partition N has the Nth after it, as far as `minors` go */
+	u64 number; /* of the whole disk; partition N has the Nth after it, as far as `minors` go */
 	unsigned int minors;
 	const struct block_disk_ops *ops;
 	struct module *owner; /* pinned while it is open */
@@ -286,18 +288,18 @@ struct block_disk {
 	unsigned int queue_count, depth, command_bytes, minors;
 	struct block_queue *queues;
 	u64 timeout_ns;
-	bool removable, no_partitions;
+	bool removable;
+	bool no_partitions; /* a driver may change it, before it calls block_disk_rescan() */
 
 	/* The core's. */
 	struct list link;
 	struct mutex open_lock; /* protects partitions, open counts, holders */
 	struct list partitions; /* by number */
 	unsigned int partition_holds, partitions_open;
-	bool dead;	     /* no more commands: read without a lock, set before the queues are emptied */
-	bool registered;     /* can be found */
+	bool dead; /* no more commands: read without a lock, set before the queues are emptied */
+	bool registered; /* can be found */
 	struct wait_queue idle;
 	struct work recovery;
-	struct work resized;
 	spinlock_t flush_lock; /* protects what is below */
 	struct list flush_waiting, flush_running;
 	bool flushing;
@@ -316,7 +318,7 @@ int block_disk_register(struct block_disk *disk) __must_check;
 void block_disk_stop(struct block_disk *disk);
 void block_disk_unregister(struct block_disk *disk);
 void block_disk_put(struct block_disk *disk);
-/* The size changed. Any context; users see it soon. */
+/* The size changed. What the page cache holds behind a new, lower end goes. Sleeps. */
 void block_disk_resize(struct block_disk *disk, u64 size_bytes);
 /* Reads the partition table anew. -EBUSY: one is open. Sleeps. */
 int block_disk_rescan(struct block_disk *disk) __must_check;

@@ -30,6 +30,7 @@
 /* Ranks of node->lock inside that of a directory (lockcheck.h): rename's other directory, and what a name stands for. */
 enum { NODE_SECOND = 1, NODE_CHILD = 2 };
 
+struct block_device;
 struct entry;
 struct file;
 struct module;
@@ -239,7 +240,8 @@ struct tree {
 	struct node *root;
 	struct entry *root_entry; /* the name cache's, made after attach */
 	void *private;
-	struct mutex rename_lock; /* directory renames within the tree, one at a time */
+	struct block_device *block_device; /* of TREE_TYPE_NEEDS_DEVICE: open, and claimed by the tree */
+	struct mutex rename_lock;	   /* directory renames within the tree, one at a time */
 	unsigned int flags;
 	struct list all_link;
 	u32 magic; /* statfs f_type */
@@ -266,6 +268,8 @@ struct tree_type {
 	struct tree *single; /* the core's: the one tree of TREE_TYPE_SINGLE */
 };
 enum {
+	/* `source` names a block device: the core opens it, tree->block_device, before attach. Mounted again, it is the same
+	 * tree. */
 	TREE_TYPE_NEEDS_DEVICE = 1,
 	TREE_TYPE_SINGLE = 2, /* one tree, however often it is mounted */
 	TREE_TYPE_FOR_ALL = 4 /* who has no privilege may mount it in a namespace of his own: nosuid, nodev */
@@ -281,6 +285,10 @@ void tree_type_put(struct tree_type *type);
 /* Makes a tree of the type and attaches it; ERR_PTR. One reference. */
 struct tree *tree_attach(struct tree_type *type, const char *source, const char *options,
 			 const struct cred *cred);
+/* The same, and (MS_RDONLY) nothing shall be written: the tree finds TREE_READ_ONLY set. Of a type that needs a device:
+ * ERR_PTR(-ENOENT, -ENOTBLK, -EACCES, -ENXIO, -EBUSY) as mount(2). */
+struct tree *tree_attach_read_only(struct tree_type *type, const char *source, const char *options,
+				   const struct cred *cred);
 static inline void tree_get(struct tree *tree)
 {
 	refcount_inc(&tree->refs);

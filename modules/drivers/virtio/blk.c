@@ -119,9 +119,9 @@ static int blk_queue(struct block_command *command)
 
 	blk_command->header = (struct virtio_blk_outhdr){
 		.type = type_of(command->operation),
-		.sector = command->operation == BLOCK_READ || command->operation == BLOCK_WRITE ?
-				  command->position / BLOCK_SECTOR :
-				  0,
+		.sector = command->operation == BLOCK_READ || command->operation == BLOCK_WRITE
+				  ? command->position / BLOCK_SECTOR
+				  : 0,
 	};
 	blk_command->status = STATUS_NONE;
 	queue->buffers[0] = (struct virtio_buffer){ &blk_command->header, sizeof(blk_command->header) };
@@ -211,13 +211,13 @@ static const struct block_disk_ops blk_ops = {
 
 /* ---- Configuration ---- */
 
-#define CONFIG_READ(blk, member)                                                                     \
-	({                                                                                           \
-		__typeof__(((struct virtio_blk_config *)0)->member) value_ = 0;                      \
-		(blk)->device->transport->config_read((blk)->device,                                 \
-						      offsetof(struct virtio_blk_config, member),    \
-						      &value_, sizeof(value_));                      \
-		value_;                                                                              \
+#define CONFIG_READ(blk, member)                                                                   \
+	({                                                                                         \
+		__typeof__(((struct virtio_blk_config *)0)->member) value_ = 0;                    \
+		(blk)->device->transport->config_read((blk)->device,                               \
+						      offsetof(struct virtio_blk_config, member),  \
+						      &value_, sizeof(value_));                    \
+		value_;                                                                            \
 	})
 
 static u64 size_read(struct blk *blk)
@@ -232,8 +232,10 @@ static void blk_resize(struct work *work)
 	struct blk *blk = container_of(work, struct blk, resize);
 	u64 size = size_read(blk);
 
-	if (size != block_device_size(blk->disk->whole))
-		block_disk_resize(blk->disk, size);
+	if (size == block_device_size(blk->disk->whole))
+		return;
+	pr_info("%s: %llu bytes now\n", blk->disk->whole->name, (unsigned long long)size);
+	block_disk_resize(blk->disk, size);
 }
 
 static void blk_config_changed(struct virtio_device *device)
@@ -284,8 +286,9 @@ static int limits_read(struct blk *blk, struct block_limits *limits)
 	else
 		limits->pieces_max = 1;
 	if (virtio_has(blk->device, VIRTIO_BLK_F_SIZE_MAX))
-		limits->piece_bytes_max = min(or_default(CONFIG_READ(blk, size_max), PAGE_SIZE, PAGE_SIZE),
-					      limits->piece_bytes_max);
+		limits->piece_bytes_max =
+			min(or_default(CONFIG_READ(blk, size_max), PAGE_SIZE, PAGE_SIZE),
+			    limits->piece_bytes_max);
 	if (virtio_has(blk->device, VIRTIO_BLK_F_TOPOLOGY)) {
 		exponent = CONFIG_READ(blk, physical_block_exp);
 		limits->io_minimum = CONFIG_READ(blk, min_io_size) * block;
@@ -336,8 +339,8 @@ static struct block_disk *disk_create(struct blk *blk)
 		if (blk->queues[i].ring->size < 3)
 			return ERR_PTR(-EINVAL);
 		if (!blk->indirect)
-			description.limits.pieces_max = min(description.limits.pieces_max,
-							    blk->queues[i].ring->size - 2U);
+			description.limits.pieces_max =
+				min(description.limits.pieces_max, blk->queues[i].ring->size - 2U);
 	}
 	description.command_size = sizeof(struct blk_command);
 	if (blk->indirect)
@@ -444,9 +447,9 @@ static struct virtio_driver blk_driver = {
 	.name = "virtio_blk",
 	.id = VIRTIO_ID_BLOCK,
 	.features = BIT(VIRTIO_BLK_F_SIZE_MAX) | BIT(VIRTIO_BLK_F_SEG_MAX) | BIT(VIRTIO_BLK_F_RO) |
-		    BIT(VIRTIO_BLK_F_BLK_SIZE) | BIT(VIRTIO_BLK_F_FLUSH) | BIT(VIRTIO_BLK_F_TOPOLOGY) |
-		    BIT(VIRTIO_BLK_F_MQ) | BIT(VIRTIO_BLK_F_DISCARD) | BIT(VIRTIO_BLK_F_WRITE_ZEROES) |
-		    BIT(VIRTIO_F_INDIRECT_DESC),
+		    BIT(VIRTIO_BLK_F_BLK_SIZE) | BIT(VIRTIO_BLK_F_FLUSH) |
+		    BIT(VIRTIO_BLK_F_TOPOLOGY) | BIT(VIRTIO_BLK_F_MQ) | BIT(VIRTIO_BLK_F_DISCARD) |
+		    BIT(VIRTIO_BLK_F_WRITE_ZEROES) | BIT(VIRTIO_F_INDIRECT_DESC),
 	.probe = blk_probe,
 	.remove = blk_remove,
 	.config_changed = blk_config_changed,

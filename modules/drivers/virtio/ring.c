@@ -215,7 +215,8 @@ int virtqueue_add_indirect(struct virtqueue *queue, void *table, const struct vi
 	int error;
 
 	for (unsigned int i = 0; i < count; i++) {
-		descriptor_fill(&descriptors[i], &buffers[i], i >= out_count, i + 1 == count, (u16)(i + 1));
+		descriptor_fill(&descriptors[i], &buffers[i], i >= out_count, i + 1 == count,
+				(u16)(i + 1));
 		if (i >= out_count)
 			capacity += buffers[i].size;
 	}
