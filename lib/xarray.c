@@ -5,6 +5,9 @@
  *
  * Lookups run under rcu_read_lock() beside one writer: entries are published with release, and nodes are freed after a
  * grace period.
+ *
+ * A node has a bit for each slot and mark: the entry has the mark, or something below the slot does. So what is marked is
+ * found without looking at what is not.
  */
 #include <kumo/err.h>
 #include <kumo/export.h>
@@ -18,7 +21,8 @@
 
 struct xarray_node {
 	void *slots[XARRAY_SLOTS];
-	u64 used;	     /* a bit for each slot that is not empty */
+	u64 used; /* a bit for each slot that is not empty */
+	u64 marked[XARRAY_MARKS];
 	unsigned int height; /* of the subtree: 1 means that the slots are entries */
 	struct rcu_head rcu;
 };
@@ -101,6 +105,22 @@ void xarray_load_range(const struct xarray *array, u64 first, unsigned int count
 }
 EXPORT_SYMBOL(xarray_load_range);
 
+/* Is anything at or below the root marked? */
+static inline bool xarray_root_marked(const struct xarray *array, unsigned int mark)
+{
+	if (!array->height)
+		return array->root_marks >> mark & 1;
+	return xarray_to_node(array->root)->marked[mark];
+}
+
+/* Of an array whose root is a node: most have no mark at all. */
+static inline void xarray_clear_marks(struct xarray *array, u64 index)
+{
+	for (unsigned int mark = 0; mark < XARRAY_MARKS; mark++)
+		if (unlikely(xarray_root_marked(array, mark)))
+			xarray_clear_mark(array, index, mark);
+}
+
 /* Puts a new root above the present one. */
 static int xarray_grow(struct xarray *array, unsigned int gfp)
 {
@@ -111,7 +131,10 @@ static int xarray_grow(struct xarray *array, unsigned int gfp)
 	if (array->root) {
 		node->slots[0] = array->height ? xarray_to_node(array->root) : array->root;
 		node->used = 1;
+		for (unsigned int mark = 0; mark < XARRAY_MARKS; mark++)
+			node->marked[mark] = xarray_root_marked(array, mark);
 	}
+	array->root_marks = 0;
 	array->height++;
 	rcu_assign_pointer(array->root, xarray_from_node(node));
 	return 0;
@@ -133,9 +156,11 @@ int xarray_store(struct xarray *array, u64 index, void *pointer, unsigned int gf
 			return error;
 	}
 	if (!array->height) {
+		array->root_marks = 0;
 		rcu_assign_pointer(array->root, pointer);
 		return 0;
 	}
+	xarray_clear_marks(array, index);
 	node = xarray_to_node(array->root);
 	for (height = array->height; height > 1; height--) {
 		slot = xarray_slot(index, height);
@@ -166,6 +191,8 @@ static void xarray_shrink(struct xarray *array)
 		if (node->used & ~1ULL)
 			return;
 		array->height--;
+		for (unsigned int mark = 0; mark < XARRAY_MARKS && !array->height; mark++)
+			array->root_marks |= (node->marked[mark] & 1) << mark;
 		if (!node->used)
 			rcu_assign_pointer(array->root, NULL);
 		else if (array->height)
@@ -188,11 +215,13 @@ void *xarray_remove(struct xarray *array, u64 index)
 		if (index)
 			return NULL;
 		old = array->root;
+		array->root_marks = 0;
 		rcu_assign_pointer(array->root, NULL);
 		return old;
 	}
 	if (!xarray_covers(array->height, index))
 		return NULL;
+	xarray_clear_marks(array, index);
 	node = xarray_to_node(array->root);
 	for (height = array->height; height > 1; height--) {
 		path[height] = node;
@@ -251,6 +280,88 @@ void *xarray_find(const struct xarray *array, u64 *index)
 }
 EXPORT_SYMBOL(xarray_find);
 
+/* ---- Marks ---- */
+
+/* The nodes from the root down to that of `index`, by height; false: there is no entry. */
+static bool xarray_path(const struct xarray *array, u64 index, struct xarray_node **path)
+{
+	unsigned int height = array->height;
+
+	if (!height || !xarray_covers(height, index))
+		return false;
+	path[height] = xarray_to_node(array->root);
+	for (; height > 1; height--) {
+		path[height - 1] = path[height]->slots[xarray_slot(index, height)];
+		if (!path[height - 1])
+			return false;
+	}
+	return path[1]->slots[xarray_slot(index, 1)];
+}
+
+void xarray_set_mark(struct xarray *array, u64 index, unsigned int mark)
+{
+	struct xarray_node *path[XARRAY_MAX_HEIGHT + 1];
+
+	if (!array->height && !index && array->root)
+		array->root_marks |= BIT(mark);
+	if (!xarray_path(array, index, path))
+		return;
+	for (unsigned int height = 1; height <= array->height; height++)
+		path[height]->marked[mark] |= BIT(xarray_slot(index, height));
+}
+EXPORT_SYMBOL(xarray_set_mark);
+
+void xarray_clear_mark(struct xarray *array, u64 index, unsigned int mark)
+{
+	struct xarray_node *path[XARRAY_MAX_HEIGHT + 1];
+
+	if (!array->height && !index)
+		array->root_marks &= ~BIT(mark);
+	if (!xarray_path(array, index, path))
+		return;
+	for (unsigned int height = 1; height <= array->height; height++) {
+		path[height]->marked[mark] &= ~BIT(xarray_slot(index, height));
+		if (path[height]->marked[mark])
+			return;
+	}
+}
+EXPORT_SYMBOL(xarray_clear_mark);
+
+void *xarray_find_marked(const struct xarray *array, u64 *index, unsigned int mark)
+{
+	struct xarray_node *node;
+	unsigned int height, slot, shift;
+	u64 from;
+
+	if (!array->height)
+		return !*index && xarray_root_marked(array, mark) ? array->root : NULL;
+	while (xarray_covers(array->height, *index)) {
+		node = xarray_to_node(array->root);
+		for (height = array->height;; height--) {
+			shift = (height - 1) * XARRAY_SHIFT;
+			slot = xarray_slot(*index, height);
+			from = node->marked[mark] >> slot;
+			if (!from)
+				break;
+			if (!(from & 1)) /* *index moves to the start of the next marked slot */
+				*index = ((*index >> shift) + (u64)__builtin_ctzll(from)) << shift;
+			slot = xarray_slot(*index, height);
+			if (height == 1)
+				return node->slots[slot];
+			node = node->slots[slot];
+		}
+		/* Nothing more below this node: on behind it. */
+		shift = height * XARRAY_SHIFT;
+		if (height == array->height)
+			return NULL;
+		*index = ((*index >> shift) + 1) << shift;
+		if (!*index)
+			return NULL;
+	}
+	return NULL;
+}
+EXPORT_SYMBOL(xarray_find_marked);
+
 /* The first index at or after `index` without an entry. */
 static u64 xarray_next_free(const struct xarray *array, u64 index)
 {
@@ -302,6 +413,7 @@ void xarray_destroy(struct xarray *array)
 	void *root = array->root;
 
 	array->height = 0;
+	array->root_marks = 0;
 	rcu_assign_pointer(array->root, NULL);
 	if (xarray_is_node(root))
 		xarray_destroy_below(xarray_to_node(root));

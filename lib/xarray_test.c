@@ -90,12 +90,49 @@ static void a_range_is_loaded_at_once(struct kunit *test)
 	xarray_destroy(&array);
 }
 
+static void marks_are_found_in_order_and_go_with_their_entries(struct kunit *test)
+{
+	static const u64 marked[] = { 0, 1, 63, 64, 700, 4095, 4096, 300000 };
+	struct xarray array = XARRAY_INIT;
+	u64 index = 0;
+
+	KUNIT_ASSERT_EQ(test, xarray_store(&array, 0, value(0), GFP_KERNEL), 0);
+	xarray_set_mark(&array, 0, 1); /* before the root is a node */
+	KUNIT_EXPECT_PTR_EQ(test, xarray_find_marked(&array, &index, 1), value(0));
+	KUNIT_EXPECT_FALSE(test, xarray_any_marked(&array, 0));
+	for (u64 i = 1; i < 5000; i++)
+		KUNIT_ASSERT_EQ(test, xarray_store(&array, i, value(i), GFP_KERNEL), 0);
+	KUNIT_ASSERT_EQ(test, xarray_store(&array, 300000, value(300000), GFP_KERNEL), 0);
+	for (unsigned int i = 1; i < ARRAY_SIZE(marked); i++)
+		xarray_set_mark(&array, marked[i], 1);
+	xarray_set_mark(&array, 200000, 1); /* nothing is there */
+	for (unsigned int i = 0; i < ARRAY_SIZE(marked); i++, index++) {
+		KUNIT_EXPECT_PTR_EQ(test, xarray_find_marked(&array, &index, 1), value(marked[i]));
+		KUNIT_EXPECT_EQ(test, index, marked[i]);
+	}
+	KUNIT_EXPECT_NULL(test, xarray_find_marked(&array, &index, 1));
+
+	xarray_clear_mark(&array, 63, 1);
+	xarray_remove(&array, 64);
+	KUNIT_ASSERT_EQ(test, xarray_store(&array, 700, value(7), GFP_KERNEL), 0);
+	index = 2;
+	KUNIT_EXPECT_PTR_EQ(test, xarray_find_marked(&array, &index, 1), value(4095));
+	for (u64 i = 1; i <= 300000; i++)
+		xarray_remove(&array, i);
+	index = 0;
+	KUNIT_EXPECT_PTR_EQ(test, xarray_find_marked(&array, &index, 1), value(0)); /* the root itself again */
+	xarray_remove(&array, 0);
+	KUNIT_EXPECT_FALSE(test, xarray_any_marked(&array, 1));
+	xarray_destroy(&array);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(what_was_stored_is_found_and_nothing_else),
 	KUNIT_CASE(find_visits_all_in_order),
 	KUNIT_CASE(removing_all_leaves_an_empty_array),
 	KUNIT_CASE(alloc_gives_the_lowest_free_index),
 	KUNIT_CASE(a_range_is_loaded_at_once),
+	KUNIT_CASE(marks_are_found_in_order_and_go_with_their_entries),
 	{},
 };
 
