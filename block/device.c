@@ -52,9 +52,8 @@ static struct block_device *device_of(struct node *node)
 	return node->private;
 }
 
-static int device_fill_page(struct node *node, struct page *page)
+static int device_read_page(struct block_device *device, struct page *page)
 {
-	struct block_device *device = device_of(node);
 	u64 position = page->index << PAGE_SHIFT, size = block_device_size(device);
 	struct block_segment segment = { .page = page };
 	struct block_request request;
@@ -62,13 +61,20 @@ static int device_fill_page(struct node *node, struct page *page)
 	if (position >= size)
 		return -EIO;
 	segment.length = (u32)min(size - position, (u64)PAGE_SIZE);
+	memset((char *)page_address(page) + segment.length, 0, PAGE_SIZE - segment.length);
 	block_request_init(&request, device, BLOCK_READ, BLOCK_SYNC, position, &segment, 1, NULL, NULL);
 	return block_request_run(&request);
 }
 
+static void device_read_pages(struct node *node, struct page **pages, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		page_read_done(pages[i], device_read_page(device_of(node), pages[i]));
+}
+
 static const struct tree_ops device_tree_ops = {
 	.attach = device_attach,
-	.fill_page = device_fill_page,
+	.read_pages = device_read_pages,
 };
 static struct tree_type device_tree_type = { .name = "bdev", .ops = &device_tree_ops };
 

@@ -47,6 +47,8 @@ struct file *file_alloc(u32 flags, const struct cred *cred)
 	list_init(&file->pos_lock.waiters);
 	file->owner_signal = (struct file_owner){};
 	file->name = NULL;
+	file->read_ahead = (struct read_ahead){};
+	file->error_seen = 0;
 	file->watchers.first = NULL;
 	/* Last: before, a reader that still holds the memory's former life under RCU cannot take it. */
 	__atomic_store_n(&file->refs.refs.counter, 1, __ATOMIC_RELEASE);

@@ -113,9 +113,11 @@ void poll_wait_gone(struct wait_entry *wait);
 /* Leaves the queue, unless it is gone. From then on the wake function does not run. */
 void poll_wait_leave(struct wait_queue *queue, struct wait_entry *wait);
 
-/* ---- Nodes (node.c) ---- */
+/* ---- Nodes (node.c, node_index.c) ---- */
 
 void nodes_init(void);
+void node_index_init(void);
+void node_index_remove(struct node *node); /* whose last reference is gone: others may now make it anew */
 
 /* ---- Mounts (mount.c) ---- */
 

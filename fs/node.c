@@ -9,7 +9,6 @@
 #include <kumo/slab.h>
 #include <kumo/time.h>
 #include <kumo/xattr.h>
-#include <kumo/xattr.h>
 #include <linux/capability.h>
 
 #include "internal.h"
@@ -35,7 +34,6 @@ struct node *node_alloc(struct tree *tree, const struct attr *attr, void *privat
 	node->cache = NULL;
 	node->private = private;
 	node->ops = tree ? tree->ops : NULL;
-	node->hash_link.link = NULL;
 	node->pipe = NULL;
 	list_init(&node->locks);
 	node->xattrs = NULL;
@@ -44,6 +42,8 @@ struct node *node_alloc(struct tree *tree, const struct attr *attr, void *privat
 	atomic_set(&node->writers, 0);
 	node->link_text = NULL;
 	node->flags = 0;
+	node->attr_dirty = false;
+	node->index_state = NODE_INDEX_NONE;
 	return node;
 }
 
@@ -64,8 +64,10 @@ void node_put(struct node *node)
 	if (node->cache)
 		page_cache_destroy(node->cache);
 	/* The tree's table, not the node's own: that one may be a device's, and forget belongs to who made the node. */
-	if (node->tree && node->tree->ops->forget)
+	if (node->tree && node->tree->ops->forget && node->index_state != NODE_INDEX_FAILED)
 		node->tree->ops->forget(node);
+	if (node->index_state == NODE_INDEX_READY)
+		node_index_remove(node);
 	node_xattrs_free(node);
 	call_rcu(&node->rcu, node_free_rcu);
 }
@@ -98,6 +100,15 @@ void node_touch(struct node *node, bool access, bool modify, bool change)
 		WRITE_ONCE(node->attr.mtime_ns, (s64)now);
 	if (change)
 		WRITE_ONCE(node->attr.ctime_ns, (s64)now);
+	node_attr_changed(node);
+}
+
+void node_attr_changed(struct node *node)
+{
+	const struct tree_ops *ops = node->tree ? node->tree->ops : NULL;
+
+	if (ops && ops->attr_changed && !__atomic_exchange_n(&node->attr_dirty, true, __ATOMIC_SEQ_CST))
+		ops->attr_changed(node);
 }
 
 u64 node_blocks(const struct node *node)
@@ -243,6 +254,9 @@ int node_setattr(struct node *node, struct attr_change *change, const struct cre
 		}
 	}
 	error = -EPERM;
+	if (change->valid & SETATTR_SIZE && change->size > node_size(node) && node->cache &&
+	    node->ops->read_pages)
+		page_cache_extend(node->cache, node_size(node));
 	if (ops && ops->setattr)
 		error = ops->setattr(node, change, cred);
 	if (!error && node->xattrs && change->valid & (SETATTR_UID | SETATTR_GID | SETATTR_SIZE))
@@ -257,12 +271,14 @@ void nodes_init(void)
 	node_cache = slab_cache_create("node", sizeof(struct node), 0, 0);
 	if (!node_cache)
 		panic("no memory for the cache of nodes");
+	node_index_init();
 }
 EXPORT_SYMBOL(tree_next_id);
 EXPORT_SYMBOL(node_alloc);
 EXPORT_SYMBOL(node_put);
 EXPORT_SYMBOL(node_page_cache);
 EXPORT_SYMBOL(node_touch);
+EXPORT_SYMBOL(node_attr_changed);
 EXPORT_SYMBOL(node_getattr);
 EXPORT_SYMBOL(node_setattr);
 EXPORT_SYMBOL(node_setattr_copy);

@@ -3,6 +3,7 @@
  * node decides who serves the open file: its tree, the device or pipe behind it.
  */
 #include <kumo/device.h>
+#include <kumo/error_sequence.h>
 #include <kumo/export.h>
 #include <kumo/notify.h>
 #include <kumo/pipe.h>
@@ -99,6 +100,7 @@ static struct file *file_open_take(const struct path *path, u32 flags, bool crea
 {
 	struct node *node = path_node(path);
 	u32 kind = node->attr.mode & S_IFMT;
+	struct page_cache *cache;
 	struct file *file;
 	int error;
 
@@ -109,8 +111,8 @@ static struct file *file_open_take(const struct path *path, u32 flags, bool crea
 		if (error)
 			return ERR_PTR(error);
 	}
-	if (unlikely(flags & O_DIRECT) && (kind == S_IFREG || kind == S_IFDIR))
-		return ERR_PTR(-EINVAL); /* no file goes past the page cache */
+	if (unlikely(flags & O_DIRECT) && (kind == S_IFREG || kind == S_IFDIR) && !node->ops->direct)
+		return ERR_PTR(-EINVAL); /* nothing goes past the page cache */
 	file = file_alloc(flags, cred);
 	if (unlikely(!file))
 		return ERR_PTR(-ENOMEM);
@@ -137,6 +139,9 @@ static struct file *file_open_take(const struct path *path, u32 flags, bool crea
 	if (error)
 		goto fail;
 	file->mode |= FILE_OPENED;
+	cache = smp_load_acquire(&file->contents->cache);
+	if (unlikely(cache && READ_ONCE(cache->errors)))
+		file->error_seen = error_sequence_sample(&cache->errors);
 	file->flags &= ~O_NOT_KEPT; /* which open itself looks at: O_NOCTTY */
 
 	if ((flags & O_TRUNC) && !created && kind == S_IFREG) {

@@ -3,8 +3,10 @@
  */
 #include <kumo/export.h>
 #include <kumo/notify.h>
+#include <kumo/pagecache.h>
 #include <kumo/signal.h>
 #include <kumo/uaccess.h>
+#include <kumo/writeback.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/mount.h>
@@ -40,6 +42,31 @@ static __noinline ssize_t no_read(struct file *file)
 	return S_ISDIR(file->node->attr.mode) ? -EISDIR : -EINVAL;
 }
 
+/* O_DIRECT: what the cache holds of the range goes out first, and (writes) is dropped before and after. node->lock is held for
+ * the write of a regular file. */
+static ssize_t transfer_direct(struct file *file, struct iter *iter, loff_t *pos, bool write)
+{
+	struct page_cache *cache = smp_load_acquire(&file->contents->cache);
+	u64 start = (u64)*pos, end = start + iter->count;
+	ssize_t result = 0;
+
+	if (start == end || (!write && S_ISREG(file->node->attr.mode) && start >= node_size(file->node)))
+		return 0;
+	if (cache)
+		result = page_cache_sync(cache, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT);
+	if (result)
+		return result;
+	if (cache && write)
+		page_cache_drop(cache, start, end);
+	result = file->ops->direct(file, iter, *pos, write);
+	cache = smp_load_acquire(&file->contents->cache);
+	if (cache && write)
+		page_cache_drop(cache, start, end); /* what somebody has read in meanwhile */
+	if (result > 0)
+		*pos += result;
+	return result;
+}
+
 ssize_t file_read(struct file *file, struct iter *to, loff_t *pos)
 {
 	u32 kind = file->node->attr.mode & S_IFMT;
@@ -60,6 +87,8 @@ ssize_t file_read(struct file *file, struct iter *to, loff_t *pos)
 	}
 	if (unlikely(*pos < 0 || (loff_t)((u64)*pos + to->count) < 0))
 		result = -EINVAL;
+	else if (unlikely(file->flags & O_DIRECT) && file->ops->direct)
+		result = transfer_direct(file, to, pos, false);
 	else
 		result = file->ops->read(file, to, pos);
 	if (locked)
@@ -97,6 +126,13 @@ static int may_have_size(const struct node *node, u64 size)
 	return allowed < 0 ? (int)allowed : 0;
 }
 
+static inline ssize_t write_bytes(struct file *file, struct iter *from, loff_t *pos)
+{
+	if (unlikely(file->flags & O_DIRECT) && file->ops->direct)
+		return transfer_direct(file, from, pos, true);
+	return file->ops->write(file, from, pos);
+}
+
 static ssize_t write_regular(struct file *file, struct iter *from, loff_t *pos)
 {
 	struct node *node = file->node;
@@ -111,11 +147,12 @@ static ssize_t write_regular(struct file *file, struct iter *from, loff_t *pos)
 	if (result >= 0) {
 		from->count = (size_t)result;
 		file_remove_privileges(file);
-		result = file->ops->write(file, from, pos);
+		result = write_bytes(file, from, pos);
 	}
 	mutex_unlock(&node->lock);
 	if (unlikely(file->flags & O_DSYNC) && result > 0) {
-		int error = file_sync(file, !(file->flags & __O_SYNC));
+		int error = file_sync_range(file, (u64)(*pos - result), (u64)*pos,
+					    !(file->flags & __O_SYNC));
 
 		if (error)
 			return error;
@@ -145,7 +182,7 @@ ssize_t file_write(struct file *file, struct iter *from, loff_t *pos)
 	else if (regular)
 		result = from->count ? write_regular(file, from, pos) : 0;
 	else
-		result = file->ops->write(file, from, pos);
+		result = write_bytes(file, from, pos);
 	if (locked)
 		mutex_unlock(&file->pos_lock);
 	current->io.writes++;
@@ -302,18 +339,7 @@ int file_readdir(struct file *file, struct dir_context *context)
 	return error;
 }
 
-/* ---- Stable storage, size ---- */
-
-int file_sync(struct file *file, bool data_only)
-{
-	if (!file->ops->fsync) {
-		u32 kind = file->node->attr.mode & S_IFMT;
-
-		/* A tree in memory is as stable as it will be; a pipe cannot be. */
-		return (kind == S_IFREG || kind == S_IFDIR) && file->path.entry ? 0 : -EINVAL;
-	}
-	return file->ops->fsync(file, data_only);
-}
+/* ---- Size ---- */
 
 int file_allocate(struct file *file, int mode, loff_t offset, loff_t length)
 {
@@ -401,5 +427,4 @@ EXPORT_SYMBOL(file_truncate);
 EXPORT_SYMBOL(path_truncate);
 EXPORT_SYMBOL(dir_emit_dots);
 EXPORT_SYMBOL(file_readdir);
-EXPORT_SYMBOL(file_sync);
 EXPORT_SYMBOL(file_allocate);

@@ -11,6 +11,7 @@
 #include <kumo/rcu.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
+#include <kumo/writeback.h>
 
 #include "internal.h"
 
@@ -97,7 +98,9 @@ void tree_types_each(bool (*each)(const struct tree_type *type, void *context), 
  * last tree of a type may remove its module the moment after. */
 static void tree_free(struct tree *tree)
 {
+	writeback_stop(tree);
 	synchronize_rcu();
+	xarray_destroy(&tree->nodes);
 	module_put(tree->type->owner);
 	kfree(tree->source);
 	kfree(tree->options);
@@ -150,6 +153,7 @@ static struct tree *tree_make(struct tree_type *type, const char *source, const 
 	tree->flags = flags;
 	refcount_set(&tree->refs, 1);
 	mutex_init(&tree->rename_lock, "tree_rename");
+	spin_init(&tree->nodes_lock, "tree_nodes");
 	tree->source = kstrdup(source, GFP_KERNEL);
 	if (options)
 		tree->options = kstrdup(options, GFP_KERNEL);
@@ -159,6 +163,11 @@ static struct tree *tree_make(struct tree_type *type, const char *source, const 
 	tree->device = device_make(0, next_minor++);
 	mutex_unlock(&trees_lock);
 
+	if (tree->ops->write_pages) {
+		error = writeback_start(tree);
+		if (error)
+			goto fail;
+	}
 	error = tree_open_device(tree, cred);
 	if (error)
 		goto fail;
@@ -270,6 +279,7 @@ void tree_put(struct tree *tree)
 	list_del(&tree->all_link);
 	mutex_unlock(&trees_lock);
 	notify_tree_gone(tree);
+	writeback_stop(tree); /* which lets go of nodes, and finds nothing that anybody could make dirty again */
 	if (!entries_release(tree)) {
 		pr_err("a name of '%s' is still held: the tree stays in memory\n", tree->source);
 		return;
@@ -307,9 +317,11 @@ int trees_sync(void)
 	struct tree *tree = NULL;
 	int error = 0;
 
-	while ((tree = tree_next(tree)))
-		if (tree->ops->sync && !error)
-			error = tree->ops->sync(tree);
+	while ((tree = tree_next(tree))) {
+		int failed = tree_sync(tree);
+
+		error = error ?: failed;
+	}
 	return error;
 }
 EXPORT_SYMBOL(tree_type_register);

@@ -369,7 +369,7 @@ long sys_syncfs(unsigned int fd)
 	if (!ref.file)
 		return -EBADF;
 	tree = ref.file->node->tree;
-	error = tree->ops->sync ? tree->ops->sync(tree) : 0;
+	error = tree_sync(tree);
 	fd_release(ref);
 	return error;
 }
@@ -434,8 +434,9 @@ long sys_sync_file_range(unsigned int fd, loff_t offset, loff_t length, unsigned
 		error = -EINVAL;
 	else if (!S_ISREG(mode) && !S_ISBLK(mode) && !S_ISDIR(mode) && !S_ISLNK(mode))
 		error = -ESPIPE;
-	else if (flags & known && ref.file->ops->fsync)
-		error = ref.file->ops->fsync(ref.file, true);
+	else if (flags)
+		error = file_write_out(ref.file, (u64)offset, length ? (u64)(offset + length) : ~0ULL,
+				       flags & ~SYNC_FILE_RANGE_WRITE);
 	fd_release(ref);
 	return error;
 }

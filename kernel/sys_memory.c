@@ -97,7 +97,7 @@ long sys_msync(unsigned long start, unsigned long length, int flags)
 		up_read(&mm->map_lock);
 		if (file) {
 			if (!error && file->ops->fsync)
-				error = file->ops->fsync(file, false);
+				error = file_sync(file, false);
 			file_put(file);
 		}
 		if (error)

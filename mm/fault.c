@@ -5,6 +5,7 @@
  *
  * A page of the cache may be mapped only while it is in the cache: page->cache is looked at under the table's lock.
  * Truncation clears it before it looks for mappings, and takes that lock when it does, so one of the two sees the other.
+ * Likewise it may be mapped for writing only while it is dirty: write-back clears PG_DIRTY first, and then unmaps it.
  */
 #include "vm_internal.h"
 #include <kumo/err.h>
@@ -101,6 +102,13 @@ static int fault_private_copy(struct vma *vma, struct page *table, pte_t *entry,
 	return 0;
 }
 
+/* Has the page of the cache neither been truncated meanwhile, nor (write) written back? With the table's lock held. */
+static inline bool still_mappable(const struct vma *vma, const struct page *page, bool write)
+{
+	return READ_ONCE(page->cache) == vma->private &&
+	       (!write || READ_ONCE(page->flags) & BIT(PG_DIRTY));
+}
+
 static int fault_object(struct vma *vma, struct page *table, pte_t *entry, unsigned long address,
 			bool write)
 {
@@ -118,7 +126,7 @@ static int fault_object(struct vma *vma, struct page *table, pte_t *entry, unsig
 		page_cache_set_dirty(page);
 
 	page_spin_lock(table);
-	if (unlikely(cached && READ_ONCE(page->cache) != vma->private)) { /* truncated meanwhile: try again */
+	if (unlikely(cached && !still_mappable(vma, page, write))) { /* try again */
 		page_spin_unlock(table);
 		page_put(page);
 		return 0;
@@ -134,12 +142,12 @@ static int fault_object(struct vma *vma, struct page *table, pte_t *entry, unsig
 	return 0;
 }
 
-/* Gives the entry, if it is still `pte`, the protection that the mapping allows. */
+/* Gives the entry, if it is still `pte`, the protection that the mapping allows. `cached`: its page, if that is one of a cache. */
 static void entry_make_writable(struct vma *vma, struct page *table, pte_t *entry, pte_t pte,
-				unsigned long address)
+				unsigned long address, const struct page *cached)
 {
 	page_spin_lock(table);
-	if (entry->value == pte.value)
+	if (entry->value == pte.value && (!cached || still_mappable(vma, cached, true)))
 		pte_write(entry, pte_modify(pte, vma_protection(vma, true)));
 	page_spin_unlock(table);
 	tlb_flush_range(vma->mm, address, address + PAGE_SIZE);
@@ -151,6 +159,7 @@ static int fault_write_protected(struct vma *vma, struct page *table, pte_t *ent
 {
 	struct page *old, *page;
 	bool alone, special, cached;
+	int error;
 
 	page_spin_lock(table);
 	if (unlikely(entry->value != pte.value)) {
@@ -164,12 +173,12 @@ static int fault_write_protected(struct vma *vma, struct page *table, pte_t *ent
 		if (cached)
 			page_get(old);
 		page_spin_unlock(table);
-		if (cached) {
-			page_cache_set_dirty(old);
+		error = cached ? page_cache_make_writable(vma, old) : 0;
+		if (!error)
+			entry_make_writable(vma, table, entry, pte, address, cached ? old : NULL);
+		if (cached)
 			page_put(old);
-		}
-		entry_make_writable(vma, table, entry, pte, address);
-		return 0;
+		return error;
 	}
 	alone = !special && old->flags & BIT(PG_ANON) && refcount_read(&old->refs) == 1;
 	if (alone) { /* the others who shared it have their own copies, or are gone */
@@ -232,7 +241,7 @@ static int fault_in_mapping(struct vma *vma, unsigned long address, bool write)
 	if (write && !pte_writable(pte))
 		return fault_write_protected(vma, table, entry, pte, address);
 	if (!pte_present(pte)) /* held over a time without access, which mprotect has ended: cannot be, but heals */
-		entry_make_writable(vma, table, entry, pte, address);
+		entry_make_writable(vma, table, entry, pte, address, NULL);
 	else
 		tlb_flush_local(address); /* another CPU mended it */
 	return 0;

@@ -522,6 +522,7 @@ int memory_drop_caches(void)
 	page_reclaim();
 	return 0;
 }
+EXPORT_SYMBOL(memory_drop_caches);
 
 void memory_account(enum memory_counter counter, long pages)
 {

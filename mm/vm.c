@@ -818,6 +818,7 @@ void __init vm_init(void)
 	vma_slab = slab_cache_create("vma", sizeof(struct vma), 0, 0);
 	zero_page = page_alloc(0, GFP_KERNEL | GFP_ZERO);
 	page_cache_start();
+	page_lru_start();
 	if (!mm_slab || !vma_slab || !zero_page)
 		panic("no memory for address spaces");
 }

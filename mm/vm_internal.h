@@ -90,10 +90,14 @@ int vma_grow_down(struct mm *mm, unsigned long address);
 int vm_populate_access(struct mm *mm, unsigned long address, unsigned long length, unsigned int access);
 bool vma_allows(const struct vma *vma, unsigned int access);
 
-/* pagecache.c: maps pages that are in the cache around `address`, whose own entry stays for the caller to fill. */
+/* file_io.c: maps pages that are in the cache around `address`, whose own entry stays for the caller to fill. */
 void page_cache_map_around(struct vma *vma, struct page *table, unsigned long address);
+/* A store through a mapping made the page dirty. */
 void page_cache_set_dirty(struct page *page);
+/* The same of a page that was mapped for reading: takes room for it first. 0, -EIO, -ENOMEM, -EINTR. */
+int page_cache_make_writable(struct vma *vma, struct page *page) __must_check;
 void page_cache_start(void);
+void page_lru_start(void);
 
 /* shared.c: MADV_REMOVE */
 void shared_memory_clear(struct vma *vma, u64 offset_pages, u64 count);

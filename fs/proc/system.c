@@ -9,6 +9,7 @@
 #include <kumo/string.h>
 #include <kumo/time.h>
 #include <kumo/vm.h>
+#include <kumo/writeback.h>
 
 #include "../../kernel/process.h"
 #include "internal.h"
@@ -82,7 +83,7 @@ int meminfo_show(struct text *text, void *unused)
 	memory_line(text, "Inactive:", info.cached_pages);
 	memory_line(text, "SwapTotal:", 0);
 	memory_line(text, "SwapFree:", 0);
-	memory_line(text, "Dirty:", 0);
+	memory_line(text, "Dirty:", writeback_pages());
 	memory_line(text, "Writeback:", 0);
 	memory_line(text, "AnonPages:", info.anon_pages);
 	memory_line(text, "Mapped:", 0);

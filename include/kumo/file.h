@@ -6,6 +6,7 @@
 #define KUMO_FILE_H
 
 #include <kumo/namespace.h>
+#include <kumo/pagecache.h>
 #include <kumo/tree.h>
 #include <linux/fcntl.h>
 
@@ -33,7 +34,9 @@ struct file {
 		int signal, pid, type; /* negative pid: a group; type: F_OWNER_* */
 	} owner_signal;		       /* F_SETOWN, F_SETSIG */
 	const char *name;	       /* of an anonymous file: "pipe", "socket", "[eventfd]" */
-	struct hlist watchers;	       /* event sets that it is in (fs/epoll.c) */
+	struct read_ahead read_ahead;
+	u32 error_seen;	       /* of contents->cache->errors: what fsync has told */
+	struct hlist watchers; /* event sets that it is in (fs/epoll.c) */
 };
 enum {
 	FILE_READ = 1,
@@ -84,7 +87,11 @@ int file_readdir(struct file *file, struct dir_context *context) __must_check;
 /* Notes that the file was read, as the mount and O_NOATIME have it; relatime: only when it was changed since it was last read, or
  * a day has passed. */
 void file_accessed(struct file *file);
-int file_sync(struct file *file, bool data_only) __must_check;
+int file_sync(struct file *file, bool data_only) __must_check; /* fsync(2), fdatasync(2): 0, -EIO, -EINTR, ... */
+/* Of bytes [start, end), end > start. */
+int file_sync_range(struct file *file, u64 start, u64 end, bool data_only) __must_check;
+/* Writes pages of [start, end) out without making the file stable; wait: until they are written. sync_file_range(2). */
+int file_write_out(struct file *file, u64 start, u64 end, bool wait) __must_check;
 int file_allocate(struct file *file, int mode, loff_t offset, loff_t length) __must_check; /* fallocate(2) */
 int file_truncate(struct file *file, u64 size) __must_check; /* ftruncate(2) */
 int path_truncate(const struct path *path, u64 size, const struct cred *cred) __must_check; /* truncate(2) */

@@ -57,9 +57,12 @@ enum page_flag {
 	PG_LOCKED,   /* page cache: being filled or truncated; see page_lock() */
 	PG_UPTODATE, /* page cache: holds the file's bytes */
 	PG_DIRTY,
-	PG_WRITEBACK,
-	PG_TABLE, /* a page table */
-	PG_ANON,  /* a process's private page */
+	PG_WRITEBACK,  /* page cache: being written out; stays in the cache */
+	PG_READ_AHEAD, /* page cache: who asks for it has the next ones read */
+	PG_LRU,	       /* page cache: linked by lru, under the lock of that list */
+	PG_REFERENCED, /* page cache: used since it was last looked at for being given up */
+	PG_TABLE,      /* a page table */
+	PG_ANON,       /* a process's private page */
 };
 
 #define PAGE_MAX_ORDER 10 /* the largest allocation: 4 MiB */

@@ -26,6 +26,17 @@ struct page_cache {
 	u64 page_count;
 	struct mutex mappings_lock;
 	struct list mappings; /* vmas that map this file */
+	/* Of a tree that writes pages back; the counts under lock. While one is not zero, the tree's list holds the node. */
+	unsigned long dirty_pages, writeback_pages;
+	u64 dirtied_ns;		/* monotonic: when it came to its tree's list */
+	struct list dirty_link; /* in tree->writeback's list, under its lock */
+	u32 errors;		/* of pages that could not be written (error_sequence.h) */
+};
+
+/* How a file is read through one descriptor: what to read before it is asked for. A hint; races are harmless. */
+struct read_ahead {
+	u64 next;	     /* the first page not asked for yet */
+	unsigned int window; /* pages that were read at once last */
 };
 
 /* Locks a page of a cache (PG_LOCKED) against filling and truncation. -EINTR when killed. */
@@ -35,16 +46,26 @@ void page_unlock(struct page *page);
 void page_cache_init(struct page_cache *cache, struct node *node);
 void page_cache_destroy(struct page_cache *cache); /* no mappings and no users left; frees the pages */
 
-/* The page at index, referenced, filled from the tree (tree_ops.fill_page, absent: a hole of zeros). create: a hole
+/* What tree_ops.read_pages and write_pages end each page with; error: 0 or a negative errno. The first may be called in any context, the
+ * second in a thread; both drop the reference of the transfer. */
+void page_read_done(struct page *page, int error);
+void page_write_done(struct page *page, int error);
+
+/* The page at index, referenced and filled by the tree (tree_ops.read_pages, absent: a hole of zeros). create: a hole
  * gets a page, else NULL for a hole. ERR_PTR(-ENOMEM, -EIO, -EINTR). May sleep. */
 struct page *page_cache_get(struct page_cache *cache, u64 index, bool create);
 /* Adopts a page that holds the bytes already (initramfs); takes over the caller's reference. */
 int page_cache_adopt(struct page_cache *cache, u64 index, struct page *page) __must_check;
 /* Drops pages from byte `size` on, zeroes the tail of the last, and unmaps them everywhere. The node's size must have
- * been lowered already. */
-void page_cache_truncate(struct page_cache *cache, u64 size);
-/* Frees whole pages in a range and zeroes partial ones: fallocate's punch hole. */
-void page_cache_punch(struct page_cache *cache, u64 start, u64 end);
+ * been lowered already. When it returns, nothing of what was dropped is being written out. -EIO, -ENOMEM, -EINTR: the last page
+ * of a tree that reads pages could not be read to be zeroed. */
+int page_cache_truncate(struct page_cache *cache, u64 size);
+/* Frees whole pages in a range and zeroes partial ones: fallocate's punch hole. The same errors. */
+int page_cache_punch(struct page_cache *cache, u64 start, u64 end);
+/* The file is about to become longer than `size`: what a mapping may have left behind its end becomes zero. node->lock held. */
+void page_cache_extend(struct page_cache *cache, u64 size);
+/* Drops the clean pages of [start, end): the tree has newer bytes (O_DIRECT). */
+void page_cache_drop(struct page_cache *cache, u64 start, u64 end);
 
 /* Is it mapped so that somebody writes, or may come to write, to the file's own pages? */
 bool page_cache_mapped_writable(struct page_cache *cache);

@@ -25,6 +25,7 @@
 #include <kumo/mutex.h>
 #include <kumo/rcu.h>
 #include <kumo/refcount.h>
+#include <kumo/xarray.h>
 #include <linux/stat.h>
 
 /* Ranks of node->lock inside that of a directory (lockcheck.h): rename's other directory, and what a name stands for. */
@@ -38,12 +39,12 @@ struct page;
 struct page_cache;
 struct path;
 struct pipe;
-struct xarray;
 struct xattrs;
 struct poll_table;
 struct text;
 struct tree;
 struct vma;
+struct writeback;
 
 /* A name within a directory: not NUL-terminated, with its hash for the name cache. */
 struct name {
@@ -109,9 +110,8 @@ struct node {
 	struct page_cache *cache; /* made at first use, NULL for what has no bytes */
 	void *private;		  /* the serving instance's; released by tree_ops.forget */
 	const struct tree_ops *ops; /* the tree's, or another table for this node (a device in /dev) */
-	struct hlist_node hash_link;
-	struct pipe *pipe;     /* a fifo's, while open */
-	struct list locks;     /* file locks (fs/lock.c) */
+	struct pipe *pipe;	    /* a fifo's, while open */
+	struct list locks;	    /* file locks (fs/lock.c) */
 	struct xattrs *xattrs; /* of a tree that keeps them in memory (fs/xattr.c); NULL: none */
 	struct hlist watches;  /* who is told what happens to it (fs/inotify.c) */
 	atomic_t writers; /* opened for writing, or (negative) being executed: node_write_begin() and friends */
@@ -121,11 +121,19 @@ struct node {
 	struct rcu_head rcu;
 	unsigned int flags; /* NODE_* */
 	u32 seals;	    /* F_SEAL_* that a tree of files in memory keeps to; under lock */
+	bool attr_dirty; /* the core changed attr since node_attr_clean(): see tree_ops.attr_changed */
+	u8 index_state; /* NODE_INDEX_*, under tree->nodes_lock */
 };
 enum {
 	NODE_DEAD = 1 /* unlinked, no more names */,
-	NODE_HASHED = 2,
 	NODE_LINKABLE = 4 /* made by O_TMPFILE: link may give it its first name */
+};
+/* Where a node is in its tree's index of identities (fs/node_index.c). */
+enum {
+	NODE_INDEX_NONE,    /* not in it: the tree has its own way to find nodes */
+	NODE_INDEX_FILLING, /* node_obtain() made it; node_ready() is still to come */
+	NODE_INDEX_READY,
+	NODE_INDEX_FAILED /* could not be filled; out of the index again */
 };
 
 /*
@@ -221,10 +229,28 @@ struct tree_ops {
 	int (*fsync)(struct file *file, bool data_only);
 	int (*fallocate)(struct file *file, int mode, u64 offset, u64 length);
 
-	/* Page cache: fills a page from the file; absent: a page that is not there is a hole of zeros. */
-	int (*fill_page)(struct node *node, struct page *page);
+	/*
+	 * The page cache (pagecache.h), for a tree that keeps the bytes of its files somewhere else; without read_pages they are
+	 * in the cache alone, and a page that is not there is a hole of zeros.
+	 *
+	 * read_pages fills pages, locked and consecutive by index, each within the file at least in part; what lies behind the
+	 * file's end becomes zero. The tree ends each by page_read_done(), in any order, perhaps before it returns. May sleep.
+	 */
+	void (*read_pages)(struct node *node, struct page **pages, unsigned int count);
+	/* Writes consecutive pages, which are marked PG_WRITEBACK, and ends each by page_write_done(). May sleep. */
+	void (*write_pages)(struct node *node, struct page **pages, unsigned int count);
+	/* Pages are about to become dirty, by write(2) (node->lock held) or a store through a mapping (not held): takes room for
+	 * them. -ENOSPC, -EDQUOT, -EIO, -EINTR. Absent: there is always room. */
+	int (*reserve_pages)(struct node *node, u64 index, unsigned int count);
+	/* O_DIRECT: past the cache, which has been written back and emptied for the range. node->lock held for a write. The bytes
+	 * moved, or -EINVAL for what is not aligned as the tree needs it. Absent: no O_DIRECT. */
+	ssize_t (*direct)(struct file *file, struct iter *iter, loff_t pos, bool write);
+	/* The core changed node->attr by itself (times, size) for the first time since node_attr_clean(). Does not wait; node->lock
+	 * perhaps held. */
+	void (*attr_changed)(struct node *node);
 
-	/* The core lets go of a node: release node->private. Called once, may sleep. */
+	/* The core lets go of a node: release node->private, and the file itself if it has no links any more. Called once, may
+	 * sleep. */
 	void (*forget)(struct node *node);
 };
 
@@ -248,7 +274,10 @@ struct tree {
 	/* How many changes of names the core has begun and finished: equal and unmoved, and what a walk of many elements
 	 * found may be cached. */
 	atomic64_t changes_begun, changes_done;
-	struct xarray *node_index; /* reserved: by identity, for trees whose nodes come from outside */
+	/* Nodes by identity, of a tree that uses node_obtain(). */
+	struct xarray nodes;
+	spinlock_t nodes_lock;
+	struct writeback *writeback; /* of its dirty pages (writeback.h); NULL: files live in the cache alone */
 };
 enum {
 	TREE_NO_CACHE_NAMES = 1, /* names may change behind the core (proc): walk each time */
@@ -296,7 +325,8 @@ static inline void tree_get(struct tree *tree)
 void tree_put(struct tree *tree);
 /* Calls each(type, context) for every registered type, until it returns false: /proc/filesystems. */
 void tree_types_each(bool (*each)(const struct tree_type *type, void *context), void *context);
-/* Writes back what trees have not made stable: sync(2). */
+/* Writes back what a tree, or all, have not made stable: syncfs(2), sync(2). The first error. */
+int tree_sync(struct tree *tree) __must_check;
 int trees_sync(void);
 
 /* For implementations: a new node of a tree, one reference, attr as given (copied), ops the tree's; NULL: no memory. */
@@ -307,7 +337,22 @@ static inline struct node *node_get(struct node *node)
 	return node;
 }
 void node_put(struct node *node); /* may sleep */
-u64 tree_next_id(void);		  /* a fresh identity, unique in the machine's life */
+/*
+ * The one node of the tree with this identity, with a reference. It is there already, or *fresh is set: then all of attr is zero
+ * but the id, and the caller, who may read it from somewhere, fills in attr, private and link_text and then calls
+ * node_ready(); others who want the node wait for that. One that is being let go is waited for. ERR_PTR(-ENOMEM, -EINTR).
+ */
+struct node *node_obtain(struct tree *tree, u64 id, bool *fresh) __must_check;
+/* The node is filled, or (error) is not to be had: forget will not be called, and the caller puts its reference. */
+void node_ready(struct node *node, int error);
+/* attr is taken over by the tree, to be made stable: false if it was clean. Before the tree reads attr. */
+static inline bool node_attr_clean(struct node *node)
+{
+	return __atomic_exchange_n(&node->attr_dirty, false, __ATOMIC_SEQ_CST);
+}
+/* attr was changed: the tree is told, if it wants to know. After the change. Does not wait. */
+void node_attr_changed(struct node *node);
+u64 tree_next_id(void); /* a fresh identity, unique in the machine's life */
 struct page_cache *node_page_cache(struct node *node) __must_check; /* made at first use; NULL: no memory */
 
 /* Sizes of 8 bytes are read whole on x86-64; writers hold node->lock. */

@@ -125,10 +125,11 @@ int shared_memory_attach(struct vma *vma) __must_check;
 /* For tree_ops.mmap of a device: [phys, phys + length of vma) is mapped as it is: KVA_DEVICE, KVA_WC, or KVA_RW for cached.
  * 0 or -ENOMEM. */
 int vma_map_device(struct vma *vma, phys_addr_t phys, enum kva_prot memory_type) __must_check;
-/* Unmaps [first_page, last_page] of the file from all address spaces that map it (truncation); `private_too`: copies that
- * processes made of the pages, as well. */
+/* Unmaps [first_page, last_page] of the file from the address spaces that map it. FROM_WRITERS: only where stores reach the
+ * file, so that the next one is noticed; FROM_ALL: everywhere; AND_COPIES: with the copies that processes made of the pages. */
 struct page_cache;
-void page_cache_unmap(struct page_cache *cache, u64 first_page, u64 last_page, bool private_too);
+enum unmap_reach { UNMAP_FROM_WRITERS, UNMAP_FROM_ALL, UNMAP_AND_COPIES };
+void page_cache_unmap(struct page_cache *cache, u64 first_page, u64 last_page, enum unmap_reach reach);
 
 /*
  * System-call level operations; they take map_lock for writing themselves. Addresses or negative errnos as Linux's
