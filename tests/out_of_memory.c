@@ -254,9 +254,13 @@ static void *recurse_thread(void *unused)
 static void takes_a_threads_stack(void)
 {
 	pthread_t thread;
+	int error;
 
-	int error = pthread_create(&thread, NULL, recurse_thread, NULL);
-
+	/* What those had who were killed before may come back a moment later. */
+	for (int tries = 0;
+	     (error = pthread_create(&thread, NULL, recurse_thread, NULL)) == EAGAIN && tries < 50;
+	     tries++)
+		usleep(100000);
 	if (error)
 		_exit(error);
 	pthread_join(thread, NULL);
