@@ -94,6 +94,27 @@ static int file_open_served(struct file *file, u32 kind, const struct cred *cred
 	}
 }
 
+/* Takes back what opening for writing has counted. */
+static void file_writer_end(struct file *file)
+{
+	if (file->mode & FILE_WRITER) {
+		node_write_end(file->node);
+		mount_writer_put(file->path.mount);
+	}
+}
+
+/* The open file that the tree gives in the place of `file`, which is let go with its path. */
+static struct file *file_given_instead(struct file *file)
+{
+	struct file *given = file->private;
+	struct path path = file->path;
+
+	file_writer_end(file);
+	file_free_unopened(file);
+	path_put(&path);
+	return given;
+}
+
 /* Opens what the path names; takes the path's references over when it succeeds. */
 static struct file *file_open_take(const struct path *path, u32 flags, bool created,
 				   const struct cred *cred)
@@ -136,6 +157,8 @@ static struct file *file_open_take(const struct path *path, u32 flags, bool crea
 	}
 
 	error = file_open_served(file, kind, cred);
+	if (error == OPEN_INSTEAD)
+		return file_given_instead(file);
 	if (error)
 		goto fail;
 	file->mode |= FILE_OPENED;
@@ -158,10 +181,7 @@ fail_opened:
 	if (file->ops->clunk)
 		file->ops->clunk(file);
 fail:
-	if (file->mode & FILE_WRITER) {
-		node_write_end(node);
-		mount_writer_put(path->mount);
-	}
+	file_writer_end(file);
 	file_free_unopened(file);
 	return ERR_PTR(error);
 }
@@ -246,7 +266,8 @@ static int open_last_or_create(struct walk *walk, const struct open_how_kernel *
 	if (walk->must_be_directory) /* the name ends in a slash */
 		return -EISDIR;
 	if (path_is_union(&walk->path)) {
-		error = walk->flags & WALK_NO_XDEV ? -EXDEV : union_find(&walk->path, &walk->last, cred);
+		error = walk->flags & WALK_NO_XDEV ? -EXDEV
+						   : union_find(&walk->path, &walk->last, cred);
 		if (error == -ENOENT)
 			error = union_find_creator(&walk->path);
 		if (error)
@@ -296,9 +317,14 @@ static struct file *file_open_create(const struct path *start, const char *name,
 		if (!error)
 			error = open_last_or_create(&walk, how, &created, cred);
 	} while (error == 1);
-	file = error ? ERR_PTR(error) : file_open_take(&walk.path, how->flags, created, cred);
-	if (!IS_ERR(file))
+	if (error) {
+		file = ERR_PTR(error);
+	} else {
 		path_get(&walk.path); /* walk_end drops its own */
+		file = file_open_take(&walk.path, how->flags, created, cred);
+		if (IS_ERR(file))
+			path_put(&walk.path);
+	}
 	walk_end(&walk);
 	return file;
 }

@@ -214,7 +214,8 @@ struct tree_ops {
 	int (*xattr_set)(struct node *node, const char *name, const void *value, size_t size, int flags);
 	ssize_t (*xattr_list)(struct node *node, char *list, size_t size, bool trusted);
 
-	/* Open files. open may put its own state in file->private, or redirect file->ops. clunk: the last reference went. */
+	/* Open files. open may put its own state in file->private, or redirect file->ops; or give another open file to be had
+	 * instead: OPEN_INSTEAD, and a reference to that in file->private. clunk: the last reference went. */
 	int (*open)(struct file *file, const struct cred *cred);
 	void (*clunk)(struct file *file);
 	int (*flush)(struct file *file); /* each close(2) of a descriptor */
@@ -255,6 +256,7 @@ struct tree_ops {
 };
 
 enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 };
+#define OPEN_INSTEAD 1
 
 /* A served tree. */
 struct tree {
