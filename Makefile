@@ -324,9 +324,9 @@ $(B)/initramfs.cpio: $(B)/userland.cpio $(B)/system.cpio
 	@cat $^ > $@
 $(B)/userland.cpio: scripts/mkinitramfs scripts/cpio.py /bin/busybox
 	$(call say,CPIO,$@)mkdir -p $(@D) && scripts/mkinitramfs userland --output $@
-$(B)/system.cpio: $(staged) $(B)/user/init $(B)/modules.list $(B)/Module.symvers scripts/mkinitramfs scripts/cpio.py
+$(B)/system.cpio: $(staged) $(user_programs) $(B)/modules.list $(B)/Module.symvers scripts/mkinitramfs scripts/cpio.py
 	$(call say,CPIO,$@)scripts/mkinitramfs system --release $(RELEASE) --stage $(B)/stage --symvers $(B)/Module.symvers \
-		--init $(B)/user/init --output $@ $(staged)
+		--init $(B)/user/init $(patsubst %,--tool %,$(filter-out %/init,$(user_programs))) --output $@ $(staged)
 ifeq ($(outside),)
 $(B)/Module.symvers: $(stamp)
 	@:

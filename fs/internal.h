@@ -197,12 +197,12 @@ int union_find(struct path *path, const struct name *name, const struct cred *cr
 int union_find_creator(struct path *path) __must_check;
 /* For who is about to make, or remove, or rename `last`: the directory in which that is to happen, referenced. Of a path that is no
  * union itself. `making`: where no member has the name, the one for new names. */
-int union_parent(const struct path *parent, const struct name *last, bool making, const struct cred *cred,
-		 struct path *real) __must_check;
+int union_parent(const struct path *parent, const struct name *last, bool making,
+		 const struct cred *cred, struct path *real) __must_check;
 /* Of two members of the union, is the first another one, and asked before the second? */
 bool union_comes_before(const struct path *head, const struct path *first, const struct path *second);
 unsigned int union_size(const struct mount *head); /* mounts that are its members; mounts_lock held */
-int union_open(struct file *file) __must_check; /* of a union's directory: lists all members */
+int union_open(struct file *file) __must_check;	   /* of a union's directory: lists all members */
 
 /* ---- Files that stand for namespaces (nsfs.c) ---- */
 
@@ -260,7 +260,8 @@ int walk_peek(const struct path *start, const char *name, unsigned int flags,
 /* Turns what walk_peek found into a referenced path; false: it moved meanwhile. */
 bool walk_peek_keep(struct walk_peek *peek) __must_check;
 /* The entry of `name`, with the directory locked where it must be. Positive and referenced, or ERR_PTR(-ENOENT, ...). */
-struct entry *entry_lookup(struct entry *dir, const struct name *name, const struct cred *cred) __must_check;
+struct entry *entry_lookup(struct entry *dir, const struct name *name,
+			   const struct cred *cred) __must_check;
 /* Under dir->node->lock: the entry of `name`, asked from the tree when it is not cached. Positive and referenced, or
  * ERR_PTR(-ENOENT, ...). */
 struct entry *lookup_locked(struct entry *dir, const struct name *name,

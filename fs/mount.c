@@ -33,8 +33,7 @@ static atomic_t last_mount_id;
 
 static struct hlist *mount_bucket(const struct mount *mount, const struct entry *entry)
 {
-	return &mount_buckets[(hash_u64((unsigned long)mount >> 6) ^ hash_u64((unsigned long)entry >> 4)) &
-			      bucket_mask];
+	return &mount_buckets[(hash_u64((unsigned long)mount >> 6) ^ hash_u64((unsigned long)entry >> 4)) & bucket_mask];
 }
 
 static struct hlist *place_bucket(const struct entry *entry)

@@ -125,8 +125,7 @@ static bool seen_already(const struct namespace *namespace, const struct tree *t
 			continue;
 		hidden = false;
 		list_for_each(child, &mount->children, sibling)
-			hidden |= (child->locks & MOUNT_LOCK_PLACE) &&
-				  !list_empty(&child->over.entry->children);
+			hidden |= child->locks & MOUNT_LOCK_PLACE;
 		if (!hidden)
 			return true;
 	}

@@ -15,7 +15,8 @@
 
 /* The flags that a mount itself keeps, and those of them about times of reading. */
 #define MOUNT_ATIME_FLAGS (MS_NOATIME | MS_NODIRATIME | MS_RELATIME)
-#define MOUNT_FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOSYMFOLLOW | MOUNT_ATIME_FLAGS)
+#define MOUNT_FLAGS                                                                                \
+	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOSYMFOLLOW | MOUNT_ATIME_FLAGS)
 
 /* ---- mount.c: names_lock held ---- */
 
@@ -102,6 +103,7 @@ void mount_tree_detach(struct mount *top, bool propagate);
 
 int unions_copy(struct mount *top) __must_check; /* the members of copied heads below it. -ENOMEM */
 /* A member of the union; own: by a mount, else what the union stands on. False: there are not so many. Reading suffices. */
-bool union_member_at(const struct mount *head, unsigned int index, struct path *path, bool *own, bool *create);
+bool union_member_at(const struct mount *head, unsigned int index, struct path *path, bool *own,
+		     bool *create);
 
 #endif

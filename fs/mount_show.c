@@ -47,7 +47,6 @@ static void show_options(struct text *text, const struct tree *tree)
 		text_printf(text, ",%s", tree->options);
 }
 
-
 /* The name of a place below the root; NULL: it lies elsewhere. */
 static const char *name_below(struct show *show, const struct path *path, char *buffer)
 {

@@ -413,8 +413,8 @@ out:
 }
 
 static int rename_named(const struct path *old_parent, const struct name *old_last,
-			const struct path *new_parent, const struct name *new_last, unsigned int flags,
-			const struct cred *cred)
+			const struct path *new_parent, const struct name *new_last,
+			unsigned int flags, const struct cred *cred)
 {
 	struct entry *entry, *target = NULL;
 	struct node *replaced = NULL;
@@ -464,8 +464,8 @@ out:
  * it; else where the name is already, or to where new names are made.
  */
 static int rename_target(const struct path *old_parent, const struct path *old_real,
-			 const struct path *new_parent, const struct name *new_last, unsigned int flags,
-			 const struct cred *cred, struct path *real)
+			 const struct path *new_parent, const struct name *new_last,
+			 unsigned int flags, const struct cred *cred, struct path *real)
 {
 	bool same = path_is_union(new_parent) && path_equal(old_parent, new_parent);
 	int error = union_parent(new_parent, new_last, !same, cred, real);
@@ -497,8 +497,9 @@ static int rename_in_union(const struct path *old_parent, const struct name *old
 		return error;
 	error = rename_target(old_parent, &old, new_parent, new_last, flags, cred, &new);
 	if (!error) {
-		error = old.mount != new.mount ? -EXDEV
-					       : rename_named(&old, old_last, &new, new_last, flags, cred);
+		error = old.mount != new.mount
+				? -EXDEV
+				: rename_named(&old, old_last, &new, new_last, flags, cred);
 		path_put(&new);
 	}
 	path_put(&old);
@@ -517,8 +518,8 @@ int path_rename(const struct path *old_parent, const struct name *old_last,
 		return -EBUSY;
 	if (name_kind(new_last) != NAME_NORMAL)
 		return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
-	return (unions ? rename_in_union : rename_named)(old_parent, old_last, new_parent, new_last, flags,
-							 cred);
+	return (unions ? rename_in_union : rename_named)(old_parent, old_last, new_parent, new_last,
+							 flags, cred);
 }
 
 /* What inotify calls such a change: both times are utime(2)'s doing, one alone a read's or a write's. */

@@ -301,7 +301,8 @@ char *path_name(const struct path *path, const struct path *root, char *buffer, 
 	char *name;
 
 	if (path->mount->tree->type == &namespace_tree_type && !path->mount->over.mount)
-		return strscpy(buffer, path->entry->name.text, size) < 0 ? ERR_PTR(-ENAMETOOLONG) : buffer;
+		return strscpy(buffer, path->entry->name.text, size) < 0 ? ERR_PTR(-ENAMETOOLONG)
+									 : buffer;
 	if (!root)
 		fs_root(&own);
 	do {

@@ -152,7 +152,9 @@ static long namespace_ioctl(struct file *file, unsigned int command, unsigned lo
 
 static int namespace_attach(struct tree *tree, const struct cred *cred)
 {
-	struct attr attr = { .id = 1, .mode = S_IFDIR | 0500, .nlink = 2, .believe_until_ns = BELIEVE_FOREVER };
+	struct attr attr = {
+		.id = 1, .mode = S_IFDIR | 0500, .nlink = 2, .believe_until_ns = BELIEVE_FOREVER
+	};
 
 	tree->magic = NSFS_MAGIC;
 	tree->root = node_alloc(tree, &attr, NULL);

@@ -397,7 +397,8 @@ bool propagated_busy(struct mount *mount)
 
 /* ---- What /proc tells ---- */
 
-static bool member_is_seen(struct mount *mount, const struct namespace *namespace, const struct path *root)
+static bool member_is_seen(struct mount *mount, const struct namespace *namespace,
+			   const struct path *root)
 {
 	const struct mount *at = mount;
 	const struct entry *entry = mount->root;

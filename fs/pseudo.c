@@ -678,8 +678,8 @@ static int open_text_make(struct file *file, struct open_text *open)
 		open->end = true;
 	}
 	while (!open->end && result >= 0 && open->text.length < PAGE_SIZE && !open->text.failed) {
-		result = pseudo->file->next(&open->text, open->held ? open->held : pseudo->scope->object,
-					    &open->cursor);
+		result = pseudo->file->next(
+			&open->text, open->held ? open->held : pseudo->scope->object, &open->cursor);
 		open->end = !result;
 		cond_resched();
 	}

@@ -160,8 +160,8 @@ int union_find_creator(struct path *path)
 	return -EACCES;
 }
 
-int union_parent(const struct path *parent, const struct name *last, bool making, const struct cred *cred,
-		 struct path *real)
+int union_parent(const struct path *parent, const struct name *last, bool making,
+		 const struct cred *cred, struct path *real)
 {
 	int error = 0;
 
@@ -299,8 +299,8 @@ struct collector {
 	int error;
 };
 
-static bool collect(struct dir_context *context, const char *text, u32 length, u64 next_offset, u64 id,
-		    u32 type)
+static bool collect(struct dir_context *context, const char *text, u32 length, u64 next_offset,
+		    u64 id, u32 type)
 {
 	struct collector *collector = container_of(context, struct collector, context);
 	struct name name = name_make(text, length);
@@ -446,8 +446,8 @@ static void members_discard(struct mount_union *table, unsigned int first, unsig
 }
 
 /* Makes members of `from` (of all of its own, if it is a union) in the table from `first` on. */
-static int members_make(struct mount *head, const struct path *from, unsigned int how, bool recursive,
-			struct mount_union *table, unsigned int first)
+static int members_make(struct mount *head, const struct path *from, unsigned int how,
+			bool recursive, struct mount_union *table, unsigned int first)
 {
 	const struct mount_union *source = path_is_union(from) ? from->mount->members : NULL;
 	unsigned int count = source ? source->count : 1;
@@ -625,7 +625,8 @@ int mount_disunite(const struct path *from, const struct path *at)
 
 /* ---- What /proc tells ---- */
 
-bool union_member_at(const struct mount *head, unsigned int index, struct path *path, bool *own, bool *create)
+bool union_member_at(const struct mount *head, unsigned int index, struct path *path, bool *own,
+		     bool *create)
 {
 	const struct mount_union *table = head->members;
 

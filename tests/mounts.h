@@ -37,7 +37,8 @@ static inline struct mount_line line_of(const char *place)
 		    strcmp(at, place))
 			continue;
 		now.count = found.count + 1;
-		for (word = strtok_r(line, " ", &rest); word && strcmp(word, "-"); word = strtok_r(NULL, " ", &rest)) {
+		for (word = strtok_r(line, " ", &rest); word && strcmp(word, "-");
+		     word = strtok_r(NULL, " ", &rest)) {
 			sscanf(word, "shared:%d", &now.shared);
 			sscanf(word, "master:%d", &now.master);
 			sscanf(word, "propagate_from:%d", &now.from);
@@ -67,7 +68,7 @@ static inline int mount_type(const char *place, unsigned long type)
 	return mount(NULL, place, NULL, type, NULL);
 }
 
-static inline int bind(const char *from, const char *to)
+static inline int mount_bind(const char *from, const char *to)
 {
 	return mount(from, to, NULL, MS_BIND, NULL);
 }

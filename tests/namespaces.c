@@ -142,7 +142,8 @@ static void enter_kept(void)
 /* Those of which there is one can be entered; but not one's own of users. */
 static void enter_others(void)
 {
-	static const char *const names[] = { "cgroup", "ipc", "net", "pid", "uts", "pid_for_children" };
+	static const char *const names[] = { "cgroup", "ipc", "net",
+					     "pid",    "uts", "pid_for_children" };
 	char name[64];
 	int fd;
 
@@ -192,12 +193,13 @@ static void test_entering(void)
 	GIVES(0, as_user(user_may_not));
 	/* A bind mount of the file keeps the namespace; never one's own, nor an older one. */
 	WORKS(make_file("file", ""));
-	WORKS(bind(their_name, "file"));
-	TRUE(!strncmp(line_of("/tmp/m/file").root, "mnt:[", 5) && !strcmp(line_of("/tmp/m/file").type, "nsfs"));
-	FAILS(EINVAL, bind("/proc/self/ns/mnt", "a"));
+	WORKS(mount_bind(their_name, "file"));
+	TRUE(!strncmp(line_of("/tmp/m/file").root, "mnt:[", 5) &&
+	     !strcmp(line_of("/tmp/m/file").type, "nsfs"));
+	FAILS(EINVAL, mount_bind("/proc/self/ns/mnt", "a"));
 	WORKS(make_file("a/file", ""));
-	FAILS(EINVAL, bind("/proc/self/ns/mnt", "a/file"));
-	WORKS(bind("/proc/self/ns/uts", "a/file"));
+	FAILS(EINVAL, mount_bind("/proc/self/ns/mnt", "a/file"));
+	WORKS(mount_bind("/proc/self/ns/uts", "a/file"));
 	WORKS(umount("a/file"));
 	WORKS(unlink("a/file"));
 	tell(0);
@@ -246,8 +248,9 @@ static void test_flags(void)
 	WORKS(mount("none", "a", "tmpfs", MS_NOEXEC | MS_NOATIME, ""));
 	WORKS(mkdir("a/x", 0755));
 	WORKS(make_file("a/f", "1"));
-	WORKS(bind("a", "b"));
-	TRUE(strstr(line_of("/tmp/m/b").flags, "noexec") && strstr(line_of("/tmp/m/b").flags, "noatime"));
+	WORKS(mount_bind("a", "b"));
+	TRUE(strstr(line_of("/tmp/m/b").flags, "noexec") &&
+	     strstr(line_of("/tmp/m/b").flags, "noatime"));
 	WORKS(mount(NULL, "b", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL));
 	TRUE(!strcmp(line_of("/tmp/m/b").flags, "ro,nosuid,nodev,noatime"));
 	FAILS(EROFS, open("b/f", O_WRONLY));
@@ -257,7 +260,7 @@ static void test_flags(void)
 	TRUE(!strcmp(line_of("/tmp/m/b").flags, "rw,relatime"));
 	FAILS(EINVAL, mount(NULL, "b/x", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL));
 	WORKS(umount("b"));
-	WORKS(bind("a/x", "b"));
+	WORKS(mount_bind("a/x", "b"));
 	TRUE(!strcmp(line_of("/tmp/m/b").root, "/x"));
 	WORKS(umount("b"));
 	FAILS(EINVAL, umount("a/x"));

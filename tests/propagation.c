@@ -20,7 +20,7 @@ static void peers(void)
 	WORKS(mount_new("a"));
 	folders("a");
 	WORKS(mount_type("a", MS_SHARED));
-	WORKS(bind("a", "b"));
+	WORKS(mount_bind("a", "b"));
 }
 
 static void undo(const char *names)
@@ -53,7 +53,7 @@ static void test_types(void)
 	TRUE(a.shared && !a.master);
 	WORKS(mount_type("a", MS_SHARED));
 	TRUE(line_of("/tmp/m/a").shared == a.shared);
-	WORKS(bind("a", "b"));
+	WORKS(mount_bind("a", "b"));
 	b = line_of("/tmp/m/b");
 	TRUE(b.shared == a.shared && !b.master);
 	WORKS(mount_type("b", MS_SLAVE));
@@ -68,8 +68,8 @@ static void test_types(void)
 	WORKS(mount_type("b", MS_UNBINDABLE));
 	b = line_of("/tmp/m/b");
 	TRUE(!b.shared && !b.master && b.unbindable);
-	FAILS(EINVAL, bind("b", "c"));
-	FAILS(EINVAL, bind("b/x", "c"));
+	FAILS(EINVAL, mount_bind("b", "c"));
+	FAILS(EINVAL, mount_bind("b/x", "c"));
 	WORKS(mount_type("b", MS_SLAVE));
 	TRUE(line_of("/tmp/m/b").unbindable);
 	WORKS(mount_type("b", MS_SHARED));
@@ -96,7 +96,7 @@ static void test_shared(void)
 	WORKS(mount_new("b/y"));
 	GIVES(1, mounts_at("/tmp/m/a/y"));
 	/* What peers do not show does not come to them. */
-	WORKS(bind("a/z", "c"));
+	WORKS(mount_bind("a/z", "c"));
 	WORKS(mkdir("a/z/in", 0755));
 	WORKS(mount_new("b/z/in"));
 	GIVES(1, mounts_at("/tmp/m/c/in"));
@@ -117,7 +117,7 @@ static void test_slaves(void)
 
 	peers();
 	WORKS(mount_type("b", MS_SLAVE));
-	WORKS(bind("b", "c")); /* a slave, too */
+	WORKS(mount_bind("b", "c")); /* a slave, too */
 	a = line_of("/tmp/m/a");
 	TRUE(line_of("/tmp/m/c").master == a.shared && !line_of("/tmp/m/c").shared);
 	WORKS(mount_new("a/x"));
@@ -131,14 +131,15 @@ static void test_slaves(void)
 	GIVES(0, mounts_at("/tmp/m/c/y"));
 	/* A slave that is shared tells its own peers. */
 	WORKS(mount_type("c", MS_SHARED));
-	WORKS(bind("c", "d"));
+	WORKS(mount_bind("c", "d"));
 	b = line_of("/tmp/m/d");
 	TRUE(b.shared == line_of("/tmp/m/c").shared && b.master == a.shared);
 	WORKS(mount_new("a/z"));
 	GIVES(1, mounts_at("/tmp/m/b/z"));
 	GIVES(1, mounts_at("/tmp/m/c/z"));
 	GIVES(1, mounts_at("/tmp/m/d/z"));
-	TRUE(line_of("/tmp/m/c/z").shared && line_of("/tmp/m/c/z").shared == line_of("/tmp/m/d/z").shared);
+	TRUE(line_of("/tmp/m/c/z").shared &&
+	     line_of("/tmp/m/c/z").shared == line_of("/tmp/m/d/z").shared);
 	TRUE(line_of("/tmp/m/c/z").master == line_of("/tmp/m/a/z").shared);
 	WORKS(mount_new("d/y"));
 	GIVES(1, mounts_at("/tmp/m/c/y"));
@@ -157,7 +158,7 @@ static void test_chain(void)
 	peers();
 	WORKS(mount_type("b", MS_SLAVE));
 	WORKS(mount_type("b", MS_SHARED));
-	WORKS(bind("b", "c"));
+	WORKS(mount_bind("b", "c"));
 	WORKS(mount_type("c", MS_SLAVE));
 	TRUE(line_of("/tmp/m/c").master == line_of("/tmp/m/b").shared);
 	WORKS(mount_new("a/x"));
@@ -185,20 +186,20 @@ static void test_bind(void)
 	folders("a");
 	WORKS(mount_new("b"));
 	folders("b");
-	WORKS(bind("a", "b/x")); /* private on private */
+	WORKS(mount_bind("a", "b/x")); /* private on private */
 	TRUE(!line_of("/tmp/m/b/x").shared);
 	WORKS(umount("b/x"));
 	WORKS(mount_type("b", MS_SHARED));
-	WORKS(bind("a", "b/x")); /* private on shared */
+	WORKS(mount_bind("a", "b/x")); /* private on shared */
 	TRUE(line_of("/tmp/m/b/x").shared && !line_of("/tmp/m/a").shared);
 	WORKS(umount("b/x"));
 	WORKS(mount_type("a", MS_SHARED));
-	WORKS(bind("a", "b/x")); /* shared on shared */
+	WORKS(mount_bind("a", "b/x")); /* shared on shared */
 	TRUE(line_of("/tmp/m/b/x").shared == line_of("/tmp/m/a").shared);
 	WORKS(umount("b/x"));
-	WORKS(bind("a", "c"));
+	WORKS(mount_bind("a", "c"));
 	WORKS(mount_type("c", MS_SLAVE));
-	WORKS(bind("c", "b/x")); /* slave on shared */
+	WORKS(mount_bind("c", "b/x")); /* slave on shared */
 	TRUE(line_of("/tmp/m/b/x").master == line_of("/tmp/m/a").shared && line_of("/tmp/m/b/x").shared);
 	WORKS(umount("b/x"));
 	undo("cba");
@@ -229,13 +230,13 @@ static void test_bind(void)
 	undo("cba");
 	/* A shared one on itself: to its peer, but not to that which comes. */
 	peers();
-	WORKS(bind("a", "a/x"));
+	WORKS(mount_bind("a", "a/x"));
 	GIVES(1, mounts_at("/tmp/m/b/x"));
 	GIVES(0, mounts_at("/tmp/m/a/x/x"));
 	undo("cba");
 	WORKS(mount_new("a"));
 	WORKS(mount_type("a", MS_SHARED));
-	WORKS(bind("a", "c"));
+	WORKS(mount_bind("a", "c"));
 	WORKS(mount_type("c", MS_SLAVE));
 	GIVES(0, in_child(seen_from_root));
 	undo("ca");
@@ -262,14 +263,15 @@ static void test_move(void)
 	WORKS(mount_type("a", MS_SHARED));
 	FAILS(EINVAL, mount("a/x", "b", NULL, MS_MOVE, NULL));
 	/* To a shared one it goes to its peers, but nothing that is unbindable. */
-	WORKS(bind("a", "c"));
+	WORKS(mount_bind("a", "c"));
 	WORKS(mount_new("d"));
 	WORKS(mount_type("d", MS_UNBINDABLE));
 	FAILS(EINVAL, mount("d", "c/z", NULL, MS_MOVE, NULL));
 	WORKS(mount_type("d", MS_PRIVATE));
 	WORKS(mount("d", "c/z", NULL, MS_MOVE, NULL));
 	GIVES(1, mounts_at("/tmp/m/a/z"));
-	TRUE(line_of("/tmp/m/a/z").shared && line_of("/tmp/m/a/z").shared == line_of("/tmp/m/c/z").shared);
+	TRUE(line_of("/tmp/m/a/z").shared &&
+	     line_of("/tmp/m/a/z").shared == line_of("/tmp/m/c/z").shared);
 	FAILS(ENOENT, mount("d", "nowhere", NULL, MS_MOVE, NULL));
 	WORKS(make_file("file", ""));
 	WORKS(mount_new("d"));

@@ -208,7 +208,9 @@ static int proc_attach(struct tree *tree, const struct cred *cred)
 }
 
 static const struct tree_ops proc_ops = { .attach = proc_attach, PSEUDO_TREE_OPERATIONS };
-static struct tree_type proc_type = { .name = "proc", .ops = &proc_ops, .flags = TREE_TYPE_SINGLE | TREE_TYPE_FOR_ALL };
+static struct tree_type proc_type = { .name = "proc",
+				      .ops = &proc_ops,
+				      .flags = TREE_TYPE_SINGLE | TREE_TYPE_FOR_ALL };
 
 void __init proc_init(void)
 {

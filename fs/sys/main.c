@@ -58,7 +58,9 @@ static int sys_attach(struct tree *tree, const struct cred *cred)
 }
 
 static const struct tree_ops sys_ops = { .attach = sys_attach, PSEUDO_TREE_OPERATIONS };
-static struct tree_type sys_type = { .name = "sysfs", .ops = &sys_ops, .flags = TREE_TYPE_SINGLE | TREE_TYPE_FOR_ALL };
+static struct tree_type sys_type = { .name = "sysfs",
+				     .ops = &sys_ops,
+				     .flags = TREE_TYPE_SINGLE | TREE_TYPE_FOR_ALL };
 static const struct pseudo_file no_files[] = { {} };
 
 void __init sys_init(void)

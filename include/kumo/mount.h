@@ -32,7 +32,8 @@ enum {
 	UNION_AFTER = 2,
 	UNION_CREATE = 4,
 };
-int mount_unite(const struct path *from, const struct path *over, unsigned int how, bool recursive) __must_check;
+int mount_unite(const struct path *from, const struct path *over, unsigned int how,
+		bool recursive) __must_check;
 /* Takes the member that shows `from` out of the union; with the last one the union goes. -EINVAL: there is none. */
 int mount_disunite(const struct path *from, const struct path *over) __must_check;
 

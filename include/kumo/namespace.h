@@ -62,24 +62,25 @@ struct mount {
 	unsigned long flags; /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME, MS_RELATIME ... */
 	struct mount_counts *counts; /* per CPU */
 	int id;
-	u64 order; /* in the namespace's list */
-	bool expiring;		/* umount2(MNT_EXPIRE) was here before */
-	bool doomed;		/* counted to zero, under names_lock: being freed */
-	bool unbindable;	/* no bind mount may be made of it */
-	bool going;		/* being detached, under mounts_lock */
-	bool connected;		/* detached with what it covers, and still there: it may not be looked below */
-	bool member;		/* of the union that it stands on: not in the hash */
-	u8 locks;		/* MOUNT_LOCK_*: what its namespace may not change */
-	struct mount_union *members; /* of the head of a union; read under RCU */
+	u64 order;	 /* in the namespace's list */
+	bool expiring;	 /* umount2(MNT_EXPIRE) was here before */
+	bool doomed;	 /* counted to zero, under names_lock: being freed */
+	bool unbindable; /* no bind mount may be made of it */
+	bool going;	 /* being detached, under mounts_lock */
+	bool connected; /* detached with what it covers, and still there: it may not be looked below */
+	bool member;	/* of the union that it stands on: not in the hash */
+	u8 locks;	/* MOUNT_LOCK_*: what its namespace may not change */
+	struct mount_union *members;   /* of the head of a union; read under RCU */
 	struct hlist_node hash_link;   /* by what it covers */
 	struct hlist_node place_link;  /* by the entry that it covers */
 	struct list namespace_link;    /* in the order of mounting */
 	struct list children, sibling; /* mounts that stand on it; under mounts_lock */
-	struct peer_group *group, *master; /* whom it tells of its mounts and is told by; who only tells it (propagation.c) */
+	struct peer_group *group,
+		*master; /* whom it tells of its mounts and is told by; who only tells it (propagation.c) */
 	struct list peer_link, slave_link; /* in group->members, master->slaves */
 	struct mount *copy; /* while a tree of mounts is copied: its copy, and of the copy what it was made from */
 	struct list work_link, target_link; /* in lists of a change under way, under mounts_lock */
-	struct path detached_from; /* what it covered, while it is being detached */
+	struct path detached_from;	    /* what it covered, while it is being detached */
 	struct rcu_head rcu;
 };
 /* In a namespace that its user may change without being privileged, what it was given stays as it is. */
@@ -114,8 +115,8 @@ struct namespace
 	refcount_t refs;
 	struct list mounts; /* in the order of mounting; under mounts_lock, as all that follows */
 	struct mount *root;
-	u64 id;	 /* the number of its file in /proc/PID/ns */
-	u64 age; /* higher than that of all that were there before */
+	u64 id;			    /* the number of its file in /proc/PID/ns */
+	u64 age;		    /* higher than that of all that were there before */
 	unsigned int count, coming; /* mounts; those that a change under way will add */
 	bool restricted; /* made without privilege: whoever is in it gains none (no_new_privs) */
 	u32 owner;	 /* the user who made it */

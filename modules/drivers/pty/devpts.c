@@ -410,7 +410,9 @@ static const struct tree_ops devpts_ops = {
 	.forget = devpts_forget,
 };
 
-static struct tree_type devpts_type = { .name = "devpts", .ops = &devpts_ops, .owner = THIS_MODULE, .flags = TREE_TYPE_FOR_ALL };
+static struct tree_type devpts_type = {
+	.name = "devpts", .ops = &devpts_ops, .owner = THIS_MODULE, .flags = TREE_TYPE_FOR_ALL
+};
 
 int devpts_init(void)
 {
