@@ -56,7 +56,7 @@ static struct {
 } nested_slots[4];
 
 struct wait_queue log_wait;
-static bool wake_pending;
+static bool wake_pending, show_pending;
 
 int console_level = 7;
 static atomic_t console_busy;
@@ -278,7 +278,11 @@ static void console_show(struct console *console)
 			continue;
 		length = log_format(&record, false, text, sizeof(text));
 		console->write(console, text, length);
+		if (console->show)
+			WRITE_ONCE(show_pending, true);
 	}
+	if (console->show && READ_ONCE(panicking))
+		console->show(console, true);
 }
 
 static void consoles_flush(void)
@@ -302,12 +306,32 @@ static void consoles_flush(void)
 	} while (READ_ONCE(ring.next.sequence) != shown && !READ_ONCE(panicking));
 }
 
+static void consoles_make_seen(void)
+{
+	unsigned long flags = local_irq_save();
+	struct console *console;
+	bool busy = atomic_xchg(&console_busy, 1);
+
+	if (!busy) {
+		WRITE_ONCE(show_pending, false);
+		list_for_each(console, &consoles, link)
+			if (console->show)
+				console->show(console, false);
+		atomic_xchg(&console_busy, 0);
+	}
+	local_irq_restore(flags);
+	if (!busy)
+		consoles_flush(); /* whoever found it busy meanwhile relied on this */
+}
+
 void printk_wake_readers(void)
 {
 	if (READ_ONCE(wake_pending)) {
 		WRITE_ONCE(wake_pending, false);
 		wake_up_all(&log_wait);
 	}
+	if (READ_ONCE(show_pending))
+		consoles_make_seen();
 }
 
 void log_store(unsigned int facility, unsigned int level, const char *text, size_t length)
@@ -331,11 +355,10 @@ void log_store(unsigned int facility, unsigned int level, const char *text, size
 	local_irq_restore(flags);
 	consoles_flush();
 	/* With interrupts off the caller may hold the very locks that a wake-up takes: printk_wake_readers() comes by later. */
-	if (!list_empty(&log_wait.waiters)) {
+	if (!list_empty(&log_wait.waiters))
 		WRITE_ONCE(wake_pending, true);
-		if (can_wake)
-			printk_wake_readers();
-	}
+	if (can_wake)
+		printk_wake_readers();
 }
 
 void vprintk(enum log_level level, const char *format, va_list args)

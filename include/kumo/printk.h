@@ -60,6 +60,9 @@ struct log_cursor {
 struct console {
 	const char *name;
 	void (*write)(struct console *console, const char *text, size_t size);
+	/* Makes seen what was written; optional. Called a little later, with interrupts off, where threads may be woken; when the
+	 * machine is ending at once, and then nobody else goes on. */
+	void (*show)(struct console *console, bool ending);
 	enum log_level level; /* shows records below this number; zero: below what `loglevel=` or `quiet` says */
 	bool takes_over;	/* an earlier driver of the same device has shown the log so far */
 	struct log_cursor next; /* the core's */
@@ -73,7 +76,8 @@ bool console_name(unsigned int index, char name[16]); /* of the INDEXth; false: 
 void printk_init(void);
 /* Takes a larger ring when `log_buf_len=` asks for one. Once memory can be allocated. */
 void printk_resize(void);
-/* Wakes readers of the log whose record came while interrupts were off. The timer interrupt and the idle loop call it. */
+/* Wakes readers of the log, and shows what consoles have written, after records that came while interrupts were off. The timer
+ * interrupt and the idle loop call it. */
 void printk_wake_readers(void);
 extern int console_level; /* records below this number reach the consoles */
 

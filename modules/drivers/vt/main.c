@@ -26,12 +26,8 @@ static struct thread *drawer;
 static struct wait_queue changed = WAIT_QUEUE_INIT(changed);
 static bool dirty;
 
-static void text_write(const u8 *text, size_t size)
+static void draw_soon(void)
 {
-	unsigned long flags = spin_lock_irqsave(&vt_lock);
-
-	screen_write(&screen, text, size);
-	spin_unlock_irqrestore(&vt_lock, flags);
 	if (!READ_ONCE(dirty)) {
 		WRITE_ONCE(dirty, true);
 		wake_up(&changed);
@@ -42,7 +38,11 @@ static void text_write(const u8 *text, size_t size)
 
 static size_t vt_write(struct tty *unused, const u8 *data, size_t size)
 {
-	text_write(data, size);
+	unsigned long flags = spin_lock_irqsave(&vt_lock);
+
+	screen_write(&screen, data, size);
+	spin_unlock_irqrestore(&vt_lock, flags);
+	draw_soon();
 	return size;
 }
 
@@ -88,9 +88,13 @@ static void answers_send(struct work *work)
 }
 
 static struct work answer_work;
+static bool writing_log; /* under vt_lock: nobody asks in the log, and here it may be too early to wake the worker */
 static void answer(const char *text)
 {
 	size_t length = strlen(answers);
+
+	if (writing_log)
+		return;
 
 	strscpy(answers + length, text, sizeof(answers) - length);
 	work_queue(&answer_work);
@@ -98,22 +102,40 @@ static void answer(const char *text)
 
 /* ---- The kernel's console ---- */
 
+#define POLLS_MAX 100000
+
 static void console_write(struct console *console, const char *text, size_t size)
 {
-	while (size) {
-		const char *end = memchr(text, '\n', size);
-		size_t line = end ? (size_t)(end - text) : size;
+	unsigned long flags = local_irq_save();
+	/* When the machine dies, and in an NMI, the lock's holder may never go on: then without it. */
+	bool locked = false;
 
-		text_write((const u8 *)text, line);
-		if (!end)
-			return;
-		text_write((const u8 *)"\r\n", 2);
-		text += line + 1;
-		size -= line + 1;
+	for (int i = 0; i < POLLS_MAX && !locked; i++) {
+		locked = spin_trylock(&vt_lock);
+		if (!locked)
+			cpu_relax();
 	}
+	writing_log = true;
+	for (; size; text++, size--) {
+		if (*text == '\n')
+			screen_write(&screen, (const u8 *)"\r", 1);
+		screen_write(&screen, (const u8 *)text, 1);
+	}
+	writing_log = false;
+	if (locked)
+		spin_unlock(&vt_lock);
+	local_irq_restore(flags);
 }
 
-static struct console vt_console = { .name = "tty1", .write = console_write };
+static void console_show(struct console *console, bool ending)
+{
+	if (ending)
+		framebuffer_draw(&screen);
+	else
+		draw_soon();
+}
+
+static struct console vt_console = { .name = "tty1", .write = console_write, .show = console_show };
 
 /* ---- Drawing ---- */
 
