@@ -25,12 +25,6 @@ static bool transfer_goes_on(void)
 	return !signal_pending();
 }
 
-static loff_t position_stays(struct file *file, loff_t offset, int whence)
-{
-	file->pos = 0;
-	return 0;
-}
-
 static ssize_t null_read(struct file *file, struct iter *to, loff_t *pos)
 {
 	return 0;
@@ -207,24 +201,24 @@ static loff_t kmsg_device_seek(struct file *file, loff_t offset, int whence)
 	return file->private ? kmsg_seek(file->private, offset, whence) : -EBADF;
 }
 
-static const struct tree_ops null_ops = { .read = null_read, .write = null_write, .seek = position_stays };
+static const struct tree_ops null_ops = { .read = null_read, .write = null_write, .seek = file_seek_stays };
 static const struct tree_ops zero_ops = {
 	.read = zero_read,
 	.write = null_write,
-	.seek = position_stays,
+	.seek = file_seek_stays,
 	.mmap = zero_mmap,
 };
-static const struct tree_ops full_ops = { .read = zero_read, .write = full_write, .seek = position_stays };
+static const struct tree_ops full_ops = { .read = zero_read, .write = full_write, .seek = file_seek_stays };
 static const struct tree_ops random_ops = {
 	.read = random_read_ready,
 	.write = random_write,
-	.seek = position_stays,
+	.seek = file_seek_stays,
 	.ioctl = random_ioctl,
 };
 static const struct tree_ops urandom_ops = {
 	.read = random_read,
 	.write = random_write,
-	.seek = position_stays,
+	.seek = file_seek_stays,
 	.ioctl = random_ioctl,
 };
 static const struct tree_ops kmsg_ops = {

@@ -654,6 +654,7 @@ static void epoll_show_info(struct file *file, struct text *text)
 
 static const struct tree_ops epoll_ops = {
 	.clunk = epoll_clunk,
+	.seek = file_seek_stays,
 	.poll = epoll_poll,
 	.show_info = epoll_show_info,
 };

@@ -426,6 +426,7 @@ static void inotify_clunk(struct file *file)
 
 static const struct tree_ops inotify_ops = {
 	.clunk = inotify_clunk,
+	.seek = file_seek_stays,
 	.read = inotify_read,
 	.poll = inotify_poll,
 	.show_info = inotify_show_info,

@@ -112,7 +112,7 @@ static ssize_t limit_file_size(loff_t pos, size_t count)
 	if (likely(limit == RLIM_INFINITY))
 		return (ssize_t)count;
 	if ((u64)pos >= limit) {
-		signal_send_thread(current, SIGXFSZ, NULL);
+		signal_send_self(SIGXFSZ);
 		return -EFBIG;
 	}
 	return (ssize_t)min((u64)count, limit - (u64)pos);
@@ -264,6 +264,12 @@ loff_t file_seek_size(struct file *file, loff_t offset, int whence, u64 size)
 	return offset;
 }
 
+loff_t file_seek_stays(struct file *file, loff_t offset, int whence)
+{
+	file->pos = 0;
+	return 0;
+}
+
 loff_t file_seek(struct file *file, loff_t offset, int whence)
 {
 	struct node *node = file->node;
@@ -272,7 +278,7 @@ loff_t file_seek(struct file *file, loff_t offset, int whence)
 
 	if ((unsigned int)whence > SEEK_MAX)
 		return -EINVAL;
-	if (!(file->mode & FILE_SEEK))
+	if (!(file->mode & FILE_SEEK) && !file->ops->seek)
 		return -ESPIPE;
 	result = file_pos_lock(file, &locked);
 	if (result)
@@ -423,6 +429,7 @@ EXPORT_SYMBOL(kernel_read);
 EXPORT_SYMBOL(kernel_write);
 EXPORT_SYMBOL(file_seek);
 EXPORT_SYMBOL(file_seek_size);
+EXPORT_SYMBOL(file_seek_stays);
 EXPORT_SYMBOL(file_truncate);
 EXPORT_SYMBOL(path_truncate);
 EXPORT_SYMBOL(dir_emit_dots);

@@ -121,6 +121,7 @@ static void eventfd_clunk(struct file *file)
 
 static const struct tree_ops eventfd_ops = {
 	.clunk = eventfd_clunk,
+	.seek = file_seek_stays,
 	.read = eventfd_read,
 	.write = eventfd_write,
 	.poll = eventfd_poll,

@@ -80,6 +80,9 @@ static int check_flags(const struct clone_request *request)
 		return -EINVAL;
 	if (flags & CLONE_PIDFD && flags & CLONE_THREAD)
 		return -EINVAL;
+	/* Both would be told at the same address. */
+	if (flags & CLONE_PIDFD && flags & CLONE_PARENT_SETTID && request->pidfd == request->parent_tid)
+		return -EINVAL;
 	if (flags & CLONE_INTO_CGROUP)
 		return -EBADF; /* there are no control groups whose descriptor it could be */
 	return 0;
@@ -208,7 +211,8 @@ static void thread_copy(struct thread *child, const struct clone_request *reques
 	/* A thread on its maker's memory cannot use the same signal stack (vfork's can: the maker sleeps). */
 	if ((request->flags & (CLONE_VM | CLONE_VFORK)) != CLONE_VM)
 		child->signal_stack = parent->signal_stack;
-	child->flags = THREAD_FLAG_FORKED_NOEXEC;
+	child->flags = THREAD_FLAG_FORKED_NOEXEC |
+		       (parent->flags & (THREAD_FLAG_NO_CLOCK | THREAD_FLAG_IO_FLUSHER));
 	if (request->flags & CLONE_CHILD_CLEARTID)
 		child->clear_child_tid = request->child_tid;
 	if (request->flags & CLONE_CHILD_SETTID) {
@@ -260,6 +264,7 @@ static int process_publish(struct thread *child, struct pid *pid, const struct c
 		process->parent = maker->parent;
 	}
 	process->parent_exec_count = process->parent->exec_count;
+	process->maker = current->pid;
 	process->pid = pid->number;
 	process->number = pid;
 	process->leader = child;
@@ -354,6 +359,13 @@ static void child_pidfd_undo(struct child_pidfd *pidfd)
 	file_put(pidfd->file);
 }
 
+/* Who gives an address that is none goes without, as on Linux: the child is there already. */
+static void tell_number(int number, int __user *to)
+{
+	if (put_user(number, to))
+		pr_debug("pid %d: no place for the number of its child\n", current->pid);
+}
+
 long process_clone(const struct clone_request *request)
 {
 	struct completion vfork_done;
@@ -371,7 +383,7 @@ long process_clone(const struct clone_request *request)
 	child = child_make(request);
 	if (IS_ERR(child))
 		return PTR_ERR(child);
-	pid = pid_alloc();
+	pid = request->wanted_number ? pid_alloc_at(request->wanted_number) : pid_alloc();
 	result = PTR_ERR(pid);
 	if (IS_ERR(pid))
 		goto undo;
@@ -380,9 +392,8 @@ long process_clone(const struct clone_request *request)
 	result = child_pidfd_make(&pidfd, child->process, request);
 	if (result)
 		goto undo_pid;
-	result = -EFAULT;
-	if (request->flags & CLONE_PARENT_SETTID && put_user(child->pid, request->parent_tid))
-		goto undo_pidfd;
+	if (request->flags & CLONE_PARENT_SETTID)
+		tell_number(child->pid, request->parent_tid);
 	if (request->flags & CLONE_VFORK) {
 		completion_init(&vfork_done);
 		child->vfork_done = &vfork_done;
@@ -411,7 +422,6 @@ long process_clone(const struct clone_request *request)
 undo_vfork:
 	if (request->flags & CLONE_VFORK)
 		thread_put(child);
-undo_pidfd:
 	child_pidfd_undo(&pidfd);
 undo_pid:
 	pid_free_unused(pid);
@@ -547,7 +557,7 @@ no_process:
 void process_become_first(void)
 {
 	struct process *process = process_create_kernel();
-	struct pid *pid = pid_alloc_first();
+	struct pid *pid = pid_alloc_at(1);
 
 	if (!process || IS_ERR(pid) || process_publish_kernel(process, current, pid))
 		panic("no memory for the first process");

@@ -47,7 +47,7 @@ struct pid *pid_alloc(void)
 }
 EXPORT_SYMBOL(pid_alloc);
 
-struct pid *pid_alloc_first(void)
+struct pid *pid_alloc_at(int number)
 {
 	struct pid *pid = kzalloc(sizeof(*pid), GFP_USER);
 	unsigned long flags;
@@ -55,9 +55,9 @@ struct pid *pid_alloc_first(void)
 
 	if (!pid)
 		return ERR_PTR(-ENOMEM);
-	pid->number = 1;
+	pid->number = number;
 	flags = spin_lock_irqsave(&pid_lock);
-	error = xarray_store(&pid_table, 1, pid, GFP_ATOMIC);
+	error = pid_find(number) ? -EEXIST : xarray_store(&pid_table, (u64)number, pid, GFP_ATOMIC);
 	spin_unlock_irqrestore(&pid_lock, flags);
 	if (!error)
 		return pid;

@@ -31,7 +31,8 @@ extern int pid_max;
 
 /* A number nobody has, from the ones after the last given out, held by nothing yet; ERR_PTR(-EAGAIN, -ENOMEM). */
 struct pid *pid_alloc(void) __must_check;
-struct pid *pid_alloc_first(void) __must_check; /* number 1 */
+/* This number; also ERR_PTR(-EEXIST): somebody has it. */
+struct pid *pid_alloc_at(int number) __must_check;
 void pid_attach(struct pid *pid, enum pid_role role, void *holder);
 /* The holder gives the number up; the last one frees it. */
 void pid_detach(struct pid *pid, enum pid_role role);
@@ -114,6 +115,7 @@ struct clone_request {
 	unsigned long tls;
 	int __user *parent_tid, *child_tid;
 	int __user *pidfd; /* CLONE_PIDFD: where the descriptor goes */
+	int wanted_number; /* of the child; 0: any */
 };
 /* The new thread's number as its parent sees it, or a negative errno. */
 long process_clone(const struct clone_request *request);

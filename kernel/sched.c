@@ -488,7 +488,7 @@ static void tick(struct timer *timer)
 	if (first) {
 		if (running->policy == SCHED_RR &&
 		    first->realtime_priority == running->realtime_priority &&
-		    now - running->slice_start_ns >= SLICE_NS)
+		    now - running->slice_start_ns >= ROUND_ROBIN_SLICE_NS)
 			running->virtual_runtime_ns = ++rq->realtime_sequence;
 		if (runs_before(first, running))
 			ask_for_switch(rq);

@@ -137,6 +137,7 @@ static void signalfd_clunk(struct file *file)
 
 static const struct tree_ops signalfd_ops = {
 	.clunk = signalfd_clunk,
+	.seek = file_seek_stays,
 	.read = signalfd_read,
 	.poll = signalfd_poll,
 	.show_info = signalfd_show_info,

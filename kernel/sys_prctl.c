@@ -167,7 +167,7 @@ static long tracer_set(unsigned long pid)
 {
 	struct process *process;
 
-	if (!pid || pid == PR_SET_PTRACER_ANY)
+	if (!pid || (int)pid == (int)PR_SET_PTRACER_ANY)
 		return 0;
 	process = process_find((int)pid);
 	if (!process)
@@ -176,14 +176,38 @@ static long tracer_set(unsigned long pid)
 	return 0;
 }
 
-/* What can be said of the processor, and not set: it speculates as it likes, and every program may read its clock. */
+/* Whether what the thread does serves storage, so that its allocations must not wait for storage. None does: said, no more. */
+static long io_flusher_option(int option, unsigned long a)
+{
+	if (!capable(CAP_SYS_RESOURCE))
+		return -EPERM;
+	if (option == PR_GET_IO_FLUSHER)
+		return a ? -EINVAL : !!(current->flags & THREAD_FLAG_IO_FLUSHER);
+	if (a > 1)
+		return -EINVAL;
+	current->flags &= ~(unsigned int)THREAD_FLAG_IO_FLUSHER;
+	if (a)
+		current->flags |= THREAD_FLAG_IO_FLUSHER;
+	return 0;
+}
+
+static long clock_reading_set(unsigned long how)
+{
+	if (how != PR_TSC_ENABLE && how != PR_TSC_SIGSEGV)
+		return -EINVAL;
+	arch_thread_forbid_clock(how == PR_TSC_SIGSEGV);
+	return 0;
+}
+
+/* What concerns the processor: it speculates as it likes, which cannot be set. */
 static long machine_option(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
 {
 	switch (option) {
 	case PR_GET_TSC:
-		return put_user(PR_TSC_ENABLE, (int __user *)a);
+		return put_user(current->flags & THREAD_FLAG_NO_CLOCK ? PR_TSC_SIGSEGV : PR_TSC_ENABLE,
+				(int __user *)a);
 	case PR_SET_TSC:
-		return a == PR_TSC_ENABLE ? 0 : -EINVAL;
+		return clock_reading_set(a);
 	case PR_GET_TIMING:
 		return PR_TIMING_STATISTICAL;
 	case PR_SET_TIMING:
@@ -200,6 +224,12 @@ static long machine_option(int option, unsigned long a, unsigned long b, unsigne
 		if (c || d)
 			return -EINVAL;
 		return a > PR_SPEC_L1D_FLUSH ? -ENODEV : -ENXIO;
+	case PR_SET_IO_FLUSHER:
+	case PR_GET_IO_FLUSHER:
+		return b || c || d ? -EINVAL : io_flusher_option(option, a);
+	case PR_TASK_PERF_EVENTS_DISABLE:
+	case PR_TASK_PERF_EVENTS_ENABLE:
+		return 0; /* all of its performance events, of which there are none */
 	case PR_GET_SECCOMP:
 		return 0;
 	default:

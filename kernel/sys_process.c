@@ -10,6 +10,8 @@
 
 #include "process.h"
 
+#define NUMBER_LEVELS 32 /* of nested process number namespaces that clone3(2) knows of */
+
 /* Making ------------------------------------------------------------------------------------------------------------ */
 
 long sys_fork(void)
@@ -29,10 +31,7 @@ long sys_vfork(void)
 long sys_clone(unsigned long flags, unsigned long stack, int __user *parent_tid,
 	       int __user *child_tid, unsigned long tls)
 {
-	const unsigned long told_there = CLONE_PIDFD | CLONE_PARENT_SETTID;
-
-	/* Both would be told at the same address. */
-	if ((flags & told_there) == told_there || (flags & CLONE_PIDFD && flags & CLONE_DETACHED))
+	if (flags & CLONE_PIDFD && flags & CLONE_DETACHED)
 		return -EINVAL;
 
 	const struct clone_request request = {
@@ -67,23 +66,48 @@ static int copy_versioned(void *to, size_t known, size_t least, const void __use
 	return copy_from_user(to, from, min(size, known)) ? -EFAULT : 0;
 }
 
+/* What a child's number shall be: there is one table of numbers, so at most one can be wanted. */
+static long wanted_number(const struct clone_args *args, int *number)
+{
+	if (args->set_tid_size != 1)
+		return -EINVAL;
+	if (copy_from_user(number, (const void __user *)args->set_tid, sizeof(*number)))
+		return -EFAULT;
+	if (*number < 1 || *number >= READ_ONCE(pid_max))
+		return -EINVAL;
+	return capable(CAP_CHECKPOINT_RESTORE) || capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
+}
+
+static bool clone_args_valid(const struct clone_args *args, size_t size)
+{
+	if (args->set_tid_size > NUMBER_LEVELS || !args->set_tid != !args->set_tid_size)
+		return false;
+	if (args->exit_signal > SIGNAL_COUNT || args->flags & (CSIGNAL | CLONE_DETACHED) ||
+	    args->flags & ~(u64)(0xffffffffULL | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP))
+		return false;
+	if (args->flags & CLONE_INTO_CGROUP && (args->cgroup > 0x7fffffff || size < CLONE_ARGS_SIZE_VER2))
+		return false;
+	if (args->flags & (CLONE_THREAD | CLONE_PARENT) && args->exit_signal)
+		return false;
+	return !args->stack == !args->stack_size && args->stack + args->stack_size >= args->stack &&
+	       user_range_ok((void __user *)args->stack, args->stack_size);
+}
+
 long sys_clone3(const struct clone_args __user *from, size_t size)
 {
 	struct clone_args args;
-	int error = copy_versioned(&args, sizeof(args), CLONE_ARGS_SIZE_VER0, from, size);
+	int number = 0;
+	long error = copy_versioned(&args, sizeof(args), CLONE_ARGS_SIZE_VER0, from, size);
 
 	if (error)
 		return error;
-	if (args.set_tid || args.set_tid_size)
-		return args.set_tid_size > 32 || !args.set_tid || !args.set_tid_size ? -EINVAL : -EPERM;
-	if (args.exit_signal > SIGNAL_COUNT || args.flags & (CSIGNAL | CLONE_DETACHED) ||
-	    args.flags & ~(u64)(0xffffffffULL | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP))
+	if (!clone_args_valid(&args, size))
 		return -EINVAL;
-	if (args.flags & (CLONE_THREAD | CLONE_PARENT) && args.exit_signal)
-		return -EINVAL;
-	if (!args.stack != !args.stack_size || args.stack + args.stack_size < args.stack ||
-	    !user_range_ok((void __user *)args.stack, args.stack_size))
-		return -EINVAL;
+	if (args.set_tid) {
+		error = wanted_number(&args, &number);
+		if (error)
+			return error;
+	}
 
 	const struct clone_request request = {
 		.flags = args.flags,
@@ -93,6 +117,7 @@ long sys_clone3(const struct clone_args __user *from, size_t size)
 		.parent_tid = (int __user *)args.parent_tid,
 		.child_tid = (int __user *)args.child_tid,
 		.pidfd = (int __user *)args.pidfd,
+		.wanted_number = number,
 	};
 	return process_clone(&request);
 }

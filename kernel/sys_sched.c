@@ -12,7 +12,7 @@
 
 #define NICE_MIN (-20)
 #define NICE_MAX 19
-#define ROUND_ROBIN_SLICE_NS (4 * NSEC_PER_MSEC)
+#define SLICE_NS (4 * NSEC_PER_MSEC) /* kernel/sched.c's */
 
 long sys_sched_yield(void)
 {
@@ -194,19 +194,14 @@ _Static_assert(IOPRIO_WHO_PROCESS == PRIO_PROCESS + 1 && IOPRIO_WHO_USER == PRIO
 
 long sys_ioprio_set(int which, int who, int priority)
 {
-	int level = IOPRIO_PRIO_DATA(priority);
+	int level = priority & (IOPRIO_NR_LEVELS - 1); /* bits above are hints */
 
 	switch (IOPRIO_PRIO_CLASS(priority)) {
 	case IOPRIO_CLASS_RT:
 		if (!capable(CAP_SYS_ADMIN) && !capable(CAP_SYS_NICE))
 			return -EPERM;
-		if (level >= IOPRIO_NR_LEVELS)
-			return -EINVAL;
 		break;
 	case IOPRIO_CLASS_BE:
-		if (level >= IOPRIO_NR_LEVELS)
-			return -EINVAL;
-		break;
 	case IOPRIO_CLASS_IDLE:
 		break;
 	case IOPRIO_CLASS_NONE:
@@ -236,6 +231,16 @@ static bool is_realtime(int policy)
 	return policy == SCHED_FIFO || policy == SCHED_RR;
 }
 
+/* For who has no right to favour a thread. */
+static bool may_be_realtime(const struct thread *thread, int policy, int priority)
+{
+	u64 limit = process_limit(RLIMIT_RTPRIO);
+
+	if (policy != thread->policy && !limit)
+		return false;
+	return priority <= thread->realtime_priority || (u64)priority <= limit;
+}
+
 static long set_policy(int tid, int policy, int priority, bool reset_on_fork, const int *nice)
 {
 	struct thread *thread;
@@ -253,8 +258,7 @@ static long set_policy(int tid, int policy, int priority, bool reset_on_fork, co
 	else if (!may_schedule(thread))
 		error = -EPERM;
 	else if (!capable(CAP_SYS_NICE) &&
-		 ((is_realtime(policy) && priority > thread->realtime_priority &&
-		   (u64)priority > process_limit(RLIMIT_RTPRIO)) ||
+		 ((is_realtime(policy) && !may_be_realtime(thread, policy, priority)) ||
 		  (thread->reset_on_fork && !reset_on_fork) || (nice && !may_nice(thread, *nice)) ||
 		  (thread->policy == SCHED_IDLE && policy != SCHED_IDLE &&
 		   !may_nice(thread, thread->nice - 1))))
@@ -262,7 +266,7 @@ static long set_policy(int tid, int policy, int priority, bool reset_on_fork, co
 	if (!error)
 		error = sched_set_policy(thread, (unsigned int)policy, (unsigned int)priority,
 					 reset_on_fork);
-	if (!error && nice && !is_realtime(policy))
+	if (!error && nice && (policy == SCHED_NORMAL || policy == SCHED_BATCH))
 		sched_set_nice(thread, *nice);
 	thread_put(thread);
 	return error;
@@ -354,7 +358,9 @@ long sys_sched_rr_get_interval(int tid, struct __kernel_timespec __user *to)
 	thread = thread_by_number(tid);
 	if (!thread)
 		return -ESRCH;
-	interval = ns_to_timespec(thread->policy == SCHED_FIFO ? 0 : ROUND_ROBIN_SLICE_NS);
+	interval = ns_to_timespec(thread->policy == SCHED_FIFO ? 0
+				  : thread->policy == SCHED_RR ? ROUND_ROBIN_SLICE_NS
+							       : SLICE_NS);
 	thread_put(thread);
 	return copy_to_user(to, &interval, sizeof(interval)) ? -EFAULT : 0;
 }
@@ -403,6 +409,8 @@ long sys_sched_setattr(int tid, struct sched_attr __user *from, unsigned int fla
 		return error;
 	if ((int)attributes.sched_policy < 0 || attributes.sched_flags & ~(u64)SCHED_FLAG_ALL)
 		return -EINVAL;
+	if (attributes.sched_flags & SCHED_FLAG_UTIL_CLAMP)
+		return attributes.size < SCHED_ATTR_SIZE_VER1 ? -EINVAL : -EOPNOTSUPP;
 	if (attributes.sched_policy == SCHED_DEADLINE)
 		return -EPERM; /* as for a program that may not: nobody may */
 	nice = clamp((int)attributes.sched_nice, NICE_MIN, NICE_MAX);

@@ -269,6 +269,9 @@ static long send_to_thread(int group, int tid, int signal, const siginfo_t *info
 			result = -EINVAL;
 		else if (signal_permitted(thread->process, signal))
 			result = signal ? signal_send_thread(thread, signal, info) : 0;
+		/* It has ended and is not waited for yet, perhaps: as good as sent. */
+		if (result == -ESRCH)
+			result = 0;
 	}
 	thread_put(thread);
 	return result;

@@ -219,6 +219,7 @@ static void timerfd_clunk(struct file *file)
 
 static const struct tree_ops timerfd_ops = {
 	.clunk = timerfd_clunk,
+	.seek = file_seek_stays,
 	.read = timerfd_read,
 	.poll = timerfd_poll,
 	.ioctl = timerfd_ioctl,

@@ -37,6 +37,8 @@ static bool is_meant(const struct child_wait *wait, struct process *child)
 	if (wait->type == P_PGID && child->group->id != wait->id)
 		return false;
 	/* A child that was made to end without SIGCHLD is a "clone" child. */
+	if (wait->options & __WNOTHREAD && child->maker != current->pid)
+		return false;
 	if (!(wait->options & __WALL) &&
 	    (child->leader->exit_signal != SIGCHLD) != !!(wait->options & __WCLONE))
 		return false;
@@ -64,8 +66,6 @@ static bool child_tells(struct child_wait *wait, struct process *child)
 	bool told = false;
 
 	if (child->zombie) {
-		if (!(wait->options & WEXITED))
-			return false;
 		describe(wait, child, child->exit_code & 0x7f ? CLD_KILLED : CLD_EXITED,
 			 child->exit_code);
 		if (!(wait->options & WNOWAIT)) {
@@ -106,6 +106,8 @@ static int look(struct child_wait *wait)
 	list_for_each(child, &current->process->children, sibling) {
 		if (!is_meant(wait, child))
 			continue;
+		if (child->zombie && !(wait->options & WEXITED))
+			continue; /* it will not stop or go on any more */
 		result = 0;
 		if (child_tells(wait, child)) {
 			result = 1;
@@ -183,6 +185,8 @@ static int info_status(const struct child_wait *wait)
 /* Whom waitid(2) names. A descriptor's process is referenced then; *flags: of its file. */
 static int wait_target(struct child_wait *wait, u32 *flags)
 {
+	struct process *process;
+
 	switch (wait->type) {
 	case P_ALL:
 		return 0;
@@ -195,11 +199,24 @@ static int wait_target(struct child_wait *wait, u32 *flags)
 	case P_PIDFD:
 		if (wait->id < 0)
 			return -EINVAL;
-		wait->process = pidfd_process((unsigned int)wait->id, flags);
-		return IS_ERR(wait->process) ? (int)PTR_ERR(wait->process) : 0;
+		process = pidfd_process((unsigned int)wait->id, flags);
+		if (IS_ERR(process))
+			return (int)PTR_ERR(process);
+		wait->process = process;
+		return 0;
 	default:
 		return -EINVAL;
 	}
+}
+
+/* Whatever came of it, as Linux does: a program that finds no process number there knows that nothing happened. */
+static int tell_info(const struct child_wait *wait, bool found, siginfo_t __user *to)
+{
+	if (put_user(found ? SIGCHLD : 0, &to->si_signo) || put_user(0, &to->si_errno) ||
+	    put_user(wait->why, &to->si_code) || put_user(wait->pid, &to->si_pid) ||
+	    put_user(wait->uid, &to->si_uid) || put_user(found ? info_status(wait) : 0, &to->si_status))
+		return -EFAULT;
+	return 0;
 }
 
 long sys_waitid(int which, int id, siginfo_t __user *to, int options, struct rusage __user *usage)
@@ -208,7 +225,6 @@ long sys_waitid(int which, int id, siginfo_t __user *to, int options, struct rus
 		.type = which, .id = id, .options = (unsigned int)options, .want_usage = usage
 	};
 	u32 pidfd_flags = 0;
-	siginfo_t info;
 	long result;
 
 	if (options &
@@ -217,26 +233,18 @@ long sys_waitid(int which, int id, siginfo_t __user *to, int options, struct rus
 	if (!(options & (WEXITED | WSTOPPED | WCONTINUED)))
 		return -EINVAL;
 	result = wait_target(&wait, &pidfd_flags);
-	if (result)
-		return result;
-	if (pidfd_flags & O_NONBLOCK)
-		wait.options |= WNOHANG;
-	result = wait_for_child(&wait);
+	if (!result) {
+		if (pidfd_flags & O_NONBLOCK)
+			wait.options |= WNOHANG;
+		result = wait_for_child(&wait);
+		if (!result && pidfd_flags & O_NONBLOCK && !(options & WNOHANG))
+			result = -EAGAIN;
+	}
 	if (wait.process)
 		process_put(wait.process);
-	if (!result && pidfd_flags & O_NONBLOCK && !(options & WNOHANG))
-		return -EAGAIN;
-	if (result < 0)
-		return result;
-	memset(&info, 0, sizeof(info));
-	if (result > 0) {
-		info.si_signo = SIGCHLD;
-		info.si_code = wait.why;
-		info.si_pid = wait.pid;
-		info.si_uid = wait.uid;
-		info.si_status = info_status(&wait);
-		if (usage && copy_to_user(usage, &wait.usage, sizeof(wait.usage)))
-			return -EFAULT;
-	}
-	return to && copy_to_user(to, &info, sizeof(info)) ? -EFAULT : 0;
+	if (result > 0 && usage && copy_to_user(usage, &wait.usage, sizeof(wait.usage)))
+		return -EFAULT;
+	if (to && tell_info(&wait, result > 0, to))
+		return -EFAULT;
+	return min(result, 0L);
 }

@@ -84,6 +84,17 @@ struct pt_regs *thread_user_regs(struct thread *thread)
 }
 EXPORT_SYMBOL(thread_user_regs);
 
+void arch_thread_forbid_clock(bool forbid)
+{
+	unsigned long flags = local_irq_save();
+
+	current->flags &= ~(unsigned int)THREAD_FLAG_NO_CLOCK;
+	if (forbid)
+		current->flags |= THREAD_FLAG_NO_CLOCK;
+	write_cr4(forbid ? read_cr4() | CR4_TSD : read_cr4() & ~CR4_TSD);
+	local_irq_restore(flags);
+}
+
 struct thread *arch_thread_switch(struct thread *previous, struct thread *next)
 {
 	if (previous->mm) {
@@ -94,6 +105,8 @@ struct thread *arch_thread_switch(struct thread *previous, struct thread *next)
 		load_bases(next);
 		fpu_switch_in(next);
 	}
+	if (unlikely((previous->flags ^ next->flags) & THREAD_FLAG_NO_CLOCK))
+		write_cr4(read_cr4() ^ CR4_TSD);
 	tss_set_kernel_stack(stack_top(next));
 	return switch_stack(previous, next);
 }
@@ -195,6 +208,10 @@ long arch_prctl(int code, unsigned long address)
 		base = code == ARCH_GET_FS ? thread->arch.fs_base : thread->arch.gs_base;
 		local_irq_restore(flags);
 		return put_user(base, (u64 __user *)address);
+	case ARCH_GET_CPUID:
+		return 1;
+	case ARCH_SET_CPUID:
+		return -ENODEV; /* no processor's way to make the instruction fault is used */
 	default:
 		return -EINVAL;
 	}

@@ -78,7 +78,9 @@ ssize_t file_read(struct file *file, struct iter *to, loff_t *pos);
 ssize_t file_write(struct file *file, struct iter *from, loff_t *pos);
 ssize_t kernel_read(struct file *file, void *buffer, size_t size, loff_t *pos) __must_check;
 ssize_t kernel_write(struct file *file, const void *buffer, size_t size, loff_t *pos) __must_check;
-loff_t file_seek(struct file *file, loff_t offset, int whence);		       /* lseek(2) */
+loff_t file_seek(struct file *file, loff_t offset, int whence); /* lseek(2) */
+loff_t file_seek_stays(struct file *file, loff_t offset,
+		       int whence); /* for what has no positions, and does not mind */
 loff_t file_seek_size(struct file *file, loff_t offset, int whence, u64 size); /* default for regular files */
 /* Emits "." and ".." of an open directory at offsets 0 and 1; false: the receiver is full. */
 bool dir_emit_dots(struct file *file, struct dir_context *context);

@@ -147,7 +147,9 @@ enum {
 	THREAD_FLAG_IDLE = 8,
 	THREAD_FLAG_IN_EXEC = 16,
 	THREAD_FLAG_FPU_USED = 32,
-	THREAD_FLAG_OVER_LIMIT = 64, /* its new user has too many threads: exec may still refuse */
+	THREAD_FLAG_NO_CLOCK = 128, /* PR_SET_TSC: reading the processor's clock is a fault; inherited */
+	THREAD_FLAG_IO_FLUSHER = 256, /* PR_SET_IO_FLUSHER; inherited */
+	THREAD_FLAG_OVER_LIMIT = 64,  /* its new user has too many threads: exec may still refuse */
 };
 
 /* What threads have used. */
@@ -170,6 +172,7 @@ struct process {
 	unsigned int thread_count, live_threads; /* in the list; of these not yet through thread_exit() */
 	struct thread *leader;
 	struct process *parent; /* who reaps it; under process_tree_lock */
+	int maker;		/* the thread that made it: __WNOTHREAD */
 	struct list children, sibling;
 	struct process_group *group;
 	struct list group_link;
@@ -289,6 +292,8 @@ void thread_set_mm(struct mm *mm);
 void sched_exit(void) __noreturn; /* the last step of a thread: it never runs again */
 void sched_yield(void);
 void cond_resched(void); /* lets others run if it is their turn; sleeps */
+#define ROUND_ROBIN_SLICE_NS                                                                       \
+	(100 * NSEC_PER_MSEC) /* how long a SCHED_RR thread runs before its equals */
 void sched_set_nice(struct thread *thread, int nice);
 int sched_set_policy(struct thread *thread, unsigned int policy, unsigned int realtime_priority,
 		     bool reset_on_fork);

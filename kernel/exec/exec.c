@@ -191,6 +191,19 @@ static void set_name(const char *path)
 	memcpy(current->name, name, sizeof(name));
 }
 
+/* What comm is made of. A program that is known by a descriptor alone has its file's own name, if that is short enough. */
+static const char *shown_name(struct exec *exec, struct file *program)
+{
+	const char *name = exec->name;
+
+	if (exec->by & EXEC_BY_FD && program->path.entry) {
+		name = path_name(&program->path, NULL, exec->head, sizeof(exec->head), true);
+		if (IS_ERR(name))
+			name = exec->name;
+	}
+	return name;
+}
+
 /* Nothing fails from here on. */
 static void commit(struct exec *exec, struct sighand *sighand, struct files *files)
 {
@@ -211,7 +224,7 @@ static void commit(struct exec *exec, struct sighand *sighand, struct files *fil
 	current->flags &= ~(unsigned int)THREAD_FLAG_FORKED_NOEXEC;
 	process_timers_exec(process);
 	signal_reset_for_exec();
-	set_name(exec->name);
+	set_name(shown_name(exec, mm->exe));
 	if (exec->secure) {
 		process->parent_death_signal = 0;
 		process->personality &= ~(unsigned int)PER_CLEAR_ON_SETID;
@@ -271,8 +284,8 @@ static int execute(struct exec *exec, const struct string_vector *argv, const st
 }
 
 /* `file` is taken over. */
-static int exec_file(struct file *file, const char *name, const struct string_vector *argv,
-		     const struct string_vector *envp)
+static int exec_file(struct file *file, const char *name, enum exec_by by,
+		     const struct string_vector *argv, const struct string_vector *envp)
 {
 	struct exec *exec = kzalloc(sizeof(*exec), GFP_KERNEL);
 	int error = -ENOMEM;
@@ -283,6 +296,7 @@ static int exec_file(struct file *file, const char *name, const struct string_ve
 	}
 	exec->file = file;
 	exec->name = name;
+	exec->by = by;
 	exec->cred = cred_copy(current->cred, current->cred->group_count);
 	if (exec->cred)
 		error = execute(exec, argv, envp);
@@ -309,7 +323,7 @@ int kernel_execve(const char *path, const char *const *argv, const char *const *
 
 	if (IS_ERR(file))
 		return (int)PTR_ERR(file);
-	return exec_file(file, path, &arguments, &environment);
+	return exec_file(file, path, EXEC_BY_NAME, &arguments, &environment);
 }
 
 static char *name_from_user(const char __user *from, bool may_be_empty)
@@ -334,17 +348,19 @@ long sys_execveat(int directory, const char __user *path, const char *const __us
 	const struct string_vector arguments = { true, argv }, environment = { true, envp };
 	unsigned int walk = flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW;
 	struct file *start = NULL, *file;
+	enum exec_by by = EXEC_BY_NAME;
 	char *name, *shown;
 	long result;
 
-	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
-		return -EINVAL;
 	if (flags & AT_EMPTY_PATH)
 		walk |= WALK_EMPTY_PATH;
 	name = name_from_user(path, flags & AT_EMPTY_PATH);
 	if (IS_ERR(name))
 		return PTR_ERR(name);
 	shown = name;
+	result = -EINVAL;
+	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		goto out;
 	if (name[0] != '/' && directory != AT_FDCWD) {
 		result = -EBADF;
 		start = fd_get_path((unsigned int)directory);
@@ -353,6 +369,10 @@ long sys_execveat(int directory, const char __user *path, const char *const __us
 		result = -ENOTDIR;
 		if (!start->path.entry)
 			goto out;
+		if (fd_get_close_on_exec((unsigned int)directory) > 0)
+			by |= EXEC_BY_LOST_FD;
+		if (!name[0])
+			by |= EXEC_BY_FD;
 		/* What a script's interpreter can open. */
 		result = -ENOMEM;
 		shown = name[0] ? kasprintf(GFP_KERNEL, "/dev/fd/%d/%s", directory, name)
@@ -363,7 +383,7 @@ long sys_execveat(int directory, const char __user *path, const char *const __us
 	file = exec_open(start ? &start->path : NULL, name, walk, current->cred);
 	result = PTR_ERR(file);
 	if (!IS_ERR(file))
-		result = exec_file(file, shown, &arguments, &environment);
+		result = exec_file(file, shown, by, &arguments, &environment);
 	if (shown != name)
 		kfree(shown);
 out:

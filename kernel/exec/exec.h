@@ -28,8 +28,16 @@ struct string_vector {
 #define SCRIPT_DEPTH 5	   /* interpreters that are scripts themselves (Linux) */
 #define EXEC_HEAD_SIZE 256 /* what is read of a file to see what it is (Linux's BINPRM_BUF_SIZE) */
 
+/* How the program was named. */
+enum exec_by {
+	EXEC_BY_NAME = 0,
+	EXEC_BY_FD = 1,	     /* by a descriptor alone: comm is the file's own name */
+	EXEC_BY_LOST_FD = 2, /* by one that will be closed: a script's interpreter could not open it */
+};
+
 struct exec {
-	const char *name;  /* as the caller gave it: AT_EXECFN, and comm by its last part */
+	const char *name; /* as the caller gave it: AT_EXECFN, and comm by its last part */
+	enum exec_by by;
 	struct file *file; /* the program, or the script so far */
 	char head[EXEC_HEAD_SIZE];
 	struct string_table arguments, environment;

@@ -78,6 +78,8 @@ int exec_script(struct exec *exec)
 
 	if (!script_parse(exec->head, sizeof(exec->head), &interpreter, &argument))
 		return -ENOEXEC;
+	if (exec->by & EXEC_BY_LOST_FD)
+		return -ENOENT;
 	/* The caller's argv[0] gives way to the script's name. An interpreter that is a script has its name there already. */
 	error = exec->skip ? 0 : insert_first(exec, exec->name);
 	exec->skip = 1;

@@ -30,6 +30,8 @@ int arch_thread_fork(struct thread *child, const struct pt_regs *regs, unsigned 
 /* exec: fresh user registers in *regs; FPU and segment bases reset. */
 void arch_thread_exec(struct pt_regs *regs, unsigned long entry, unsigned long stack);
 void arch_thread_free(struct thread *thread); /* the FPU area */
+/* PR_SET_TSC for the current thread: reading the time-stamp counter faults in user mode. */
+void arch_thread_forbid_clock(bool forbid);
 long arch_prctl(int code, unsigned long address);
 
 /* Stops this CPU until an interrupt comes, which may be waiting already. Interrupts off; on when it returns. */
