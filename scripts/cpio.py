@@ -4,10 +4,12 @@ import shutil
 import stat
 from dataclasses import dataclass
 
-# Contents of a page or more start at a page, by NULs at the end of the name, and an archive ends at one, so that another can
-# follow it: the kernel then takes whole pages of the archive for the file's pages.
+# Contents of a page or more start at a page, by NULs at the end of the name (but for one in a hundred, whose name would become too
+# long), and an archive ends at one, so that another can follow it: the kernel then takes whole pages of the archive for the
+# file's pages.
 PAGE = 4096
 HEADER = 110
+LONGEST_NAME = 4096  # with the NULs: Linux passes over what has a longer one
 
 
 @dataclass
@@ -96,7 +98,8 @@ def _write_entry(output, number, path, entry, links):
     size = 0 if entry.same else os.stat(entry.host).st_size if entry.host else len(entry.content)
     name = path.encode() + b"\0"
     start = output.tell() + HEADER + len(name)
-    name += b"\0" * (-start % (PAGE if size >= PAGE else 4))
+    padding = -start % PAGE
+    name += b"\0" * (padding if size >= PAGE and len(name) + padding <= LONGEST_NAME else -start % 4)
     fields = (number, entry.mode, entry.uid, entry.gid, 2 if stat.S_ISDIR(entry.mode) else links, entry.mtime, size,
               0, 0, 0, 0, len(name), 0)
     output.write(b"070701" + b"".join(b"%08x" % (field & 0xFFFFFFFF) for field in fields) + name)
