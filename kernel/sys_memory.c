@@ -169,48 +169,15 @@ long sys_munlockall(void)
 	return vm_mlock_all(current->mm, 0, 0);
 }
 
-/* The old way to map a file's pages in another order: today a mapping of its own, in the place of part of a shared one. */
+/* The old way to map a file's pages in another order: what is mapped shows other pages of the same memory. */
 long sys_remap_file_pages(unsigned long start, unsigned long length, unsigned long prot,
 			  unsigned long offset_pages, unsigned long flags)
 {
-	struct mm *mm = current->mm;
-	struct file *file = NULL;
-	unsigned long rights = 0;
-	struct vma *vma;
-	long result;
-
 	start = ALIGN_DOWN(start, PAGE_SIZE);
 	length = ALIGN_DOWN(length, PAGE_SIZE);
 	if (prot || start + length <= start || offset_pages + (length >> PAGE_SHIFT) < offset_pages)
 		return -EINVAL;
-	if (down_read_killable(&mm->map_lock))
-		return -EINTR;
-	vma = vma_find(mm, start);
-	if (vma && vma->start <= start && vma->file && vma->flags & VM_SHARED) {
-		unsigned int kind = vma->flags;
-
-		rights = vma->flags & (VM_READ | VM_WRITE | VM_EXEC);
-		flags = (flags & MAP_NONBLOCK) | MAP_SHARED | MAP_FIXED | MAP_POPULATE |
-			(vma->flags & VM_LOCKED ? MAP_LOCKED : 0);
-		file = file_get(vma->file);
-		while (vma->end < start + length) {
-			unsigned long end = vma->end;
-
-			vma = vma_next(vma);
-			if (!vma || vma->start != end || vma->file != file || vma->flags != kind)
-				break;
-		}
-		if (!vma || vma->file != file || vma->end < start + length) {
-			file_put(file);
-			file = NULL;
-		}
-	}
-	up_read(&mm->map_lock);
-	if (!file)
-		return -EINVAL;
-	result = vm_map(mm, start, length, rights, flags, file, offset_pages);
-	file_put(file);
-	return result < 0 ? result : 0;
+	return vm_remap_pages(current->mm, start, length, offset_pages, !(flags & MAP_NONBLOCK));
 }
 
 /* Protection keys, as on a processor without them: there is none to be had, and only key -1 means anything. */

@@ -374,6 +374,63 @@ long vm_remap(struct mm *mm, unsigned long old, unsigned long old_length, unsign
 }
 EXPORT_SYMBOL(vm_remap);
 
+/* ---- remap_file_pages ---- */
+
+/* Whether all of [start, end) shows, in one way, one memory that is shared and whose pages are found by their offset. */
+static bool shows_one_memory(struct mm *mm, unsigned long start, unsigned long end)
+{
+	struct vma *first = vma_find(mm, start), *vma, *next;
+
+	if (!first || first->start > start || !(first->flags & VM_SHARED) ||
+	    (first->ops != &page_cache_vma_ops && first->ops != &shared_memory_ops))
+		return false;
+	for (vma = first; vma->end < end; vma = next) {
+		next = vma_next(vma);
+		if (!next || next->start != vma->end || next->file != first->file ||
+		    next->private != first->private || next->flags != first->flags)
+			return false;
+	}
+	return true;
+}
+
+static int show_other_pages(struct mm *mm, unsigned long start, unsigned long end, u64 offset_pages)
+{
+	struct unmap_batch batch;
+	struct vma *vma;
+	int error;
+
+	if (!shows_one_memory(mm, start, end))
+		return -EINVAL;
+	error = isolate_range(mm, start, end);
+	if (error)
+		return error;
+	unmap_batch_init(&batch, mm, false);
+	unmap_entries(&batch, start, end, false);
+	unmap_batch_finish(&batch);
+	for (vma = vma_find(mm, start); vma && vma->start < end; vma = vma_next(vma)) {
+		vma_set_range(vma, vma->start, vma->end, offset_pages + ((vma->start - start) >> PAGE_SHIFT));
+		vma = vma_merge(vma);
+	}
+	return 0;
+}
+
+int vm_remap_pages(struct mm *mm, unsigned long start, unsigned long length, u64 offset_pages, bool populate)
+{
+	int error;
+
+	if (length > USER_END || start > USER_END - length)
+		return -EINVAL;
+	if (offset_pages >> (64 - PAGE_SHIFT))
+		return -EOVERFLOW;
+	if (down_write_killable(&mm->map_lock))
+		return -EINTR;
+	error = show_other_pages(mm, start, start + length, offset_pages);
+	up_write(&mm->map_lock);
+	if (!error && populate && vm_populate(mm, start, length) == -EINTR)
+		return 0; /* the pages come with faults */
+	return error;
+}
+
 /* ---- mlock ---- */
 
 static void lock_mapping(struct vma *vma, unsigned int lock)
