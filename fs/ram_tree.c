@@ -650,7 +650,8 @@ static void ram_clunk(struct file *file)
 
 /* ---- The tree ---- */
 
-/* One word of the options: size=, nr_blocks=, nr_inodes=, mode=, uid=, gid=. */
+/* One word of the options: size=, nr_blocks=, nr_inodes=, mode=, uid=, gid=. Without limits it is ramfs, which passes over what it
+ * does not know. */
 static int parse_option(struct ram_tree *ram, char *option, bool limits)
 {
 	char *value = strchr(option, '=');
@@ -658,7 +659,7 @@ static int parse_option(struct ram_tree *ram, char *option, bool limits)
 	u64 number;
 
 	if (!value)
-		return -EINVAL;
+		return limits ? -EINVAL : 0;
 	*value++ = 0;
 	if (!strcmp(option, "mode")) {
 		if (parse_u64(value, 8, &number) || number > 07777)
@@ -673,7 +674,7 @@ static int parse_option(struct ram_tree *ram, char *option, bool limits)
 		return 0;
 	}
 	if (!limits)
-		return -EINVAL;
+		return 0;
 	number = parse_size(value, &end);
 	if (end == value)
 		return -EINVAL;

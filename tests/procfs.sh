@@ -87,6 +87,9 @@ check "/dev/null swallows" sh -c 'echo x >/dev/null'
 check "/dev/zero gives zeros" same "$(dd if=/dev/zero bs=64 count=1 2>/dev/null | tr -d '\0' | wc -c)" 0
 check "/dev/full is full" sh -c '! dd if=/dev/zero of=/dev/full bs=1 count=1'
 check "/dev/urandom gives bytes" same "$(dd if=/dev/urandom bs=64 count=1 2>/dev/null | wc -c)" 64
+mkdir -p /tmp/ramfs
+check "ramfs passes over options that it does not know" mount -t ramfs -o size=64k,nonsense none /tmp/ramfs
+umount /tmp/ramfs
 check "/sys lists modules" test -d /sys/module
 echo "1..$count"
 [ "$failures" = 0 ]
