@@ -50,6 +50,7 @@ struct file *file_alloc(u32 flags, const struct cred *cred)
 	file->read_ahead = (struct read_ahead){};
 	file->error_seen = 0;
 	file->watchers.first = NULL;
+	file->async = NULL;
 	/* Last: before, a reader that still holds the memory's former life under RCU cannot take it. */
 	__atomic_store_n(&file->refs.refs.counter, 1, __ATOMIC_RELEASE);
 	return file;
@@ -71,6 +72,8 @@ static __noinline void file_release(struct file *file)
 	/* Seen empty, its sets have left the queues that clunk may free. */
 	if (unlikely(smp_load_acquire(&file->watchers.first)))
 		epoll_file_release(file);
+	if (unlikely(file->async))
+		file_async_release(file);
 	if (unlikely(!list_empty(&node->locks)))
 		file_locks_release(file);
 	if ((file->mode & FILE_OPENED) && file->ops->clunk)

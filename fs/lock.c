@@ -2,11 +2,12 @@
  * File locks: those of fcntl(2), by process or by open file (F_OFD_), on ranges of bytes; and those of flock(2), by
  * open file, on the whole. They are advice among programs and touch no data.
  *
- * locks_lock protects the lists of all nodes and the list of who waits. A blocked thread waits in one of a few queues,
- * by node, and looks again whenever a lock of a node there goes.
+ * locks_lock protects the lists of all nodes, the list of all locks and that of who waits. A blocked thread waits in one of a few
+ * queues, by node, and looks again whenever a lock of a node there goes.
  */
 #include <kumo/export.h>
 #include <kumo/slab.h>
+#include <kumo/string.h>
 #include <linux/fcntl.h>
 
 #include "internal.h"
@@ -17,7 +18,9 @@
 enum lock_kind { LOCK_PROCESS, LOCK_OPEN_FILE, LOCK_WHOLE };
 
 struct file_lock {
-	struct list link; /* in node->locks */
+	struct list link;     /* in node->locks */
+	struct list all_link; /* in all_locks */
+	struct node *node;
 	enum lock_kind kind;
 	short type;	   /* F_RDLCK, F_WRLCK, F_UNLCK in requests */
 	const void *owner; /* struct files of a process, or the open file */
@@ -32,6 +35,7 @@ struct lock_waiter {
 };
 
 static spinlock_t locks_lock = SPINLOCK_INIT("file_locks");
+static struct list all_locks = LIST_INIT(all_locks);
 static struct list waiters = LIST_INIT(waiters);
 static struct wait_queue lock_queues[16];
 
@@ -59,6 +63,27 @@ static struct file_lock *find_conflict(struct node *node, const struct file_lock
 	return NULL;
 }
 
+/* A structure from `spare` becomes a lock of the node, a copy of `like`, before `position` in its list. */
+static struct file_lock *lock_link(struct node *node, struct list *position, struct list *spare,
+				   const struct file_lock *like)
+{
+	struct file_lock *lock = list_first(spare, struct file_lock, link);
+
+	list_del(&lock->link);
+	*lock = *like;
+	lock->node = node;
+	list_add_tail(position, &lock->link);
+	list_add_tail(&all_locks, &lock->all_link);
+	return lock;
+}
+
+static void lock_unlink(struct file_lock *lock, struct list *spare)
+{
+	list_del(&lock->link);
+	list_del(&lock->all_link);
+	list_add(spare, &lock->link);
+}
+
 /*
  * Makes the request hold for its range: what its owner held there is cut away or merged. Up to two structures are needed
  * (the new lock, and the far part of one that is split); unused ones and locks that went are left in `spare` for freeing.
@@ -79,36 +104,28 @@ static bool lock_apply(struct node *node, const struct file_lock *request, struc
 				continue;
 			start = min(start, lock->start);
 			end = max(end, lock->end);
-			list_del(&lock->link);
-			list_add(spare, &lock->link);
+			lock_unlink(lock, spare);
 			continue;
 		}
 		if (lock->end < request->start || lock->start > request->end)
 			continue;
 		freed = true;
 		if (lock->start < request->start && lock->end > request->end) {
-			part = list_first(spare, struct file_lock, link);
-			list_del(&part->link);
-			*part = *lock;
+			part = lock_link(node, lock->link.next, spare, lock);
 			part->start = request->end + 1;
-			list_add(&lock->link, &part->link);
 			lock->end = request->start - 1;
 		} else if (lock->start < request->start) {
 			lock->end = request->start - 1;
 		} else if (lock->end > request->end) {
 			lock->start = request->end + 1;
 		} else {
-			list_del(&lock->link);
-			list_add(spare, &lock->link);
+			lock_unlink(lock, spare);
 		}
 	}
 	if (request->type != F_UNLCK) {
-		fresh = list_first(spare, struct file_lock, link);
-		list_del(&fresh->link);
-		*fresh = *request;
+		fresh = lock_link(node, &node->locks, spare, request);
 		fresh->start = start;
 		fresh->end = end;
-		list_add_tail(&node->locks, &fresh->link);
 	}
 	return freed;
 }
@@ -342,10 +359,8 @@ static void locks_drop(struct node *node, const void *owner, bool process)
 
 	spin_lock(&locks_lock);
 	list_for_each_safe(lock, after, &node->locks, link)
-		if (lock->owner == owner && (lock->kind == LOCK_PROCESS) == process) {
-			list_del(&lock->link);
-			list_add(&spare, &lock->link);
-		}
+		if (lock->owner == owner && (lock->kind == LOCK_PROCESS) == process)
+			lock_unlink(lock, &spare);
 	spin_unlock(&locks_lock);
 	if (!list_empty(&spare))
 		wake_up_all(queue_of(node));
@@ -360,6 +375,36 @@ void file_locks_release_owner(struct file *file, struct files *owner)
 void file_locks_release(struct file *file)
 {
 	locks_drop(file->node, file, false);
+}
+
+/* ---- /proc/locks ---- */
+
+int file_lock_describe(u64 number, char *buffer, size_t size)
+{
+	static const char *const kinds[] = {
+		[LOCK_PROCESS] = "POSIX ", [LOCK_OPEN_FILE] = "OFDLCK", [LOCK_WHOLE] = "FLOCK "
+	};
+	struct file_lock *lock;
+	u64 at = 0, device;
+	int length = 0;
+
+	spin_lock(&locks_lock);
+	list_for_each(lock, &all_locks, all_link) {
+		if (at++ != number)
+			continue;
+		device = lock->node->tree->device;
+		length = snprintf(buffer, size, "%lu: %s ADVISORY  %s %d %02x:%02x:%lu %lu ", number + 1,
+				  kinds[lock->kind], lock->type == F_WRLCK ? "WRITE" : "READ", lock->pid,
+				  (u32)(device >> 8) & 0xfff, (u32)(device & 0xff) | (u32)(device >> 12 & ~0xffU),
+				  lock->node->attr.id, lock->start);
+		if (lock->end == END_OF_FILE)
+			length += snprintf(buffer + length, size - (size_t)length, "EOF\n");
+		else
+			length += snprintf(buffer + length, size - (size_t)length, "%lu\n", lock->end);
+		break;
+	}
+	spin_unlock(&locks_lock);
+	return length;
 }
 
 void locks_init(void)

@@ -58,7 +58,6 @@ void process_leave_group(struct process *process);
 void process_groups_orphan(struct process *process);
 
 /* Any context. */
-void process_group_put(struct process_group *group);
 void session_put(struct session *session);
 void session_leader_exit(struct process *process); /* the session loses its terminal; takes the locks itself */
 static inline struct session *process_session(const struct process *process) /* under RCU or process_tree_lock */

@@ -14,7 +14,7 @@
 #include "process.h"
 
 /* What F_SETFL may change. */
-#define SETTABLE (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | FASYNC)
+#define SETTABLE (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
 
 /* ---- dup ---- */
 
@@ -64,8 +64,10 @@ long sys_dup2(unsigned int old, unsigned int new)
 
 /* ---- fcntl ---- */
 
-static int set_flags(struct file *file, unsigned long flags)
+static int set_flags(unsigned int fd, struct file *file, unsigned long flags)
 {
+	int error;
+
 	/* A file that is only appended to by agreement stays so; no tree has such files. */
 	if ((flags & O_NOATIME) && !(file->flags & O_NOATIME) &&
 	    !node_owner_or_capable(file->node, current->cred))
@@ -73,6 +75,11 @@ static int set_flags(struct file *file, unsigned long flags)
 	/* No file goes past the page cache; for a pipe it means packets. */
 	if ((flags & O_DIRECT) && S_ISREG(file->node->attr.mode))
 		return -EINVAL;
+	if (((flags ^ file->flags) & FASYNC) && file_has_async(file)) {
+		error = file_set_async(file, fd, flags & FASYNC);
+		if (error)
+			return error;
+	}
 	spin_lock(&file->lock);
 	WRITE_ONCE(file->flags, (file->flags & ~(u32)SETTABLE) | ((u32)flags & SETTABLE));
 	spin_unlock(&file->lock);
@@ -141,6 +148,8 @@ static long set_owner(struct file *file, int type, int pid)
 	spin_lock(&file->lock);
 	file->owner_signal.pid = type == F_OWNER_PGRP ? -pid : pid;
 	file->owner_signal.type = pid ? type : F_OWNER_TID;
+	file->owner_signal.uid = current->cred->uid;
+	file->owner_signal.euid = current->cred->euid;
 	spin_unlock(&file->lock);
 	return 0;
 }
@@ -192,7 +201,7 @@ static long control(unsigned int fd, struct file *file, unsigned int command, un
 		return -EBADF;
 	switch (command) {
 	case F_SETFL:
-		return set_flags(file, argument);
+		return set_flags(fd, file, argument);
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:
@@ -263,6 +272,12 @@ static long generic_ioctl(unsigned int fd, struct file *file, unsigned int comma
 		WRITE_ONCE(file->flags, on ? file->flags | O_NONBLOCK : file->flags & ~(u32)O_NONBLOCK);
 		spin_unlock(&file->lock);
 		return 0;
+	case FIOASYNC:
+		if (get_user(on, (int __user *)argument))
+			return -EFAULT;
+		if (!on == !(file->flags & FASYNC))
+			return 0;
+		return file_has_async(file) ? file_set_async(file, fd, on) : -ENOTTY;
 	case FIGETBSZ:
 		if (S_ISREG(file->node->attr.mode) || S_ISDIR(file->node->attr.mode))
 			return put_user((int)file->node->attr.block_size, (int __user *)argument);

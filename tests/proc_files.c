@@ -6,9 +6,13 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -298,8 +302,30 @@ static void folder_as_pidfd(void)
 	close(file);
 }
 
+/* /proc/locks, which stands beside the processes. */
+static void locks(void)
+{
+	struct flock range = { .l_type = F_RDLCK, .l_start = 10, .l_len = 5 };
+	int fd = open("/tmp/locked", O_RDWR | O_CREAT, 0600);
+	char line[128];
+	struct stat info;
+
+	if (fd < 0 || fstat(fd, &info) || flock(fd, LOCK_EX) || fcntl(fd, F_SETLK, &range))
+		abort();
+	snprintf(line, sizeof(line), ": FLOCK  ADVISORY  WRITE %d %02x:%02x:%lu 0 EOF\n", (int)getpid(),
+		 major(info.st_dev), minor(info.st_dev), info.st_ino);
+	tap_ok(strstr(read_of(0, "../locks"), line) != NULL, "a lock on a whole file is in /proc/locks");
+	snprintf(line, sizeof(line), ": POSIX  ADVISORY  READ %d %02x:%02x:%lu 10 14\n", (int)getpid(),
+		 major(info.st_dev), minor(info.st_dev), info.st_ino);
+	tap_ok(strstr(read_of(0, "../locks"), line) != NULL, "one on a range, too");
+	close(fd);
+	tap_ok(!strstr(read_of(0, "../locks"), line), "and it goes with the descriptor");
+	unlink("/tmp/locked");
+}
+
 int main(void)
 {
+	locks();
 	permission();
 	memory();
 	settings();

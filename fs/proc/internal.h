@@ -113,6 +113,7 @@ int version_show(struct text *text, void *unused);
 int cmdline_show(struct text *text, void *unused);
 int interrupts_next(struct text *text, void *unused, u64 *cursor);
 int filesystems_show(struct text *text, void *unused);
+int locks_next(struct text *text, void *unused, u64 *cursor);
 int swaps_show(struct text *text, void *unused);
 int vmstat_show(struct text *text, void *unused);
 int slabinfo_next(struct text *text, void *unused, u64 *cursor);

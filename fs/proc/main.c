@@ -161,6 +161,7 @@ static const struct pseudo_file root_files[] = {
 	PSEUDO_OPS("kmsg", 0400, &kmsg_ops),
 	PSEUDO_TEXT("loadavg", 0444, loadavg_show),
 	PSEUDO_TEXT("meminfo", 0444, meminfo_show),
+	PSEUDO_RECORDS("locks", 0444, locks_next),
 	PSEUDO_TEXT("partitions", 0444, partitions_show),
 	PSEUDO_RECORDS("slabinfo", 0400, slabinfo_next),
 	PSEUDO_TEXT("stat", 0444, stat_show),

@@ -249,6 +249,16 @@ int filesystems_show(struct text *text, void *unused)
 	return 0;
 }
 
+int locks_next(struct text *text, void *unused, u64 *cursor)
+{
+	char line[FILE_LOCK_LINE_SIZE];
+	int length = file_lock_describe(*cursor, line, sizeof(line));
+
+	text_write(text, line, (size_t)length);
+	++*cursor;
+	return length > 0;
+}
+
 int swaps_show(struct text *text, void *unused)
 {
 	text_puts(text, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");

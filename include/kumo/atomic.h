@@ -65,6 +65,11 @@ static inline int atomic_xchg(atomic_t *v, int value)
 	return __atomic_exchange_n(&v->counter, value, __ATOMIC_SEQ_CST);
 }
 
+static inline void atomic_or(atomic_t *v, int bits)
+{
+	__atomic_or_fetch(&v->counter, bits, __ATOMIC_SEQ_CST);
+}
+
 /* Stores `value` if the counter is *expected; otherwise puts what it found into *expected. True if stored. */
 static inline bool atomic_try_cmpxchg(atomic_t *v, int *expected, int value)
 {

@@ -323,6 +323,7 @@ struct thread *thread_alloc(void) __must_check;
 struct thread *thread_find(int tid);
 struct process *process_find(int pid);
 struct process_group *process_group_find(int id);
+void process_group_put(struct process_group *group);
 static inline void process_get(struct process *process)
 {
 	refcount_inc(&process->refs);
