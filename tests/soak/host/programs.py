@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 """Debian's programs, unmodified, from a tree that scripts/rootfs makes: each with a command that shows that it works, on Kumo and on
 Debian's Linux in the same machine. What came of each is kept in build/programs.json, of which docs/programs.md gets its
-tables.
+tables; what each printed is in build/programs/KERNEL/. The rows are in tests/program_rows.py.
 
 Beside `kumo test --soak` it can be called by hand: programs.py [--tree TREE] [--kumo-only] [NAME...], where NAME is a pattern of
 programs and suites; these are then renewed.
@@ -11,17 +11,19 @@ seconds: 5400
 import argparse
 import datetime
 import fnmatch
+import glob
 import json
 import os
 import re
-import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 
 ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../.."))
-sys.path.insert(0, os.path.join(ROOT, "scripts"))
+sys.path[:0] = [os.path.join(ROOT, "scripts"), os.path.join(ROOT, "tests")]
+from program_rows import PROGRAMS, SOURCES, SUITES  # noqa: E402
 from peer import PEER, PEER_WORDS, Failure, Peer, dependency, fetch, run  # noqa: E402
 
 PACKAGES = os.path.join(ROOT, "tests/programs.packages")
@@ -30,88 +32,6 @@ PROGRAM_SECONDS = 120
 MACHINE_SECONDS = 2400
 
 
-@dataclass
-class Program:
-    name: str
-    command: str  # for bash, in an empty folder
-    expected: str  # a pattern that its output (both streams) must have in it; and its status must be 0
-
-
-PROGRAMS = (
-    Program("bash", "a=(1 2 3); echo ${#a[@]} $(( ${a[2]} ** 3 )); cat <(echo sub) | tr a-z A-Z", "3 27\nSUB"),
-    Program("coreutils", "cp -a /etc e && ls -lR e | sort | md5sum && du -s e && dd if=/dev/zero of=z bs=1M count=4 && "
-            "split -n 4 z && cat xa? | cmp - z && stat -c %s z", "^4194304$"),
-    Program("findutils", "find /usr/bin -name 'p*' -type f -print0 | xargs -0 -P2 -n8 wc -c | grep -c total", r"^\d+$"),
-    Program("grep", "grep -rc '^root:' /etc/passwd", "^1$"),
-    Program("sed", "sed -n 's/^root:.*:/ROOT:/p' /etc/passwd", "^ROOT:/bin/bash$"),
-    Program("gawk", "gawk -F: '{ n[$7]++ } END { print n[\"/bin/bash\"] }' /etc/passwd", "^1$"),
-    Program("tar, gzip", "tar czf a.tgz -C / etc && mkdir x && tar xzf a.tgz -C x && diff -r --no-dereference /etc x/etc && echo same",
-            "^same$"),
-    Program("xz", "xz -T2 -kc /bin/bash > b.xz && xz -dc b.xz | cmp - /bin/bash && echo same", "^same$"),
-    Program("zstd", "zstd -q -T2 -c /bin/bash > b.zst && zstd -dc b.zst | cmp - /bin/bash && echo same", "^same$"),
-    Program("mount", "mkdir m && mount -t tmpfs -o size=1m none m && echo x > m/f && mount | grep -c $PWD/m && umount m && ls m", "^1$"),
-    Program("flock", "(flock 9; sleep 1; echo first > f) 9> lock & sleep .3; flock lock cat f; flock -n lock echo free", "first\nfree"),
-    Program("script", "script -qc 'tty; stty size' log < /dev/null && cat log", r"/dev/pts/\d+"),
-    Program("setpriv", "setpriv --reuid=1000 --regid=1000 --clear-groups --inh-caps=-all id", "uid=1000 gid=1000 groups=1000"),
-    Program("su", "su -s /bin/sh nobody -c 'id -un'", "^nobody$"),
-    Program("ps", "sleep 9 & ps -eo pid,ppid,stat,rss,etime,args | grep '[s]leep 9'", r"^ *\d+ +\d+ [RSD] +\d+ +\d\d:\d\d sleep 9"),
-    Program("top", "top -bn1 | head -7", r"Tasks: +\d+ total(.|\n)*MiB Mem"),
-    Program("free", "free -m", r"Mem: +\d+ +\d+ +\d+"),
-    Program("vmstat", "vmstat 1 2 && vmstat -s | grep 'total memory' && vmstat -m | wc -l", r"total memory\n\d+"),
-    Program("pgrep, pkill", "sleep 77 & pgrep -x sleep && pkill -x sleep; wait; pgrep -x sleep || echo none", r"\d+\nnone"),
-    Program("uptime, w", "uptime && w -h; pidof bash; pmap $$ | tail -1; slabtop -o | head -1", "load average(.|\n)* total"),
-    Program("htop", "(sleep 4; echo q) | TERM=xterm script -qc 'stty rows 30 cols 100; htop' log > /dev/null; grep -ac Mem log", "^[1-9]"),
-    Program("lsof", "exec 8< /etc/passwd; lsof -p $$ | awk '{ print $4, $9 }'", "8r /etc/passwd"),
-    Program("ldd", "ldd /bin/ls", "libc.so.6 => /lib"),
-    Program("lscpu, nproc", "nproc && lscpu", r"^2\n(.|\n)*On-line CPU.*0[-,]1"),
-    Program("python3", "python3 -c 'import os, subprocess; print(subprocess.check_output([\"echo\", \"x\"]), os.cpu_count())'", r"b'x\\n' 2"),
-    Program("perl", "perl -e 'use Fcntl; print join(\",\", map { $_ ** 2 } 1 .. 3), \"\\n\"; if (!fork) { exit 3 } wait; print $? >> 8'",
-            "1,4,9\n3"),
-    Program("lua5.4", "lua5.4 -e 'print(#\"kumo\", 2^10, io.popen(\"echo x\"):read())'", r"4\s1024.0\sx"),
-    Program("gcc", "printf '#include <stdio.h>\\nint main(){puts(\"hello\");}' > h.c && gcc -O2 h.c -o h && ./h", "^hello$"),
-    Program("make", "printf 'all: a b c d\\na b c d:\\n\\t@sleep .2; echo $@\\n' > Makefile && make -j4 | sort | tr '\\n' ' '", "a b c d"),
-    Program("git", "git init -q g && cd g && git config user.email a@b && git config user.name n && seq 1000 > f && git add f && "
-            "git commit -qm one && seq 999 > f && git commit -qam two && git gc -q && cd .. && git clone -q g h && cd h && "
-            "git fsck && git log --oneline | wc -l", "^2$"),
-    Program("sqlite3", "sqlite3 db 'create table t(x primary key, y); begin; with recursive c(i) as (select 1 union all select i + 1 from c "
-            "where i < 5000) insert into t select i, hex(randomblob(20)) from c; commit; pragma journal_mode=wal; delete from t where "
-            "x % 3 = 0; pragma integrity_check; select count(*) from t'", "ok\n3334"),
-    Program("redis", "redis-server --port 0 --unixsocket $PWD/s --save '' > log & for i in $(seq 50); do test -S s && break; sleep .2; "
-            "done; redis-benchmark -s $PWD/s -n 2000 -q -t set,get,lpush; redis-cli -s $PWD/s set k v; redis-cli -s $PWD/s shutdown nosave; wait",
-            r"SET: [\d.]+ requests(.|\n)*GET: [\d.]+ requests(.|\n)*OK"),
-    Program("tmux", "tmux new-session -d -x 80 -y 24 'echo in the window; sleep 20'; sleep 3; tmux list-sessions; tmux capture-pane -p; "
-            "tmux kill-server", "80x24|1 windows(.|\n)*in the window"),
-    Program("vim", "vim -es -c '%s/root/toor/' -c 'w! o' -c q /etc/passwd; head -1 o; printf ':q!\\r' | TERM=xterm script -qc vim log > "
-            "/dev/null; grep -ac VIM log", "^toor:(.|\n)*\n[1-9]"),
-    Program("dpkg", "mkdir -p p/DEBIAN p/usr/bin && printf '#!/bin/sh\\necho installed\\n' > p/usr/bin/kumo-hello && chmod 755 "
-            "p/usr/bin/kumo-hello && printf 'Package: kumo-hello\\nVersion: 1\\nArchitecture: all\\nMaintainer: n <a@b>\\nDescription: d\\n' "
-            "> p/DEBIAN/control && dpkg-deb -b p k.deb && dpkg -i k.deb && kumo-hello && dpkg -r kumo-hello && dpkg --audit", "^installed$"),
-    Program("go", "/programs/go-hello", "^sum 499500 of 1000 goroutines$"),
-    Program("ripgrep", "rg -c '^root' /etc/passwd && rg -l --hidden 'Debian' /etc | wc -l", r"^1\n\d+"),
-    Program("strace", "strace -V | head -1", "strace -- version"),
-    Program("file, less", "file /bin/bash | less", "ELF 64-bit"),
-    Program("kmod", "lsmod | head -1", "Module +Size"),
-)
-
-# Python's own tests: the module, and of which only what matches one of the patterns.
-SUITES = {
-    "test_os": (),
-    "test_subprocess": (),
-    "test_threading": (),
-    "test_signal": (),
-    "test_socket": ("*Unix*", "*UNIX*", "*SCM*", "*SocketPair*", "*Sendmsg*Stream*", "*TestExceptions*", "*CreateServer*"),
-    "test_mmap": (),
-    "test_select": (),
-    "test_poll": (),
-    "test_epoll": (),
-    "test_selectors": (),
-    "test_tempfile": (),
-    "test_shutil": (),
-    "test_multiprocessing_fork": ("*WithProcessesTestProcess*", "*WithProcessesTestQueue*", "*WithProcessesTestLock*",
-                                  "*WithProcessesTestSemaphore*", "*WithProcessesTestCondition*", "*WithProcessesTestEvent*",
-                                  "*WithProcessesTestValue*", "*WithProcessesTestConnection*", "*SharedMemory*"),
-    "test_multiprocessing_spawn": ("*WithProcessesTestQueue*", "*WithProcessesTestLock*", "*WithProcessesTestConnection*"),
-}
 SUITE_SECONDS = 400
 
 SCRIPT = """
@@ -126,6 +46,9 @@ for number in $NUMBERS; do
 	echo "@@end $number $?"
 	cd / && rm -rf /tmp/$number
 done
+echo @@missing
+test -e /sys/kernel/missing_calls && cat /sys/kernel/missing_calls
+true
 """
 
 GO_HELLO = """package main
@@ -170,27 +93,47 @@ def make_go_hello(output):
             env=dict(os.environ, GOROOT=root, GOPATH=work, GOCACHE=os.path.join(PEER, "go-cache"), CGO_ENABLED="0", GO111MODULE="off"))
 
 
+def fetch_source(package):
+    """What a Debian source package was made of, in build/peer."""
+    folder = os.path.join(PEER, "source-" + package)
+    if not os.path.exists(folder):
+        with tempfile.TemporaryDirectory() as work:
+            run(["apt-get", "source", "-qq", "--download-only", "-o", "APT::Sandbox::User=root", package], cwd=work)
+            [archive] = glob.glob(os.path.join(work, "*.orig.tar.*[!c]"))
+            new = os.path.join(work, "new")
+            os.mkdir(new)
+            run(["tar", "-xf", archive, "-C", new, "--strip-components=1"])
+            shutil.move(new, folder)
+    return folder
+
+
 class Machine:
     """One of the two kernels, with the tree."""
 
     def __init__(self, name, build, words, tree):
         self.name, self.build, self.words, self.tree = name, build, words, tree
 
-    def run(self, commands, seconds, folder):
-        """Runs shell texts, each by itself: (status, output) of each, or None when the machine did not come so far."""
-        results = [None] * len(commands)
-        for number, command in enumerate(commands):
+    def run(self, rows, seconds, folder):
+        """Runs the rows' shell texts, each by itself: (status, output) of each, or None when the machine did not come so far."""
+        results = [None] * len(rows)
+        for number, row in enumerate(rows):
             with open(os.path.join(folder, str(number)), "w") as file:
-                file.write(command + "\n")
-        script = SCRIPT.replace("$NUMBERS", " ".join(map(str, range(len(commands))))).replace("$SECONDS_EACH", str(seconds))
+                file.write(row.command + "\n")
+        script = SCRIPT.replace("$NUMBERS", " ".join(map(str, range(len(rows))))).replace("$SECONDS_EACH", str(seconds))
         with open(os.path.join(folder, "script"), "w") as file:
             file.write(script)
         line = [os.path.join(ROOT, "scripts/kumo"), "run", "--build", self.build, "--mem", MEMORY, "--timeout", str(MACHINE_SECONDS),
                 "--cmdline", self.words, "--with", self.tree + ":/", "--with", folder + ":/programs", "--", "bash", "/programs/script"]
         done = subprocess.run(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         text = done.stdout.decode(errors="replace")
+        logs = os.path.join(ROOT, "build/programs", self.name)
+        os.makedirs(logs, exist_ok=True)
+        for line in text.partition("@@missing\n")[2].splitlines():
+            print(f"# {self.name} was asked in vain: {line}")
         for number, output, status in re.findall(r"@@begin (\d+)\n(.*?)@@end \1 (\d+)\n", text, re.S):
             results[int(number)] = (int(status), output)
+            with open(os.path.join(logs, rows[int(number)].name.replace(" ", "_").replace("/", "_")), "w") as file:
+                file.write(output)
         if None in results:
             print(f"# {self.name}: the machine ended with status {done.returncode} in {results.index(None)}")
             for each in done.stderr.decode(errors="replace").splitlines()[-40:]:
@@ -225,14 +168,7 @@ class SuiteResult:
         return text + (": not " + ", ".join(sorted(name.split(".")[-1] for name in self.failed)) if self.failed else "")
 
 
-def suite_command(name):
-    words = ["python3", "-m", "test", "-v", name]
-    for pattern in SUITES[name]:
-        words += ["-m", pattern]
-    return " ".join(map(shlex.quote, words))
-
-
-def suite_result(result):
+def suite_result(suite, result):
     if result is None:
         return SuiteResult(0, 0, set(), "the machine ended")
     status, output = result
@@ -266,10 +202,9 @@ def write_docs(known, peer):
     for program in PROGRAMS:
         command = program.command.replace("|", "\\|")
         rows.append(f"| {program.name} | `{command}` | {' | '.join(known.get(program.name, NOT_RUN))} |")
-    rows += ["", "| Python's tests | which | Kumo | Linux |", "|---|---|---|---|"]
-    for name, patterns in SUITES.items():
-        which = ", ".join(f"`{pattern}`" for pattern in patterns) or "all"
-        rows.append(f"| {name} | {which} | {' | '.join(known.get(name, NOT_RUN))} |")
+    rows += ["", "| tests | which | Kumo | Linux |", "|---|---|---|---|"]
+    for suite in SUITES:
+        rows.append(f"| {suite.name} | {suite.which} | {' | '.join(known.get(suite.name, NOT_RUN))} |")
     page = os.path.join(ROOT, "docs/programs.md")
     begin, end = "<!-- the tables, by tests/soak/host/programs.py -->\n", "<!-- their end -->\n"
     with open(page) as file:
@@ -302,7 +237,7 @@ def main():
     parser.add_argument("names", nargs="*", default=["*"])
     options = parser.parse_args()
     wanted = [program for program in PROGRAMS if any(fnmatch.fnmatch(program.name, name) for name in options.names)]
-    suites = [suite for suite in SUITES if any(fnmatch.fnmatch(suite, name) for name in options.names)]
+    suites = [suite for suite in SUITES if any(fnmatch.fnmatch(suite.name, name) for name in options.names)]
     report = Report(len(wanted) + len(suites))
 
     tree = make_tree(options.tree)
@@ -314,23 +249,26 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         if any(program.name == "go" for program in wanted):
             make_go_hello(os.path.join(folder, "go-hello"))
+        for source in SOURCES:
+            if any(f"/programs/{source}" in row.command for row in wanted + suites):
+                shutil.copytree(fetch_source(source), os.path.join(folder, source), symlinks=True)
         for machine in machines:
             if wanted:
-                done = machine.run([program.command for program in wanted], PROGRAM_SECONDS, folder)
+                done = machine.run(wanted, PROGRAM_SECONDS, folder)
                 verdicts[machine.name] = list(map(program_verdict, wanted, done))
             if suites:
-                done = machine.run([suite_command(suite) for suite in suites], SUITE_SECONDS, folder)
-                results[machine.name] = list(map(suite_result, done))
+                done = machine.run(suites, SUITE_SECONDS, folder)
+                results[machine.name] = list(map(suite_result, suites, done))
     nothing = ["not run"] * (len(wanted) + len(suites))
     programs = list(zip(wanted, verdicts.get("Kumo", nothing), verdicts.get("Linux", nothing)))
     for program, kumo, linux in programs:
         report.line(kumo == "works", f"{program.name}: {kumo}" + ("" if kumo == linux else f" (Linux: {linux})"))
     compared = list(zip(suites, results.get("Kumo", nothing), results.get("Linux", nothing)))
-    for name, kumo, linux in compared:
+    for suite, kumo, linux in compared:
         worse = kumo.fault or (kumo.failed - linux.failed if linux != "not run" else kumo.failed)
-        report.line(not worse, f"{name}: {kumo} (Linux: {linux})")
+        report.line(not worse, f"{suite.name}: {kumo} (Linux: {linux})")
     if not options.kumo_only:
-        known = keep([(program.name, kumo, linux) for program, kumo, linux in programs] + compared)
+        known = keep([(row.name, kumo, linux) for row, kumo, linux in programs + compared])
         write_docs(known, peer)
     return report.failures != 0
 
