@@ -3,8 +3,8 @@
 Debian's Linux in the same machine. What came of each is kept in build/programs.json, of which docs/programs.md gets its
 tables; what each printed is in build/programs/KERNEL/. The rows are in tests/program_rows.py.
 
-Beside `kumo test --soak` it can be called by hand: programs.py [--tree TREE] [--kumo-only] [NAME...], where NAME is a pattern of
-programs and suites; these are then renewed.
+Beside `kumo test --soak` it can be called by hand: programs.py [--tree TREE] [--kumo-only | --linux-only] [NAME...], where NAME is a
+pattern of programs and suites; these are then renewed.
 
 seconds: 5400
 """
@@ -124,10 +124,12 @@ class Machine:
             file.write(script)
         line = [os.path.join(ROOT, "scripts/kumo"), "run", "--build", self.build, "--mem", MEMORY, "--timeout", str(MACHINE_SECONDS),
                 "--cmdline", self.words, "--with", self.tree + ":/", "--with", folder + ":/programs", "--", "bash", "/programs/script"]
-        done = subprocess.run(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        text = done.stdout.decode(errors="replace")
         logs = os.path.join(ROOT, "build/programs", self.name)
         os.makedirs(logs, exist_ok=True)
+        with open(os.path.join(logs, f"all-{type(rows[0]).__name__}"), "w+b") as everything:
+            done = subprocess.run(line, stdin=subprocess.DEVNULL, stdout=everything, stderr=subprocess.PIPE)
+            everything.seek(0)
+            text = everything.read().decode(errors="replace")
         for line in text.partition("@@missing\n")[2].splitlines():
             print(f"# {self.name} was asked in vain: {line}")
         for number, output, status in re.findall(r"@@begin (\d+)\n(.*?)@@end \1 (\d+)\n", text, re.S):
@@ -190,7 +192,9 @@ def keep(rows):
     if os.path.exists(path):
         with open(path) as file:
             known = json.load(file)
-    known.update((name, [str(kumo), str(linux)]) for name, kumo, linux in rows)
+    for name, *results in rows:
+        before = known.get(name, NOT_RUN)
+        known[name] = [old if str(new) == "not run" else str(new) for old, new in zip(before, results)]
     with open(path, "w") as file:
         json.dump(known, file, indent="\t")
     return known
@@ -234,6 +238,7 @@ def main():
     parser.add_argument("--tree")
     parser.add_argument("--build", default=os.environ.get("BUILD", "release"))
     parser.add_argument("--kumo-only", action="store_true")
+    parser.add_argument("--linux-only", action="store_true")
     parser.add_argument("names", nargs="*", default=["*"])
     options = parser.parse_args()
     wanted = [program for program in PROGRAMS if any(fnmatch.fnmatch(program.name, name) for name in options.names)]
@@ -242,9 +247,9 @@ def main():
 
     tree = make_tree(options.tree)
     peer = Peer(os.path.join(ROOT, "build", options.build))
-    machines = [Machine("Kumo", options.build, "", tree)]
-    if not options.kumo_only:
-        machines.append(Machine("Linux", "peer", PEER_WORDS, tree))
+    machines = [Machine("Kumo", options.build, "", tree), Machine("Linux", "peer", PEER_WORDS, tree)]
+    if options.kumo_only or options.linux_only:
+        machines = machines[options.linux_only:][:1]
     verdicts, results = {}, {}
     with tempfile.TemporaryDirectory() as folder:
         if any(program.name == "go" for program in wanted):
@@ -262,12 +267,12 @@ def main():
     nothing = ["not run"] * (len(wanted) + len(suites))
     programs = list(zip(wanted, verdicts.get("Kumo", nothing), verdicts.get("Linux", nothing)))
     for program, kumo, linux in programs:
-        report.line(kumo == "works", f"{program.name}: {kumo}" + ("" if kumo == linux else f" (Linux: {linux})"))
+        report.line(kumo in ("works", "not run"), f"{program.name}: {kumo}" + ("" if kumo == linux else f" (Linux: {linux})"))
     compared = list(zip(suites, results.get("Kumo", nothing), results.get("Linux", nothing)))
     for suite, kumo, linux in compared:
-        worse = kumo.fault or (kumo.failed - linux.failed if linux != "not run" else kumo.failed)
+        worse = kumo != "not run" and (kumo.fault or kumo.failed - (linux.failed if linux != "not run" else set()))
         report.line(not worse, f"{suite.name}: {kumo} (Linux: {linux})")
-    if not options.kumo_only:
+    if options.build == "release":
         known = keep([(row.name, kumo, linux) for row, kumo, linux in programs + compared])
         write_docs(known, peer)
     return report.failures != 0
