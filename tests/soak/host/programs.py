@@ -32,7 +32,7 @@ PROGRAM_SECONDS = 120
 MACHINE_SECONDS = 2400
 
 
-SUITE_SECONDS = 400
+SUITE_SECONDS = 1500
 
 SCRIPT = """
 export HOME=/root LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
