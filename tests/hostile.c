@@ -1,12 +1,15 @@
 /* What programs may not get the kernel to do: arguments that once made it fault, hang or forget. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -281,6 +284,67 @@ static void lengths_that_wrap(void)
 	munmap(memory, PAGE);
 }
 
+/* ---- Structures at odd addresses: the machine does not mind, so nothing may ---- */
+
+static char odd_memory[256] __attribute__((aligned(16)));
+
+/* A structure of the program's, copied to where nothing is aligned. */
+static void *odd(const void *structure, size_t size)
+{
+	return memcpy(memset(odd_memory, 0, sizeof(odd_memory)) + 1, structure, size);
+}
+
+static void odd_messages(void)
+{
+	struct iovec vector = { (char[]){ "x" }, 1 };
+	struct mmsghdr message = { .msg_hdr = { .msg_iov = &vector, .msg_iovlen = 1 } };
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends)) {
+		tap_ok(0, "socketpair: %s", strerror(errno));
+		return;
+	}
+	tap_ok(syscall(SYS_sendmmsg, ends[0], odd(&message, sizeof(message)), 1, 0) == 1 &&
+		       syscall(SYS_recvmsg, ends[1], odd(&message.msg_hdr, sizeof(message.msg_hdr)),
+			       0) == 1,
+	       "a message's header may lie anywhere");
+	tap_ok(syscall(SYS_sendmsg, ends[0], odd(&message.msg_hdr, sizeof(message.msg_hdr)), 0) == 1 &&
+		       syscall(SYS_recvmmsg, ends[1], odd(&message, sizeof(message)), 1, 0, NULL) == 1,
+	       "and so may a list of them");
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void odd_robust_list(void)
+{
+	void *head[3] = { odd_memory + 1, NULL, NULL };
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(syscall(SYS_set_robust_list, odd(head, sizeof(head)), sizeof(head)) ? 1 : 0);
+	tap_ok(pid > 0 && wait_status(pid) == 0, "a list of robust futexes may start anywhere");
+}
+
+static void odd_structures(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+	struct pollfd polled = { .fd = 1, .events = POLLOUT };
+	uint32_t attributes[12] = { sizeof(attributes) };
+
+	tap_ok(!syscall(SYS_capget, odd(&header, sizeof(header)), data),
+	       "the header of capabilities may lie anywhere");
+	header.version = 0;
+	tap_ok(syscall(SYS_capget, odd(&header, sizeof(header)), data) == -1 && errno == EINVAL,
+	       "with a wrong version, too");
+	tap_ok(syscall(SYS_poll, odd(&polled, sizeof(polled)), 1, 0) >= 0,
+	       "what is polled may lie anywhere");
+	tap_ok(!syscall(SYS_sched_setattr, 0, odd(attributes, sizeof(attributes)), 0),
+	       "attributes of scheduling may lie anywhere");
+	odd_messages();
+	odd_robust_list();
+}
+
 int main(void)
 {
 	thread_pointer();
@@ -294,5 +358,6 @@ int main(void)
 	kill_in_advice("to read", PROT_READ, MADV_POPULATE_READ);
 	lengths_that_wrap();
 	timers();
+	odd_structures();
 	return tap_end();
 }
