@@ -669,13 +669,14 @@ void futex_exit(struct thread *thread)
 	long offset;
 
 	thread->robust_list = NULL;
-	if (!head || read_entry((void __user *__user *)&head->list.next, &entry, &entry_pi) ||
-	    get_user(offset, &head->futex_offset) ||
-	    read_entry((void __user *__user *)&head->list_op_pending, &pending, &pending_pi))
+	if (!head || read_entry((void __user *__user *)user_member(head, list.next), &entry, &entry_pi) ||
+	    get_user(offset, user_member(head, futex_offset)) ||
+	    read_entry((void __user *__user *)user_member(head, list_op_pending), &pending, &pending_pi))
 		return;
-	for (int limit = ROBUST_LIMIT; entry != &head->list && limit; limit--) {
+	for (int limit = ROBUST_LIMIT; entry != user_member(head, list) && limit; limit--) {
 		/* Read before the lock is given up: its new owner may take it off the list. */
-		bool broken = read_entry((void __user *__user *)&entry->next, &next, &next_pi);
+		bool broken =
+			read_entry((void __user *__user *)user_member(entry, next), &next, &next_pi);
 
 		if (entry != pending && owner_died((u32 __user *)((char __user *)entry + offset),
 						   thread->pid, false, entry_pi))

@@ -350,7 +350,7 @@ static long header_words(struct __user_cap_header_struct __user *header, unsigne
 {
 	u32 version;
 
-	if (get_user(version, &header->version))
+	if (get_user(version, user_member(header, version)))
 		return -EFAULT;
 	switch (version) {
 	case _LINUX_CAPABILITY_VERSION_1:
@@ -361,7 +361,7 @@ static long header_words(struct __user_cap_header_struct __user *header, unsigne
 		*words = 2;
 		return 0;
 	default:
-		return put_user((u32)_LINUX_CAPABILITY_VERSION_3, &header->version) ? -EFAULT : -EINVAL;
+		return put_user((u32)_LINUX_CAPABILITY_VERSION_3, user_member(header, version)) ? -EFAULT : -EINVAL;
 	}
 }
 
@@ -378,7 +378,7 @@ long sys_capget(struct __user_cap_header_struct __user *header, struct __user_ca
 		return error == -EINVAL ? 0 : error;
 	if (error)
 		return error;
-	if (get_user(pid, &header->pid))
+	if (get_user(pid, user_member(header, pid)))
 		return -EFAULT;
 	if (pid < 0)
 		return -EINVAL;
@@ -414,7 +414,7 @@ long sys_capset(struct __user_cap_header_struct __user *header,
 
 	if (error)
 		return error;
-	if (get_user(pid, &header->pid))
+	if (get_user(pid, user_member(header, pid)))
 		return -EFAULT;
 	if (pid && pid != current->pid)
 		return -EPERM; /* one's own only */

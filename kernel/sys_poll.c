@@ -166,7 +166,7 @@ static long poll_user(struct pollfd __user *user, unsigned int count, u64 deadli
 
 		ready = wait_ready(poll_look, &list, deadline_ns);
 		for (unsigned int i = 0; ready >= 0 && i < count; i++)
-			if (put_user(fds[i].revents, &user[i].revents))
+			if (put_user(fds[i].revents, user_member(&user[i], revents)))
 				ready = -EFAULT;
 	}
 	if (fds != inline_fds)

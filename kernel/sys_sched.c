@@ -371,7 +371,7 @@ static long read_attributes(struct sched_attr *attributes, struct sched_attr __u
 	u32 size;
 
 	memset(attributes, 0, sizeof(*attributes));
-	if (get_user(size, &from->size))
+	if (get_user(size, user_member(from, size)))
 		return -EFAULT;
 	if (!size)
 		size = SCHED_ATTR_SIZE_VER0;
@@ -391,7 +391,7 @@ static long read_attributes(struct sched_attr *attributes, struct sched_attr __u
 
 too_big:
 	/* The program learns what size would do; that it cannot be told is no other error. */
-	if (put_user((u32)sizeof(*attributes), &from->size))
+	if (put_user((u32)sizeof(*attributes), user_member(from, size)))
 		return -E2BIG;
 	return -E2BIG;
 }

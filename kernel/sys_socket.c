@@ -514,10 +514,10 @@ long sys_sendmmsg(int fd, struct user_message_entry __user *users, unsigned int 
 	if (IS_ERR(socket))
 		return PTR_ERR(socket);
 	for (count = min(count, (unsigned int)MESSAGES_MAX); done < count; done++) {
-		result = send_one(socket, ref, &users[done].message, flags);
+		result = send_one(socket, ref, user_member(&users[done], message), flags);
 		if (result < 0)
 			break;
-		if (put_user((unsigned int)result, &users[done].length)) {
+		if (put_user((unsigned int)result, user_member(&users[done], length))) {
 			result = -EFAULT;
 			break;
 		}
@@ -536,11 +536,12 @@ static int receive_tell(const struct user_message *header, struct user_message _
 					 .flags = &message->result_flags };
 
 	ancillary_write(&writer, message->ancillary, message->flags & MSG_CMSG_CLOEXEC ? O_CLOEXEC : 0);
-	if (header->name && address_put(message->address, header->name, &user->name_length))
+	if (header->name && address_put(message->address, header->name, user_member(user, name_length)))
 		return -EFAULT;
-	if (put_user(message->result_flags | (message->flags & MSG_CMSG_CLOEXEC), &user->flags) ||
+	if (put_user(message->result_flags | (message->flags & MSG_CMSG_CLOEXEC),
+		     user_member(user, flags)) ||
 	    put_user(header->control_length - (header->control ? writer.left : header->control_length),
-		     &user->control_length))
+		     user_member(user, control_length)))
 		return -EFAULT;
 	return 0;
 }
@@ -601,11 +602,11 @@ static long receive_many(struct socket *socket, struct fd_ref ref,
 	unsigned int done = 0;
 
 	while (!result && done < count) {
-		result = receive_one(socket, ref, &users[done].message,
+		result = receive_one(socket, ref, user_member(&users[done], message),
 				     flags & ~(unsigned int)MSG_WAITFORONE);
 		if (result < 0)
 			break;
-		if (put_user((unsigned int)result, &users[done].length)) {
+		if (put_user((unsigned int)result, user_member(&users[done], length))) {
 			result = -EFAULT;
 			break;
 		}

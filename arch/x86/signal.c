@@ -169,7 +169,7 @@ long sys_rt_sigreturn(void)
 
 	current->restart.function = NULL;
 	__atomic_fetch_or(&current->work, WORK_FRAME, __ATOMIC_SEQ_CST);
-	if (copy_from_user(&context, &frame->context, sizeof(context)))
+	if (copy_from_user(&context, user_member(frame, context), sizeof(context)))
 		goto bad;
 	signal_set_blocked(context.uc_sigmask);
 	context_load(regs, &context.uc_mcontext);

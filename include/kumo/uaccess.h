@@ -22,6 +22,13 @@ ssize_t strncpy_from_user(char *to, const char __user *from, size_t size) __must
 
 /* get_user(value, pointer), put_user(value, pointer): 0 or -EFAULT, for pointers to 1, 2, 4 or 8 byte integers. */
 
+/*
+ * user_member(pointer, member): the address of a structure's member. Not `&pointer->member`: programs need not align what
+ * they pass, and to C it is undefined to look for a member of what is not aligned.
+ */
+#define user_member(pointer, member)                                                               \
+	((typeof(&(pointer)->member))((unsigned long)(pointer) + offsetof(typeof(*(pointer)), member)))
+
 static inline bool user_range_ok(const void __user *address, size_t size)
 {
 	return size <= USER_END && (unsigned long)address <= USER_END - size;
