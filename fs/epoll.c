@@ -190,7 +190,7 @@ static struct watch *take_ready(struct epoll *epoll)
 		watch->woken = false;
 		if (leaves_when_told(watch)) {
 			make_unready(watch);
-		} else {
+		} else if (epoll->ready.prev != &watch->ready_link) {
 			list_del(&watch->ready_link);
 			list_add_tail(&epoll->ready, &watch->ready_link);
 		}
@@ -529,17 +529,14 @@ static long deliver(struct epoll *epoll, struct epoll_event __user *to, int limi
 	return count;
 }
 
-long epoll_wait_events(struct file *set, struct epoll_event __user *to, int limit, u64 deadline_ns)
+/* Not inlined: who finds events needs no room for this. */
+static __noinline long wait_for_events(struct epoll *epoll, struct epoll_event __user *to,
+				       int limit, u64 deadline_ns)
 {
-	struct epoll *epoll = set->private;
 	struct wait_entry entry;
 	long count = 0;
 	int error = 0;
 
-	if (may_have_events(epoll))
-		count = deliver(epoll, to, limit);
-	if (count || !deadline_ns)
-		return count;
 	wait_entry_init(&entry);
 	for (;;) {
 		wait_prepare(&epoll->waiters, &entry, WAIT_INTERRUPTIBLE, true);
@@ -556,6 +553,16 @@ long epoll_wait_events(struct file *set, struct epoll_event __user *to, int limi
 	}
 	wait_finish(&epoll->waiters, &entry);
 	return count ? count : error == -ETIME ? 0 : -EINTR;
+}
+
+long epoll_wait_events(struct file *set, struct epoll_event __user *to, int limit, u64 deadline_ns)
+{
+	struct epoll *epoll = set->private;
+	long count = 0;
+
+	if (may_have_events(epoll))
+		count = deliver(epoll, to, limit);
+	return count || !deadline_ns ? count : wait_for_events(epoll, to, limit, deadline_ns);
 }
 
 /* ---- The set as a file ---- */

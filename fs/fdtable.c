@@ -261,12 +261,6 @@ struct fd_ref fd_borrow(unsigned int fd)
 	return ref;
 }
 
-void fd_release(struct fd_ref ref)
-{
-	if (unlikely(ref.counted) && ref.file)
-		file_put(ref.file);
-}
-
 struct file *files_next(struct files *files, unsigned int *fd)
 {
 	for (;; ++*fd) {
@@ -533,7 +527,6 @@ EXPORT_SYMBOL(fd_replace);
 EXPORT_SYMBOL(fd_get_close_on_exec);
 EXPORT_SYMBOL(fd_get);
 EXPORT_SYMBOL(fd_borrow);
-EXPORT_SYMBOL(fd_release);
 EXPORT_SYMBOL(fd_reserve);
 EXPORT_SYMBOL(fd_install);
 EXPORT_SYMBOL(fd_unreserve);

@@ -120,8 +120,9 @@ static void sigpending_take(struct sigpending *pending, int signal, siginfo_t *i
 	}
 	if (!more)
 		pending->mask &= ~signal_bit(signal);
-	memset(info, 0, sizeof(*info));
+	memset((char *)info + SIGNAL_INFO_SIZE, 0, sizeof(*info) - SIGNAL_INFO_SIZE);
 	if (!found) { /* there was no memory for it, or it is SIGKILL */
+		memset(info, 0, SIGNAL_INFO_SIZE);
 		info->si_signo = signal;
 		info->si_code = SI_USER;
 		return;

@@ -10,6 +10,7 @@
 #include <kumo/string.h>
 
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
+#undef memcpy
 
 /* Unaligned accesses of each width, which may alias anything. */
 typedef u64 __attribute__((may_alias, aligned(1))) word64;

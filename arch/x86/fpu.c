@@ -129,21 +129,24 @@ void fpu_switch_in(struct thread *thread)
 		__atomic_fetch_or(&thread->work, WORK_FPU_LOAD, __ATOMIC_RELAXED);
 }
 
-/* The current thread's area, made at need; NULL: no memory. */
-static struct fpu_area *own_area(void)
+static __noinline struct fpu_area *make_own_area(void)
 {
-	struct thread *thread = current;
+	struct fpu_area *area = slab_alloc(fpu_cache, GFP_KERNEL);
 
-	if (!thread->arch.fpu) {
-		struct fpu_area *area = slab_alloc(fpu_cache, GFP_KERNEL);
+	if (!area)
+		return NULL;
+	initial_state(area);
+	current->arch.fpu = area;
+	area_changed(current);
+	return area;
+}
 
-		if (!area)
-			return NULL;
-		initial_state(area);
-		thread->arch.fpu = area;
-		area_changed(thread);
-	}
-	return thread->arch.fpu;
+/* The current thread's area, made at need; NULL: no memory. */
+static inline struct fpu_area *own_area(void)
+{
+	struct fpu_area *area = current->arch.fpu;
+
+	return likely(area) ? area : make_own_area();
 }
 
 void fpu_load(void)

@@ -163,7 +163,11 @@ struct fd_ref {
 };
 struct fd_ref fd_borrow(unsigned int fd);
 struct fd_ref fd_borrow_path(unsigned int fd); /* O_PATH ones too */
-void fd_release(struct fd_ref ref);
+static inline void fd_release(struct fd_ref ref)
+{
+	if (unlikely(ref.counted) && ref.file)
+		file_put(ref.file);
+}
 /* The lowest free descriptor from `from` on, reserved; -EMFILE, -ENOMEM. Then fd_install() or fd_unreserve(). */
 int fd_reserve(unsigned int from, u32 flags /* O_CLOEXEC */) __must_check;
 void fd_install(int fd, struct file *file); /* takes over the caller's reference */
