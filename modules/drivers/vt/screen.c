@@ -5,10 +5,21 @@
  */
 #include "internal.h"
 
+#if __STDC_HOSTED__ /* tests/fuzz */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#define vmalloc(size, flags) calloc(1, size)
+#define kmalloc(size, flags) malloc(size)
+#define vfree(pointer) free(pointer)
+#define kfree(pointer) free(pointer)
+#else
 #include <kumo/err.h>
 #include <kumo/kva.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
+#endif
 
 enum { DEFAULT_FOREGROUND = 7, DEFAULT_BACKGROUND = 0, REPLACEMENT = 0xfffd };
 
@@ -346,9 +357,9 @@ static void report(struct screen *screen, char final)
 	char text[32];
 
 	if (final == 'c')
-		strscpy(text, "\033[?6c", sizeof(text)); /* a VT102, as Linux's console says */
+		snprintf(text, sizeof(text), "\033[?6c"); /* a VT102, as Linux's console says */
 	else if (screen->arguments[0] == 5)
-		strscpy(text, "\033[0n", sizeof(text));
+		snprintf(text, sizeof(text), "\033[0n");
 	else if (screen->arguments[0] == 6)
 		snprintf(text, sizeof(text), "\033[%u;%uR", screen->cursor.row + 1,
 			 screen->cursor.column + 1);
