@@ -6,6 +6,7 @@
 #include "internal.h"
 
 #include <kumo/buffer.h>
+#include <kumo/block_pages.h>
 #include <kumo/device.h>
 #include <kumo/err.h>
 #include <kumo/export.h>
@@ -14,6 +15,7 @@
 #include <kumo/pagecache.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
+#include <kumo/writeback.h>
 #include <linux/capability.h>
 #include <linux/mount.h>
 
@@ -52,29 +54,29 @@ static struct block_device *device_of(struct node *node)
 	return node->private;
 }
 
-static int device_read_page(struct block_device *device, struct page *page)
+static struct block_device *device_itself(struct node *node)
 {
-	u64 position = page->index << PAGE_SHIFT, size = block_device_size(device);
-	struct block_segment segment = { .page = page };
-	struct block_request request;
+	return device_of(node);
+}
 
-	if (position >= size)
+/* A device's bytes lie on the device as they are. */
+static int device_map(struct node *node, u64 offset, u64 length, bool create, struct block_extent *extent)
+{
+	u64 size = block_device_size(device_of(node));
+
+	if (offset >= size)
 		return -EIO;
-	segment.length = (u32)min(size - position, (u64)PAGE_SIZE);
-	memset((char *)page_address(page) + segment.length, 0, PAGE_SIZE - segment.length);
-	block_request_init(&request, device, BLOCK_READ, BLOCK_SYNC, position, &segment, 1, NULL, NULL);
-	return block_request_run(&request);
+	*extent = (struct block_extent){ .length = size, .kind = EXTENT_MAPPED };
+	return 0;
 }
 
-static void device_read_pages(struct node *node, struct page **pages, unsigned int count)
-{
-	for (unsigned int i = 0; i < count; i++)
-		page_read_done(pages[i], device_read_page(device_of(node), pages[i]));
-}
+static const struct block_map_ops device_block_map = { .device = device_itself, .map = device_map };
 
 static const struct tree_ops device_tree_ops = {
 	.attach = device_attach,
-	.read_pages = device_read_pages,
+	.read_pages = block_read_pages,
+	.write_pages = block_write_pages,
+	.block_map = &device_block_map,
 };
 static struct tree_type device_tree_type = { .name = "bdev", .ops = &device_tree_ops };
 
@@ -136,7 +138,10 @@ EXPORT_SYMBOL(block_device_put);
 /* What is kept back in memory goes to the device, whose own cache may keep it. */
 static int device_write_back(struct block_device *device)
 {
-	return buffers_sync(device);
+	struct page_cache *cache = smp_load_acquire(&device->node->cache);
+	int error = cache ? page_cache_sync(cache, 0, ~0ULL) : 0, buffers = buffers_sync(device);
+
+	return error ? error : buffers;
 }
 
 int block_device_sync(struct block_device *device)

@@ -4,6 +4,7 @@
  */
 #include "internal.h"
 
+#include <kumo/block_pages.h>
 #include <kumo/err.h>
 #include <kumo/file.h>
 #include <kumo/iter.h>
@@ -48,52 +49,48 @@ static ssize_t block_file_read(struct file *file, struct iter *to, loff_t *pos)
 	return page_cache_read(file, to, pos);
 }
 
-/* Makes what was just written to the cache stable on the device. */
-static int write_through(struct file *file, u64 from, u64 to)
+/* How much of a write the device takes: 0, or as write(2) says. */
+static int write_check(struct block_device *device, struct iter *from, u64 start)
 {
-	struct block_device *device = device_of(file);
 	u64 size = block_device_size(device);
-	int error = 0;
-
-	for (u64 index = from >> PAGE_SHIFT; index << PAGE_SHIFT < to && !error; index++) {
-		struct page *page = page_cache_get(node_page_cache(file->contents), index, true);
-		u64 at = index << PAGE_SHIFT;
-
-		if (IS_ERR(page))
-			return (int)PTR_ERR(page);
-		error = block_write_bytes(device, at, page_address(page),
-					  (u32)min(size - at, (u64)PAGE_SIZE), 0);
-		page_put(page);
-	}
-	return error;
-}
-
-static ssize_t block_file_write(struct file *file, struct iter *from, loff_t *pos)
-{
-	struct block_device *device = device_of(file);
-	u64 size = block_device_size(device), start = (u64)*pos;
-	ssize_t result;
-	int error;
 
 	if (!block_device_alive(device))
 		return -EIO;
 	if (READ_ONCE(device->read_only))
 		return -EPERM;
-	if (!from->count)
-		return 0;
-	if (start >= size)
+	if (from->count && start >= size)
 		return -ENOSPC;
-	from->count = min((u64)from->count, size - start);
+	from->count = min((u64)from->count, size - min(start, size));
+	return 0;
+}
+
+static ssize_t block_file_write(struct file *file, struct iter *from, loff_t *pos)
+{
+	u64 start = (u64)*pos;
+	ssize_t result = write_check(device_of(file), from, start);
+	int error;
+
+	if (result || !from->count)
+		return result;
 	error = mutex_lock_killable(&file->contents->lock);
 	if (error)
 		return error;
 	result = page_cache_write(file, from, pos);
-	if (result > 0)
-		error = write_through(file, start, start + (u64)result);
 	mutex_unlock(&file->contents->lock);
-	if (!error && result > 0 && (file->flags & O_DSYNC))
-		error = file_sync(file, true);
+	if (result > 0 && (file->flags & O_DSYNC))
+		error = file_sync_range(file, start, start + (u64)result, true);
 	return error ? error : result;
+}
+
+static ssize_t block_file_direct(struct file *file, struct iter *iter, loff_t pos, bool write)
+{
+	int error = 0;
+
+	if (write)
+		error = write_check(device_of(file), iter, (u64)pos);
+	else if (!block_device_alive(device_of(file)))
+		error = -EIO;
+	return error ? error : block_direct(file, iter, pos, write);
 }
 
 static loff_t block_file_seek(struct file *file, loff_t offset, int whence)
@@ -150,6 +147,7 @@ const struct tree_ops block_file_ops = {
 	.clunk = block_file_clunk,
 	.read = block_file_read,
 	.write = block_file_write,
+	.direct = block_file_direct,
 	.seek = block_file_seek,
 	.ioctl = block_ioctl,
 	.mmap = block_file_mmap,

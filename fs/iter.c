@@ -32,6 +32,11 @@ static inline size_t iter_piece(struct iter *iter, size_t size, char **at)
 	return min(left, size);
 }
 
+size_t iter_peek(struct iter *iter, void **at)
+{
+	return iter_piece(iter, iter->count, (char **)at);
+}
+
 static inline void iter_step(struct iter *iter, size_t size)
 {
 	iter->offset += size;

@@ -260,8 +260,8 @@ static int may_remap(struct mm *mm, const struct vma *vma, unsigned long old,
 }
 
 /* The same shared pages from `old` on at another place, too. */
-static long remap_again(struct mm *mm, struct vma *vma, unsigned long old,
-			unsigned long place, unsigned long length)
+static long remap_again(struct mm *mm, struct vma *vma, unsigned long old, unsigned long place,
+			unsigned long length)
 {
 	struct vma *copy = vma_copy(vma, mm);
 

@@ -46,6 +46,8 @@ size_t iter_copy_to(struct iter *iter, const void *from, size_t size) __must_che
 size_t iter_copy_from(struct iter *iter, void *to, size_t size) __must_check;
 size_t iter_zero(struct iter *iter, size_t size) __must_check;
 void iter_advance(struct iter *iter, size_t size);
+/* Where the next bytes are, and how many lie there together; iter->count must not be 0. */
+size_t iter_peek(struct iter *iter, void **at);
 /* Takes back what was advanced by, after a partial failure. */
 void iter_revert(struct iter *iter, size_t size);
 /* Faults the next `size` bytes in, so that a _nofault copy under a page lock will succeed. 0 or -EFAULT. */

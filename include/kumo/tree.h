@@ -32,6 +32,7 @@
 enum { NODE_SECOND = 1, NODE_CHILD = 2 };
 
 struct block_device;
+struct block_map_ops;
 struct entry;
 struct file;
 struct module;
@@ -246,6 +247,8 @@ struct tree_ops {
 	/* O_DIRECT: past the cache, which has been written back and emptied for the range. node->lock held for a write. The bytes
 	 * moved, or -EINVAL for what is not aligned as the tree needs it. Absent: no O_DIRECT. */
 	ssize_t (*direct)(struct file *file, struct iter *iter, loff_t pos, bool write);
+	/* Where the bytes lie, of a tree that has block_read_pages and its like (block_pages.h) for these three. */
+	const struct block_map_ops *block_map;
 	/* The core changed node->attr by itself (times, size) for the first time since node_attr_clean(). Does not wait; node->lock
 	 * perhaps held. */
 	void (*attr_changed)(struct node *node);
