@@ -2,7 +2,7 @@
  * The end of the machine, and reports of broken invariants.
  *
  * Kernel parameter: panic=N. N > 0: restart N seconds after a panic; N < 0: at once; 0 (default): stay, so that the screen can
- * be read.
+ * be read. Later /proc/sys/kernel/panic says it.
  */
 #include <kumo/arch/irqflags.h>
 #include <kumo/boot.h>
@@ -28,12 +28,23 @@ unsigned long taints(void)
 	return READ_ONCE(taint_bits);
 }
 
-static s64 panic_timeout_s(void)
+static s64 timeout_s; /* while `timeout_chosen`; else what the command line says counts */
+static bool timeout_chosen;
+
+s64 panic_timeout(void)
 {
 	const char *value = boot_param("panic");
 	s64 seconds;
 
+	if (READ_ONCE(timeout_chosen))
+		return READ_ONCE(timeout_s);
 	return value && !parse_s64(value, 0, &seconds) ? seconds : 0;
+}
+
+void panic_set_timeout(s64 seconds)
+{
+	WRITE_ONCE(timeout_s, seconds);
+	smp_store_release(&timeout_chosen, true);
 }
 
 void panic(const char *format, ...)
@@ -62,7 +73,7 @@ void panic(const char *format, ...)
 	pr_emerg("Kernel panic - not syncing: %s\n", text);
 	arch_backtrace(NULL);
 	pr_emerg("---[ end Kernel panic - not syncing: %s ]---\n", text);
-	seconds = panic_timeout_s();
+	seconds = panic_timeout();
 	if (!seconds)
 		arch_halt();
 	if (seconds > 0) {

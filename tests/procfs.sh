@@ -78,6 +78,9 @@ check "hostname is that of uname" same "$(cat /proc/sys/kernel/hostname)" "$(una
 check "osrelease is that of uname" same "$(cat /proc/sys/kernel/osrelease)" "$(uname -r)"
 check "uuids differ" test "$(cat /proc/sys/kernel/random/uuid)" != "$(cat /proc/sys/kernel/random/uuid)"
 check "the boot's id stays" same "$(cat /proc/sys/kernel/random/boot_id)" "$(cat /proc/sys/kernel/random/boot_id)"
+panic=$(cat /proc/sys/kernel/panic)
+check "what comes of a panic can be chosen" same "$(echo 7 > /proc/sys/kernel/panic; cat /proc/sys/kernel/panic)" 7
+echo "$panic" > /proc/sys/kernel/panic
 check "no oops and no warning has tainted the kernel" test $(($(cat /proc/sys/kernel/tainted) & 0x280)) = 0
 check "/dev/fd is this process's" same "$(echo word | cat /dev/fd/0)" word
 check "standard streams have names" same "$(echo word 2>/dev/null >/dev/stdout)" word

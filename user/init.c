@@ -208,12 +208,16 @@ static void take_setting(char *s)
 		say("unknown setting", s, 0);
 }
 
-static bool environment_has(char *name)
+/* Of "NAME="; NULL: there is none. */
+static char *environment_value(const char *name)
 {
-	for (int i = 0; i < task.environment_count; i++)
-		if (string_after(task.environment[i], name))
-			return true;
-	return false;
+	for (int i = 0; i < task.environment_count; i++) {
+		char *value = string_after(task.environment[i], name);
+
+		if (value)
+			return value;
+	}
+	return NULL;
 }
 
 static void read_task(void)
@@ -231,7 +235,7 @@ static void read_task(void)
 	for (long at = 0; at < length; at += string_length(text + at) + 1)
 		take_setting(text + at);
 	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
-		if (!environment_has(defaults[i][0]))
+		if (!environment_value(defaults[i][0]))
 			add_string(task.environment, &task.environment_count, defaults[i][1]);
 	if (!task.folder)
 		task.folder = task.mode == MODE_PORTS || task.mode == MODE_TTY ? "/" : "/root";
@@ -279,22 +283,39 @@ static void load_modules(void)
 	}
 }
 
+/* Runs argv[0] from the first folder along PATH that has it; why that did not work. */
+static int execute_along(const char *folders, char **argv)
+{
+	char folder[256], path[4096];
+	int error = -ENOENT;
+
+	while (*folders && (error == -ENOENT || error == -ENOTDIR)) {
+		size_t length = 0;
+
+		while (folders[length] && folders[length] != ':')
+			length++;
+		if (length && length < sizeof(folder)) {
+			memcpy(folder, folders, length);
+			folder[length] = '\0';
+			if (STRING_JOIN(path, folder, "/", argv[0]))
+				error = sys_execve(path, argv, task.environment);
+		}
+		folders += length + (folders[length] == ':');
+	}
+	return error == -ENOTDIR ? -ENOENT : error;
+}
+
 /* Runs argv[0], found along PATH as shells do; returns only to end the process. */
 static void __attribute__((noreturn)) execute(char **argv)
 {
-	static const char *const folders[] = { "/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", NULL };
-	char path[4096];
-	int error = -ENOENT;
+	int error;
 
 	if (!argv[0])
 		sys_exit(0);
-	if (string_has(argv[0], '/')) {
+	if (string_has(argv[0], '/'))
 		error = sys_execve(argv[0], argv, task.environment);
-	} else {
-		for (int i = 0; folders[i] && error == -ENOENT; i++)
-			if (STRING_JOIN(path, folders[i], argv[0]))
-				error = sys_execve(path, argv, task.environment);
-	}
+	else
+		error = execute_along(environment_value("PATH="), argv);
 	say("run", argv[0], error);
 	sys_exit(error == -ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE);
 }

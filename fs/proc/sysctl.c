@@ -42,6 +42,7 @@ CONSTANT(arch_show, "x86_64\n")
 CONSTANT(zero_show, "0\n")
 CONSTANT(round_robin_show, "100\n") /* milliseconds */
 CONSTANT(tainted_show, "%lu\n", taints())
+CONSTANT(panic_show, "%lld\n", (long long)panic_timeout())
 CONSTANT(console_levels_show, "%d\t%d\t%d\t%d\n", console_level, LOG_WARNING, LOG_EMERG + 1, LOG_DEBUG)
 
 static int names_show(struct text *text, enum uts_name which)
@@ -98,6 +99,19 @@ static int console_levels_store(const char *words, size_t length, void *unused, 
 	if (words[0] < '1' || words[0] > '8' || (words[1] && words[1] != ' ' && words[1] != '\t'))
 		return -EINVAL;
 	WRITE_ONCE(console_level, words[0] - '0');
+	return 0;
+}
+
+static int panic_store(const char *words, size_t length, void *unused, const struct cred *cred)
+{
+	s64 seconds;
+	int error = parse_s64(words, 0, &seconds);
+
+	if (error)
+		return error;
+	if (seconds < -0x80000000LL || seconds > 0x7fffffff)
+		return -EINVAL;
+	panic_set_timeout(seconds);
 	return 0;
 }
 
@@ -182,7 +196,7 @@ static const struct pseudo_file kernel_files[] = {
 	PSEUDO_TEXT("ostype", 0444, ostype_show),
 	PSEUDO_TEXT("overflowgid", 0444, overflow_id_show),
 	PSEUDO_TEXT("overflowuid", 0444, overflow_id_show),
-	PSEUDO_TEXT("panic", 0444, zero_show),
+	PSEUDO_CONTROL("panic", 0644, panic_show, panic_store),
 	PSEUDO_TEXT("panic_on_oops", 0444, zero_show),
 	PSEUDO_CONTROL("pid_max", 0644, pid_max_show, pid_max_store),
 	PSEUDO_CONTROL("printk", 0644, console_levels_show, console_levels_store),

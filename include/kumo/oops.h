@@ -33,6 +33,10 @@ enum taint {
 void taint_add(enum taint taint);
 unsigned long taints(void);
 
+/* After how many seconds a panic restarts the machine: below 0 at once, 0 never. Any context. */
+s64 panic_timeout(void);
+void panic_set_timeout(s64 seconds);
+
 /* How many oopses there were since the start. */
 unsigned int oops_count(void);
 

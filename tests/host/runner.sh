@@ -2,7 +2,7 @@
 # What scripts/kumo promises of a command: its streams, its status, its words.
 # seconds: 240
 . "$ROOT/tests/host/lib.sh"
-plan 17
+plan 18
 work=$(mktemp -d)
 trap 'rm -rf "$work"; exit $((failures > 0))' EXIT
 
@@ -72,6 +72,15 @@ with()
 	[[ $(< "$work/out") == $'text\nbelow/file\nprogram\n/bin/sh\n/sbin/modprobe' ]]
 }
 check 'files and folders come along' with
+
+along_path()
+{
+	mkdir "$work/bin"
+	printf '#!/bin/sh\necho "$PATH"\n' > "$work/bin/along"
+	chmod +x "$work/bin/along"
+	[[ $(kumo --with "$work/bin:/there" --env PATH=/nowhere:/there:/bin -- along) == /nowhere:/there:/bin ]]
+}
+check 'a command is looked for along PATH' along_path
 
 piped() { [[ $(echo 'echo from $0' | kumo) == 'from sh' ]]; }
 check 'a shell reads commands from a pipe' piped
