@@ -70,7 +70,7 @@ static void a_file_does_what_it_was_opened_for(struct kunit *test)
 	reader = file_open_name(NAME, O_RDONLY, 0, &root_cred);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(reader));
 	KUNIT_EXPECT_EQ(test, kernel_write(reader, &byte, 1, NULL), -EBADF);
-	KUNIT_EXPECT_EQ(test, file_truncate(reader, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, file_truncate(reader, 0, &root_cred), -EINVAL);
 	file_put(reader);
 	KUNIT_EXPECT_EQ(test,
 			PTR_ERR(file_open_name(NAME, O_CREAT | O_EXCL | O_RDWR, 0644, &root_cred)),

@@ -260,7 +260,8 @@ void notify_tree_gone(const struct tree *tree)
 	list_for_each_safe(watch, after, &all_watches, all_link) {
 		if (watch->node->tree != tree)
 			continue;
-		queue_event(watch->inotify, watch->descriptor, IN_UNMOUNT, NULL, 0);
+		queue_event(watch->inotify, watch->descriptor,
+			    IN_UNMOUNT | (S_ISDIR(watch->node->attr.mode) ? IN_ISDIR : 0U), NULL, 0);
 		watch_end(watch, &gone, true);
 	}
 	spin_unlock(&watch_lock);

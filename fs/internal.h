@@ -125,6 +125,12 @@ extern struct rwsem mounts_lock; /* which mounts there are, in all namespaces */
 void mounts_init(void);
 /* Under rcu_read_lock(): what stands on (mount, entry), without a reference; NULL: nothing. */
 struct mount *mount_find_rcu(const struct mount *mount, const struct entry *entry);
+/* A walk comes in: what umount2(MNT_EXPIRE) marked is in use. */
+static inline void mount_used(struct mount *mount)
+{
+	if (unlikely(READ_ONCE(mount->expiring)))
+		WRITE_ONCE(mount->expiring, mount->expiring - 1);
+}
 static inline void mount_get(struct mount *mount)
 {
 	this_cpu_ptr(mount->counts)->refs += 1;
@@ -289,7 +295,7 @@ int may_link(struct node *node, const struct cred *cred) __must_check;
 int may_delete(struct node *dir, struct node *victim, bool directory,
 	       const struct cred *cred) __must_check;
 /* Takes set-id bits away after a write or a change of owner: what must change, or 0. */
-u32 mode_without_privileges(u32 mode);
+u32 mode_without_privileges(const struct node *node, const struct cred *cred);
 void file_remove_privileges(struct file *file); /* before a write; node->lock held */
 
 /* ---- Changes of names (names.c) ---- */

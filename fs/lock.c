@@ -63,6 +63,17 @@ static struct file_lock *find_conflict(struct node *node, const struct file_lock
 	return NULL;
 }
 
+/* Where a lock that starts there stands in the list: they are in that order, so that F_GETLK tells of the first. */
+static struct list *lock_place(struct node *node, u64 start)
+{
+	struct file_lock *lock;
+
+	list_for_each(lock, &node->locks, link)
+		if (lock->start > start)
+			break;
+	return &lock->link;
+}
+
 /* A structure from `spare` becomes a lock of the node, a copy of `like`, before `position` in its list. */
 static struct file_lock *lock_link(struct node *node, struct list *position, struct list *spare,
 				   const struct file_lock *like)
@@ -111,19 +122,19 @@ static bool lock_apply(struct node *node, const struct file_lock *request, struc
 			continue;
 		freed = true;
 		if (lock->start < request->start && lock->end > request->end) {
-			part = lock_link(node, lock->link.next, spare, lock);
+			part = lock_link(node, lock_place(node, request->end + 1), spare, lock);
 			part->start = request->end + 1;
 			lock->end = request->start - 1;
 		} else if (lock->start < request->start) {
 			lock->end = request->start - 1;
 		} else if (lock->end > request->end) {
-			lock->start = request->end + 1;
+			lock->start = request->end + 1; /* nothing of its owner's lies between */
 		} else {
 			lock_unlink(lock, spare);
 		}
 	}
 	if (request->type != F_UNLCK) {
-		fresh = lock_link(node, &node->locks, spare, request);
+		fresh = lock_link(node, lock_place(node, start), spare, request);
 		fresh->start = start;
 		fresh->end = end;
 	}

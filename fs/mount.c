@@ -198,6 +198,7 @@ void path_cross_mounts(struct path *path)
 		mount = mount_find_rcu(path->mount, path->entry);
 		if (mount) {
 			mount_get(mount);
+			mount_used(mount);
 			smp_mb(); /* counted before the check: who detaches sees the count, or we see the change */
 		}
 		if (unlikely(sequence & 1 || names_sequence_changed(sequence))) {

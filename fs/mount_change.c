@@ -431,9 +431,9 @@ static int expire(struct mount *mount, int flags)
 		return -EINVAL;
 	if (mount_is_busy(mount))
 		return -EBUSY;
-	if (mount->expiring)
+	if (mount->expiring == 1)
 		return 0;
-	mount->expiring = true;
+	mount->expiring = 2;
 	return -EAGAIN;
 }
 

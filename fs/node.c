@@ -188,14 +188,35 @@ void node_setattr_copy(struct node *node, const struct attr_change *change)
 		WRITE_ONCE(node->attr.ctime_ns, change->ctime_ns);
 }
 
-u32 mode_without_privileges(u32 mode)
+u32 mode_without_privileges(const struct node *node, const struct cred *cred)
 {
-	if (!S_ISREG(mode))
-		return mode;
-	mode &= ~S_ISUID;
-	if (mode & S_IXGRP) /* without it the bit means mandatory locking, and is no privilege */
+	u32 mode = node->attr.mode & ~S_ISUID;
+
+	/* Without S_IXGRP the bit means mandatory locking, and is no privilege of who may set it. */
+	if ((mode & S_IXGRP) ||
+	    (!cred_in_group(cred, node->attr.gid) && !cred_capable(cred, CAP_FSETID)))
 		mode &= ~S_ISGID;
 	return mode;
+}
+
+/* Who changes owner or contents takes set-id bits away: only its contents those of who has CAP_FSETID. node->lock held. */
+static int drop_set_id(const struct node *node, struct attr_change *change, const struct cred *cred)
+{
+	u32 mode;
+
+	if (change->valid & SETATTR_OWNER
+		    ? S_ISDIR(node->attr.mode)
+		    : !(change->valid & SETATTR_SIZE) || !S_ISREG(node->attr.mode) ||
+			      cred_capable(cred, CAP_FSETID))
+		return 0;
+	mode = mode_without_privileges(node, cred);
+	if (mode == node->attr.mode)
+		return 0;
+	if ((change->valid & SETATTR_OWNER) && !node_owner_or_capable(node, cred))
+		return -EPERM;
+	change->mode = mode;
+	change->valid |= SETATTR_MODE;
+	return 0;
 }
 
 /* What chmod and chown demand of who asks. node->lock held. */
@@ -212,8 +233,7 @@ static int setattr_permitted(const struct node *node, struct attr_change *change
 			cred_in_group(cred, change->gid))) &&
 	    !cred_capable(cred, CAP_CHOWN))
 		return -EPERM;
-	if ((change->valid & SETATTR_MODE) &&
-	    !(change->valid & (SETATTR_UID | SETATTR_GID | SETATTR_SIZE))) {
+	if ((change->valid & SETATTR_MODE) && !(change->valid & (SETATTR_OWNER | SETATTR_SIZE))) {
 		u32 gid = attr->gid;
 
 		if (!node_owner_or_capable(node, cred))
@@ -233,18 +253,10 @@ int node_setattr(struct node *node, struct attr_change *change, const struct cre
 	if (error)
 		return error;
 	error = setattr_permitted(node, change, cred);
+	if (!error)
+		error = drop_set_id(node, change, cred);
 	if (error)
 		goto out;
-	/* Who changes owner or contents takes set-id bits away. */
-	if ((change->valid & (SETATTR_UID | SETATTR_GID | SETATTR_SIZE)) && S_ISREG(node->attr.mode) &&
-	    !((change->valid & SETATTR_SIZE) && cred_capable(cred, CAP_FSETID))) {
-		u32 mode = mode_without_privileges(node->attr.mode);
-
-		if (mode != node->attr.mode && !(change->valid & SETATTR_MODE)) {
-			change->mode = mode;
-			change->valid |= SETATTR_MODE;
-		}
-	}
 	if (!(change->valid & SETATTR_CTIME)) {
 		change->ctime_ns = (s64)time_realtime_ns();
 		change->valid |= SETATTR_CTIME;
@@ -259,7 +271,7 @@ int node_setattr(struct node *node, struct attr_change *change, const struct cre
 		page_cache_extend(node->cache, node_size(node));
 	if (ops && ops->setattr)
 		error = ops->setattr(node, change, cred);
-	if (!error && node->xattrs && change->valid & (SETATTR_UID | SETATTR_GID | SETATTR_SIZE))
+	if (!error && node->xattrs && change->valid & (SETATTR_OWNER | SETATTR_SIZE))
 		node_drop_capabilities(node);
 out:
 	mutex_unlock(&node->lock);

@@ -244,7 +244,7 @@ static struct file *file_open_temporary(const struct path *dir, const struct ope
 		return ERR_PTR(error);
 	node_new_owner(&what, path_node(dir), cred);
 	(void)scnprintf(text, sizeof(text), "#%llu", (unsigned long long)tree_next_id());
-	file = file_open_unnamed(dir, &what, text, how->flags & ~(u32)(O_TMPFILE & ~O_DIRECTORY), cred);
+	file = file_open_unnamed(dir, &what, text, how->flags, cred);
 	if (!IS_ERR(file) && !(how->flags & O_EXCL))
 		file->node->flags |= NODE_LINKABLE;
 	return file;

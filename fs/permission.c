@@ -97,7 +97,7 @@ void file_remove_privileges(struct file *file)
 		node_drop_capabilities(node);
 	if (likely(!(mode & (S_ISUID | S_ISGID))) || capable(CAP_FSETID))
 		return;
-	change.mode = mode_without_privileges(mode);
+	change.mode = mode_without_privileges(node, current->cred);
 	if (change.mode != mode && node->tree->ops->setattr)
 		/* A tree that will not drop them refuses the write itself, if it must; Linux goes on as well. */
 		(void)node->tree->ops->setattr(node, &change, file->cred);

@@ -113,7 +113,8 @@ static ssize_t pipe_read(struct file *file, struct iter *to, loff_t *pos)
 
 /* ---- Writing ---- */
 
-/* Joins bytes to the last slot: all of a small write or none, of a large one what fits. True: something was tried. */
+/* Joins bytes to the last slot: all of a small write or none, of a large one what fits. True: nothing more is to be done. Of
+ * a piece that memory faults in nothing is written, here and below, as on Linux. */
 static bool join(struct pipe *pipe, struct iter *from, ssize_t *total)
 {
 	struct pipe_slot *slot = pipe_slot_at(pipe, pipe->head - 1);
@@ -125,11 +126,13 @@ static bool join(struct pipe *pipe, struct iter *from, ssize_t *total)
 		return false;
 	size = min(size, room);
 	copied = iter_copy_from(from, (char *)page_address(slot->page) + end, size);
+	if (copied < size) {
+		*total = -EFAULT;
+		return true;
+	}
 	slot->length += (u32)copied;
 	*total = (ssize_t)copied;
-	if (copied < size && !copied)
-		*total = -EFAULT;
-	return copied < size || !from->count;
+	return !from->count;
 }
 
 bool pipe_put(struct pipe *pipe, struct iter *from, bool packet, ssize_t *total)
@@ -148,7 +151,7 @@ bool pipe_put(struct pipe *pipe, struct iter *from, bool packet, ssize_t *total)
 			}
 		}
 		copied = iter_copy_from(from, page_address(page), size);
-		if (!copied) {
+		if (copied < size) {
 			pipe->spare = page;
 			if (!*total)
 				*total = -EFAULT;
@@ -158,7 +161,7 @@ bool pipe_put(struct pipe *pipe, struct iter *from, bool packet, ssize_t *total)
 			(struct pipe_slot){ .page = page, .length = (u32)copied, .packet = packet };
 		WRITE_ONCE(pipe->head, pipe->head + 1);
 		*total += (ssize_t)copied;
-		if (copied < size || !from->count)
+		if (!from->count)
 			return true;
 	}
 	return false;

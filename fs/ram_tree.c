@@ -24,7 +24,7 @@
 #include "internal.h"
 
 #define ENTRY_SIZE                                                                                 \
-	32 /* bytes by which a directory grows with an entry, as st_size shows; tmpfs's is 20 */
+	20 /* bytes that an entry adds to a directory's st_size, as on Linux; two are "." and ".." */
 
 struct ram_entry {
 	struct rb_node by_name;
@@ -136,6 +136,7 @@ static struct node *ram_node(struct tree *tree, u32 mode, u32 uid, u32 gid, u64 
 		*directory = (struct ram_directory){ .next_cookie = 2 };
 		list_init(&directory->by_cookie);
 		attr.nlink = 2;
+		attr.size = 2 * ENTRY_SIZE;
 	} else if (S_ISLNK(mode)) {
 		text = kstrdup(target, GFP_KERNEL);
 		if (!text)

@@ -215,7 +215,7 @@ static void tmpfs_is_full_at_its_size(struct kunit *test)
 	pos = 4 * PAGE_SIZE - 2;
 	KUNIT_EXPECT_EQ(test, kernel_write(file, page, 10, &pos), 2);
 	KUNIT_EXPECT_EQ(test, attributes(test, PLACE "/f").blocks, 4 * PAGE_SIZE / 512);
-	KUNIT_EXPECT_EQ(test, file_truncate(file, PAGE_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, file_truncate(file, PAGE_SIZE, &root_cred), 0);
 	pos = 3 * PAGE_SIZE;
 	KUNIT_EXPECT_EQ(test, kernel_write(file, page, PAGE_SIZE, &pos), (ssize_t)PAGE_SIZE);
 	file_put(file);

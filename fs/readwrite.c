@@ -379,8 +379,10 @@ int file_allocate(struct file *file, int mode, loff_t offset, loff_t length)
 		return error;
 	if (!(mode & FALLOC_FL_PUNCH_HOLE)) /* as on Linux, FALLOC_FL_KEEP_SIZE does not help */
 		error = may_have_size(node, (u64)(offset + length));
-	if (!error)
+	if (!error) {
+		file_remove_privileges(file);
 		error = file->ops->fallocate(file, mode, (u64)offset, (u64)length);
+	}
 	mutex_unlock(&node->lock);
 	if (!error)
 		notify_file(file, IN_MODIFY);
@@ -395,11 +397,11 @@ static int entry_truncate(struct entry *entry, u64 size, const struct cred *cred
 	return error ? error : entry_setattr(entry, &change, cred);
 }
 
-int file_truncate(struct file *file, u64 size)
+int file_truncate(struct file *file, u64 size, const struct cred *cred)
 {
 	if (!S_ISREG(file->node->attr.mode) || !(file->mode & FILE_WRITE) || !file->path.entry)
 		return -EINVAL;
-	return entry_truncate(file->path.entry, size, file->cred);
+	return entry_truncate(file->path.entry, size, cred);
 }
 
 int path_truncate(const struct path *path, u64 size, const struct cred *cred)

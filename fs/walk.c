@@ -85,6 +85,7 @@ static inline void peek_cross_mounts(struct path *at)
 
 		if (!mount)
 			return;
+		mount_used(mount);
 		at->mount = mount;
 		at->entry = mount->root;
 	}

@@ -13,18 +13,6 @@
 #define UTIME_NOW 0x3fffffff
 #define UTIME_OMIT 0x3ffffffe
 
-static int change_name(int fd, const char __user *name, unsigned int walk, struct attr_change *change)
-{
-	struct path path;
-	int error = user_path_walk(fd, name, walk, &path);
-
-	if (error)
-		return error;
-	error = path_setattr(&path, change, current->cred);
-	path_put(&path);
-	return error;
-}
-
 static int change_file(unsigned int fd, struct attr_change *change)
 {
 	struct fd_ref ref = fd_borrow(fd);
@@ -48,11 +36,22 @@ static int change_file(unsigned int fd, struct attr_change *change)
 
 /* ---- Mode ---- */
 
+/* A symbolic link, which a link in /proc may lead to, has no mode to change. */
 long sys_fchmodat(int fd, const char __user *name, u32 mode)
 {
 	struct attr_change change = { .valid = SETATTR_MODE, .mode = mode & 07777 };
+	struct path path;
+	int error = user_path_walk(fd, name, WALK_FOLLOW, &path);
 
-	return change_name(fd, name, WALK_FOLLOW, &change);
+	if (error)
+		return error;
+	error = mount_want_write(path.mount);
+	if (!error)
+		error = S_ISLNK(path_node(&path)->attr.mode)
+				? -EOPNOTSUPP
+				: path_setattr(&path, &change, current->cred);
+	path_put(&path);
+	return error;
 }
 
 long sys_chmod(const char __user *name, u32 mode)
@@ -72,7 +71,7 @@ long sys_fchmod(unsigned int fd, u32 mode)
 /* -1 leaves an id as it is. */
 static struct attr_change owner_change(u32 uid, u32 gid)
 {
-	struct attr_change change = { .uid = uid, .gid = gid };
+	struct attr_change change = { .valid = SETATTR_OWNER, .uid = uid, .gid = gid };
 
 	if (uid != ~0U)
 		change.valid |= SETATTR_UID;
@@ -84,13 +83,20 @@ static struct attr_change owner_change(u32 uid, u32 gid)
 long sys_fchownat(int fd, const char __user *name, u32 uid, u32 gid, int flags)
 {
 	struct attr_change change = owner_change(uid, gid);
+	struct path path;
+	int error;
 
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	return change_name(fd, name,
-			   (flags & AT_SYMLINK_NOFOLLOW ? 0U : WALK_FOLLOW) |
-				   (flags & AT_EMPTY_PATH ? WALK_EMPTY_PATH : 0U),
-			   &change);
+	error = user_path_walk(fd, name,
+			       (flags & AT_SYMLINK_NOFOLLOW ? 0U : WALK_FOLLOW) |
+				       (flags & AT_EMPTY_PATH ? WALK_EMPTY_PATH : 0U),
+			       &path);
+	if (error)
+		return error;
+	error = path_setattr(&path, &change, current->cred);
+	path_put(&path);
+	return error;
 }
 
 long sys_chown(const char __user *name, u32 uid, u32 gid)
@@ -112,6 +118,16 @@ long sys_fchown(unsigned int fd, u32 uid, u32 gid)
 
 /* ---- Times ---- */
 
+/* The time, or the nearest that a file can have: about 292 years around 1970. */
+static s64 file_time_ns(const struct __kernel_timespec *time)
+{
+	const s64 limit = (s64)(~0ULL >> 1) / (s64)NSEC_PER_SEC - 1;
+	s64 seconds = time->tv_sec;
+
+	seconds = seconds > limit ? limit : seconds < -limit ? -limit : seconds;
+	return seconds * (s64)NSEC_PER_SEC + time->tv_nsec;
+}
+
 /* `times` NULL: both are now. */
 static int set_times(const struct path *path, const struct __kernel_timespec *times)
 {
@@ -132,15 +148,13 @@ static int set_times(const struct path *path, const struct __kernel_timespec *ti
 	}
 	if (!times || times[0].tv_nsec != UTIME_OMIT) {
 		change.valid |= SETATTR_ATIME;
-		change.atime_ns = now || times[0].tv_nsec == UTIME_NOW
-					  ? change.ctime_ns
-					  : (s64)timespec_to_ns(&times[0]);
+		change.atime_ns = now || times[0].tv_nsec == UTIME_NOW ? change.ctime_ns
+								       : file_time_ns(&times[0]);
 	}
 	if (!times || times[1].tv_nsec != UTIME_OMIT) {
 		change.valid |= SETATTR_MTIME;
-		change.mtime_ns = now || times[1].tv_nsec == UTIME_NOW
-					  ? change.ctime_ns
-					  : (s64)timespec_to_ns(&times[1]);
+		change.mtime_ns = now || times[1].tv_nsec == UTIME_NOW ? change.ctime_ns
+								       : file_time_ns(&times[1]);
 	}
 	return path_setattr(path, &change, current->cred);
 }
@@ -257,7 +271,7 @@ long sys_ftruncate(unsigned int fd, long size)
 	ref = fd_borrow(fd);
 	if (!ref.file)
 		return -EBADF;
-	error = file_truncate(ref.file, (u64)size);
+	error = file_truncate(ref.file, (u64)size, current->cred);
 	fd_release(ref);
 	return error;
 }

@@ -81,6 +81,10 @@ static long list(unsigned int fd, char __user *to, unsigned int size, bool old)
 
 	if (!ref.file)
 		return -EBADF;
+	if (size > 0x7fffffff) {
+		fd_release(ref);
+		return -EINVAL;
+	}
 	listing.buffer = kmalloc(PAGE_SIZE, GFP_KERNEL);
 	if (!listing.buffer) {
 		fd_release(ref);

@@ -7,8 +7,10 @@
 #include <kumo/syscalls.h>
 #include <kumo/thread.h>
 #include <kumo/uaccess.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <linux/fcntl.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
 
 #include "process.h"
@@ -257,8 +259,30 @@ static long driver_ioctl(struct file *file, unsigned int command, unsigned long 
 	return result == -ENOIOCTLCMD ? -ENOTTY : result;
 }
 
+/* No tree shares blocks between files. */
+static long clone_file(const struct file *to, unsigned long from_fd)
+{
+	struct fd_ref from = fd_borrow(from_fd > ~0U ? ~0U : (unsigned int)from_fd);
+	long error = -EOPNOTSUPP;
+
+	if (!from.file)
+		return -EBADF;
+	if (from.file->node->tree != to->node->tree)
+		error = -EXDEV;
+	else if (S_ISDIR(from.file->node->attr.mode) || S_ISDIR(to->node->attr.mode))
+		error = -EISDIR;
+	else if (!S_ISREG(from.file->node->attr.mode) || !S_ISREG(to->node->attr.mode))
+		error = -EINVAL;
+	else if (!(from.file->mode & FILE_READ) || !(to->mode & FILE_WRITE))
+		error = -EBADF;
+	fd_release(from);
+	return error;
+}
+
 static long generic_ioctl(unsigned int fd, struct file *file, unsigned int command, unsigned long argument)
 {
+	u32 mode = file->node->attr.mode;
+	s64 size;
 	int on;
 
 	switch (command) {
@@ -279,16 +303,28 @@ static long generic_ioctl(unsigned int fd, struct file *file, unsigned int comma
 			return 0;
 		return file_has_async(file) ? file_set_async(file, fd, on) : -ENOTTY;
 	case FIGETBSZ:
-		if (S_ISREG(file->node->attr.mode) || S_ISDIR(file->node->attr.mode))
-			return put_user((int)file->node->attr.block_size, (int __user *)argument);
-		break;
+		return put_user((int)file->node->attr.block_size, (int __user *)argument);
+	case FIOQSIZE:
+		size = S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode) ? (s64)node_size(file->node)
+								       : -1;
+		return size < 0 ? -ENOTTY : put_user(size, (s64 __user *)argument);
 	case FIONREAD:
-		if (S_ISREG(file->node->attr.mode)) {
-			s64 left = (s64)node_size(file->node) - file->pos;
-
-			return put_user((int)left, (int __user *)argument);
-		}
+		if (S_ISREG(mode))
+			return put_user((int)((s64)node_size(file->node) - file->pos),
+					(int __user *)argument);
 		break;
+	case FIBMAP: /* no tree shows its blocks */
+		if (S_ISREG(mode))
+			return capable(CAP_SYS_RAWIO) ? -EINVAL : -EPERM;
+		break;
+	case FS_IOC_FIEMAP:
+		return -EOPNOTSUPP;
+	case FICLONE:
+		return clone_file(file, argument);
+	case FIFREEZE:
+		return capable(CAP_SYS_ADMIN) ? -EOPNOTSUPP : -EPERM;
+	case FITHAW:
+		return capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
 	default:
 		break;
 	}
@@ -315,6 +351,8 @@ long sys_flock(unsigned int fd, unsigned int operation)
 	struct fd_ref ref;
 	int error;
 
+	if (operation & LOCK_MAND)
+		return 0; /* mandatory locks are no more; Linux lets who asks for them go on */
 	if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN)
 		return -EINVAL;
 	ref = fd_borrow(fd);

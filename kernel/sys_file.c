@@ -415,7 +415,9 @@ long sys_fadvise64(unsigned int fd, loff_t offset, size_t length, int advice)
 
 long sys_readahead(unsigned int fd, loff_t offset, size_t size)
 {
-	return check_advised(fd, true);
+	int error = check_advised(fd, true);
+
+	return !error && (loff_t)size < 0 ? -EINVAL : error;
 }
 
 long sys_sync_file_range(unsigned int fd, loff_t offset, loff_t length, unsigned int flags)
@@ -562,11 +564,14 @@ long sys_copy_file_range(int in_fd, loff_t __user *user_in, int out_fd, loff_t _
 	if (!(in.file->mode & FILE_READ) || !(out.file->mode & FILE_WRITE) ||
 	    (out.file->flags & O_APPEND))
 		goto out;
-	result = -EINVAL;
-	if (in_pos < 0 || out_pos < 0)
+	result = -EXDEV;
+	if (in.file->node->tree != out.file->node->tree)
 		goto out;
 	result = -EOVERFLOW;
 	if ((u64)in_pos + size < size || (u64)out_pos + size < size)
+		goto out;
+	result = -EINVAL;
+	if (in_pos < 0 || out_pos < 0)
 		goto out;
 	result = -EFBIG;
 	if (size && out_pos == OFFSET_MAX)

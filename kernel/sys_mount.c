@@ -248,11 +248,13 @@ long sys_umount2(const char __user *target, int flags)
 
 	if (flags & ~UMOUNT_FLAGS)
 		return -EINVAL;
-	if (!may_mount())
-		return -EPERM;
 	error = user_path_walk(AT_FDCWD, target, flags & UMOUNT_NOFOLLOW ? 0 : WALK_FOLLOW, &path);
 	if (error)
 		return error;
+	if (!may_mount()) {
+		path_put(&path);
+		return -EPERM;
+	}
 	error = mount_detach(&path, flags);
 	path_put(&path);
 	return error;

@@ -9,10 +9,22 @@
 #include <kumo/thread.h>
 #include <kumo/user_path.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 
 #define ACCESS_MODES                                                                               \
 	(MAY_READ | MAY_WRITE | MAY_EXEC) /* R_OK, W_OK and X_OK have the same values */
+
+/* Of a time that may lie before 1970; the nanoseconds count forward all the same. */
+static s64 seconds_of(s64 ns)
+{
+	return ns >= 0 ? ns / (s64)NSEC_PER_SEC : -((-ns + (s64)NSEC_PER_SEC - 1) / (s64)NSEC_PER_SEC);
+}
+
+static u32 nanoseconds_of(s64 ns)
+{
+	return (u32)(ns - seconds_of(ns) * (s64)NSEC_PER_SEC);
+}
 
 static int put_stat(struct stat __user *to, const struct attr *attr, u64 device)
 {
@@ -27,12 +39,12 @@ static int put_stat(struct stat __user *to, const struct attr *attr, u64 device)
 		.st_size = (long)attr->size,
 		.st_blksize = attr->block_size,
 		.st_blocks = (long)attr->blocks,
-		.st_atime = (u64)attr->atime_ns / NSEC_PER_SEC,
-		.st_atime_nsec = (u64)attr->atime_ns % NSEC_PER_SEC,
-		.st_mtime = (u64)attr->mtime_ns / NSEC_PER_SEC,
-		.st_mtime_nsec = (u64)attr->mtime_ns % NSEC_PER_SEC,
-		.st_ctime = (u64)attr->ctime_ns / NSEC_PER_SEC,
-		.st_ctime_nsec = (u64)attr->ctime_ns % NSEC_PER_SEC,
+		.st_atime = (u64)seconds_of(attr->atime_ns),
+		.st_atime_nsec = nanoseconds_of(attr->atime_ns),
+		.st_mtime = (u64)seconds_of(attr->mtime_ns),
+		.st_mtime_nsec = nanoseconds_of(attr->mtime_ns),
+		.st_ctime = (u64)seconds_of(attr->ctime_ns),
+		.st_ctime_nsec = nanoseconds_of(attr->ctime_ns),
 	};
 
 	return copy_to_user(to, &stat, sizeof(stat)) ? -EFAULT : 0;
@@ -87,7 +99,8 @@ long sys_newfstatat(int fd, const char __user *name, struct stat __user *to, int
 	u64 device;
 	int error;
 
-	if (unlikely(flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH)))
+	if (unlikely(flags &
+		     ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE)))
 		return -EINVAL;
 	error = attributes_at(fd, name, flags, &attr, &device);
 	return error ? error : put_stat(to, &attr, device);
@@ -114,8 +127,7 @@ long sys_fstat(unsigned int fd, struct stat __user *to)
 
 static struct statx_timestamp statx_time(s64 ns)
 {
-	return (struct statx_timestamp){ .tv_sec = (s64)((u64)ns / NSEC_PER_SEC),
-					 .tv_nsec = (u32)((u64)ns % NSEC_PER_SEC) };
+	return (struct statx_timestamp){ .tv_sec = seconds_of(ns), .tv_nsec = nanoseconds_of(ns) };
 }
 
 /* What statx(2) tells besides the attributes: about the mount. */
@@ -179,7 +191,7 @@ long sys_statx(int fd, const char __user *name, unsigned int flags, unsigned int
 	error = statx_find(fd, name, flags, &statx, &attr, &device);
 	if (error)
 		return error;
-	statx.stx_mask |= STATX_BASIC_STATS | STATX_BTIME;
+	statx.stx_mask |= STATX_BASIC_STATS | (mask & STATX_BTIME);
 	statx.stx_blksize = attr.block_size;
 	statx.stx_nlink = attr.nlink;
 	statx.stx_uid = attr.uid;
@@ -188,7 +200,7 @@ long sys_statx(int fd, const char __user *name, unsigned int flags, unsigned int
 	statx.stx_ino = attr.id;
 	statx.stx_size = attr.size;
 	statx.stx_blocks = attr.blocks;
-	statx.stx_attributes_mask = STATX_ATTR_MOUNT_ROOT;
+	statx.stx_attributes_mask = STATX_ATTR_MOUNT_ROOT | STATX_ATTR_AUTOMOUNT | STATX_ATTR_DAX;
 	statx.stx_atime = statx_time(attr.atime_ns);
 	statx.stx_btime = statx_time(attr.btime_ns);
 	statx.stx_ctime = statx_time(attr.ctime_ns);
@@ -202,14 +214,15 @@ long sys_statx(int fd, const char __user *name, unsigned int flags, unsigned int
 
 /* ---- statfs ---- */
 
-static int put_statfs(struct statfs __user *to, const struct mount *mount, struct tree *tree)
+/* mode: what is open. Files without a name lie in one tree here, in one for each kind on Linux. */
+static int put_statfs(struct statfs __user *to, const struct mount *mount, struct tree *tree, u32 mode)
 {
 	static const struct {
 		unsigned long mount_flag, flag; /* MS_*, ST_* of statvfs(3) */
 	} flags[] = {
-		{ MS_RDONLY, 1 },      { MS_NOSUID, 2 },	 { MS_NODEV, 4 },
-		{ MS_NOEXEC, 8 },      { MS_NOATIME, 1024 },	 { MS_NODIRATIME, 2048 },
-		{ MS_RELATIME, 4096 }, { MS_NOSYMFOLLOW, 8192 },
+		{ MS_RDONLY, 1 },	 { MS_NOSUID, 2 },	{ MS_NODEV, 4 },
+		{ MS_SYNCHRONOUS, 16 },	 { MS_NOEXEC, 8 },	{ MS_NOATIME, 1024 },
+		{ MS_NODIRATIME, 2048 }, { MS_RELATIME, 4096 }, { MS_NOSYMFOLLOW, 8192 },
 	};
 	struct statfs_info info = { .type = tree->magic,
 				    .block_size = PAGE_SIZE,
@@ -219,6 +232,10 @@ static int put_statfs(struct statfs __user *to, const struct mount *mount, struc
 
 	if (error)
 		return error;
+	if (!mount && S_ISFIFO(mode))
+		info.type = PIPEFS_MAGIC;
+	else if (!mount && S_ISSOCK(mode))
+		info.type = SOCKFS_MAGIC;
 	statfs.f_type = (long)info.type;
 	statfs.f_bsize = (long)info.block_size;
 	statfs.f_blocks = (long)info.blocks;
@@ -246,7 +263,7 @@ long sys_statfs(const char __user *name, struct statfs __user *to)
 
 	if (error)
 		return error;
-	error = put_statfs(to, path.mount, path.mount->tree);
+	error = put_statfs(to, path.mount, path.mount->tree, 0);
 	path_put(&path);
 	return error;
 }
@@ -258,7 +275,7 @@ long sys_fstatfs(unsigned int fd, struct statfs __user *to)
 
 	if (!ref.file)
 		return -EBADF;
-	error = put_statfs(to, ref.file->path.mount, ref.file->node->tree);
+	error = put_statfs(to, ref.file->path.mount, ref.file->node->tree, ref.file->node->attr.mode);
 	fd_release(ref);
 	return error;
 }

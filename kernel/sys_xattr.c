@@ -63,14 +63,15 @@ out:
 	return error;
 }
 
-/* `user_name` NULL: the list of all names. */
-static long get(struct path *path, const char __user *user_name, void __user *user_value, size_t size)
+/* One attribute's value, or the names of all. `user_name`: of the one. */
+static long get_one_or_all(struct path *path, bool all, const char __user *user_name,
+			   void __user *user_value, size_t size)
 {
 	/* As much as there can be: what is asked for beyond is not touched. */
-	size_t limit = user_name ? XATTR_SIZE_MAX : XATTR_LIST_MAX, room = min(size, limit);
+	size_t limit = all ? XATTR_LIST_MAX : XATTR_SIZE_MAX, room = min(size, limit);
 	char name[XATTR_NAME_MAX + 1];
 	void *value = NULL;
-	long result = user_name ? name_get(name, user_name) : 0;
+	long result = all ? 0 : name_get(name, user_name);
 
 	if (result)
 		goto out;
@@ -78,8 +79,8 @@ static long get(struct path *path, const char __user *user_name, void __user *us
 	value = room ? kvmalloc(room, GFP_USER | GFP_ZERO) : NULL;
 	if (room && !value)
 		goto out;
-	result = user_name ? path_xattr_get(path, name, value, room, current->cred)
-			   : path_xattr_list(path, value, room, current->cred);
+	result = all ? path_xattr_list(path, value, room, current->cred)
+		     : path_xattr_get(path, name, value, room, current->cred);
 	if (result > 0 && room && copy_to_user(user_value, value, (size_t)result))
 		result = -EFAULT;
 	if (result == -ERANGE && room == limit)
@@ -88,6 +89,16 @@ out:
 	kvfree(value);
 	path_put(path);
 	return result;
+}
+
+static long get(struct path *path, const char __user *name, void __user *value, size_t size)
+{
+	return get_one_or_all(path, false, name, value, size);
+}
+
+static long list_names(struct path *path, char __user *list, size_t size)
+{
+	return get_one_or_all(path, true, NULL, list, size);
 }
 
 static long remove(struct path *path, const char __user *user_name)
@@ -163,7 +174,7 @@ long sys_listxattr(const char __user *file, char __user *list, size_t size)
 	struct path path;
 	int error = user_path_walk(AT_FDCWD, file, WALK_FOLLOW, &path);
 
-	return error ? error : get(&path, NULL, list, size);
+	return error ? error : list_names(&path, list, size);
 }
 
 long sys_llistxattr(const char __user *file, char __user *list, size_t size)
@@ -171,7 +182,7 @@ long sys_llistxattr(const char __user *file, char __user *list, size_t size)
 	struct path path;
 	int error = user_path_walk(AT_FDCWD, file, 0, &path);
 
-	return error ? error : get(&path, NULL, list, size);
+	return error ? error : list_names(&path, list, size);
 }
 
 long sys_flistxattr(unsigned int fd, char __user *list, size_t size)
@@ -179,7 +190,7 @@ long sys_flistxattr(unsigned int fd, char __user *list, size_t size)
 	struct path path;
 	int error = fd_path(fd, &path);
 
-	return error ? error : get(&path, NULL, list, size);
+	return error ? error : list_names(&path, list, size);
 }
 
 /* ---- remove ---- */

@@ -221,6 +221,8 @@ loff_t page_cache_seek(struct file *file, loff_t offset, int whence)
 	u64 size = S_ISREG(node->attr.mode) ? node_size(node) : 0, found;
 	struct page_cache *cache;
 
+	if (S_ISDIR(node->attr.mode) && whence > SEEK_CUR)
+		return -EINVAL; /* its end is no offset */
 	if ((whence != SEEK_DATA && whence != SEEK_HOLE) || (u64)offset >= size)
 		return file_seek_size(file, offset, whence, size);
 	cache = node_page_cache(node);
@@ -301,7 +303,7 @@ int page_cache_check_seals(struct vma *vma)
 
 	if (likely(!(seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))) || (vma->flags & writable) != writable)
 		return 0;
-	if ((seals & F_SEAL_WRITE) || (vma->flags & VM_WRITE))
+	if (vma->flags & VM_WRITE)
 		return -EPERM;
 	vma->flags &= ~(unsigned int)VM_MAYWRITE;
 	return 0;

@@ -97,7 +97,7 @@ int file_sync_range(struct file *file, u64 start, u64 end, bool data_only) __mus
 /* Writes pages of [start, end) out without making the file stable; wait: until they are written. sync_file_range(2). */
 int file_write_out(struct file *file, u64 start, u64 end, bool wait) __must_check;
 int file_allocate(struct file *file, int mode, loff_t offset, loff_t length) __must_check; /* fallocate(2) */
-int file_truncate(struct file *file, u64 size) __must_check; /* ftruncate(2) */
+int file_truncate(struct file *file, u64 size, const struct cred *cred) __must_check; /* ftruncate(2) */
 int path_truncate(const struct path *path, u64 size, const struct cred *cred) __must_check; /* truncate(2) */
 /* The name for /proc/PID/fd and maps: a path, or "pipe:[5]"; as path_name(). */
 char *file_name(struct file *file, char *buffer, size_t size);

@@ -63,7 +63,7 @@ struct mount {
 	struct mount_counts *counts; /* per CPU */
 	int id;
 	u64 order;	 /* in the namespace's list */
-	bool expiring;	 /* umount2(MNT_EXPIRE) was here before */
+	u8 expiring; /* umount2(MNT_EXPIRE) was here: how many walks may come in until it is used again, its own included */
 	bool doomed;	 /* counted to zero, under names_lock: being freed */
 	bool unbindable; /* no bind mount may be made of it */
 	bool going;	 /* being detached, under mounts_lock */

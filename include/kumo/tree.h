@@ -86,6 +86,7 @@ enum {
 	SETATTR_ATIME = 16,
 	SETATTR_MTIME = 32,
 	SETATTR_CTIME = 64,
+	SETATTR_OWNER = 128, /* chown(2), also where it leaves both ids as they are: it takes set-id bits away */
 };
 struct attr_change {
 	u32 valid;
