@@ -4,6 +4,7 @@
  * A file with a path pins its node through the path's entry: an entry that is in use never lets go of its node. Only a
  * file without a name holds its node itself.
  */
+#include <kumo/async.h>
 #include <kumo/epoll.h>
 #include <kumo/export.h>
 #include <kumo/module.h>
@@ -45,12 +46,12 @@ struct file *file_alloc(u32 flags, const struct cred *cred)
 	file->owner = NULL;
 	file->pos_lock = unlocked;
 	list_init(&file->pos_lock.waiters);
-	file->owner_signal = (struct file_owner){};
+	file->told = NULL;
+	file->async = NULL;
 	file->name = NULL;
 	file->read_ahead = (struct read_ahead){};
 	file->error_seen = 0;
 	file->watchers.first = NULL;
-	file->async = NULL;
 	/* Last: before, a reader that still holds the memory's former life under RCU cannot take it. */
 	__atomic_store_n(&file->refs.refs.counter, 1, __ATOMIC_RELEASE);
 	return file;
@@ -84,6 +85,8 @@ static __noinline void file_release(struct file *file)
 	}
 	if (file->mode & FILE_EXEC)
 		node_allow_write(node);
+	if (unlikely(file->told))
+		file_owner_release(file);
 	if (file->owner)
 		module_put(file->owner);
 	if (likely(file->path.entry))

@@ -1,5 +1,6 @@
 /* System calls on descriptors: dup, fcntl, ioctl, flock, close_range. */
 #include <asm/ioctls.h>
+#include <kumo/async.h>
 #include <kumo/err.h>
 #include <kumo/file.h>
 #include <kumo/memfd.h>
@@ -68,7 +69,7 @@ long sys_dup2(unsigned int old, unsigned int new)
 
 static int set_flags(unsigned int fd, struct file *file, unsigned long flags)
 {
-	int error;
+	int error = 0;
 
 	/* A file that is only appended to by agreement stays so; no tree has such files. */
 	if ((flags & O_NOATIME) && !(file->flags & O_NOATIME) &&
@@ -77,11 +78,10 @@ static int set_flags(unsigned int fd, struct file *file, unsigned long flags)
 	/* No file goes past the page cache; for a pipe it means packets. */
 	if ((flags & O_DIRECT) && S_ISREG(file->node->attr.mode))
 		return -EINVAL;
-	if (((flags ^ file->flags) & FASYNC) && file_has_async(file)) {
-		error = file_set_async(file, fd, flags & FASYNC);
-		if (error)
-			return error;
-	}
+	if ((flags ^ file->flags) & FASYNC)
+		error = file_async_set(file, fd, flags & FASYNC);
+	if (error && error != -ENOTTY) /* what cannot tell ignores the flag */
+		return error;
 	spin_lock(&file->lock);
 	WRITE_ONCE(file->flags, (file->flags & ~(u32)SETTABLE) | ((u32)flags & SETTABLE));
 	spin_unlock(&file->lock);
@@ -117,70 +117,24 @@ static long lock_command(unsigned int fd, struct file *file, unsigned int comman
 	return result;
 }
 
-/* Is there such a process, thread or group? */
-static bool owner_exists(int type, int pid)
-{
-	struct process_group *group;
-	struct process *process;
-	struct thread *thread;
-
-	if (type == F_OWNER_PGRP) {
-		group = process_group_find(pid);
-		if (group)
-			process_group_put(group);
-		return group;
-	}
-	if (type == F_OWNER_TID) {
-		thread = thread_find(pid);
-		if (thread)
-			thread_put(thread);
-		return thread;
-	}
-	process = process_find(pid);
-	if (process)
-		process_put(process);
-	return process;
-}
-
-/* pid 0: nobody. */
-static long set_owner(struct file *file, int type, int pid)
-{
-	if (pid && !owner_exists(type, pid))
-		return -ESRCH;
-	spin_lock(&file->lock);
-	file->owner_signal.pid = type == F_OWNER_PGRP ? -pid : pid;
-	file->owner_signal.type = pid ? type : F_OWNER_TID;
-	file->owner_signal.uid = current->cred->uid;
-	file->owner_signal.euid = current->cred->euid;
-	spin_unlock(&file->lock);
-	return 0;
-}
-
-/* F_SETOWN: a negative number is a group. */
-static long set_owner_old(struct file *file, int pid)
-{
-	if (pid == (int)0x80000000)
-		return -EINVAL;
-	return pid < 0 ? set_owner(file, F_OWNER_PGRP, -pid) : set_owner(file, F_OWNER_PID, pid);
-}
-
 static long owner_command(struct file *file, unsigned int command, struct f_owner_ex __user *user)
 {
-	struct f_owner_ex owner;
-	int pid;
+	const struct file_owner current_owner = file_owner_get(file);
+	struct f_owner_ex owner = { .type = current_owner.type, .pid = current_owner.pid };
 
-	if (command == F_SETOWN_EX) {
-		if (copy_from_user(&owner, user, sizeof(owner)))
-			return -EFAULT;
-		if (owner.type != F_OWNER_TID && owner.type != F_OWNER_PID && owner.type != F_OWNER_PGRP)
-			return -EINVAL;
-		return set_owner(file, owner.type, owner.pid);
-	}
-	spin_lock(&file->lock);
-	pid = file->owner_signal.pid;
-	owner = (struct f_owner_ex){ .type = file->owner_signal.type, .pid = pid < 0 ? -pid : pid };
-	spin_unlock(&file->lock);
-	return copy_to_user(user, &owner, sizeof(owner)) ? -EFAULT : 0;
+	if (command == F_GETOWN_EX)
+		return copy_to_user(user, &owner, sizeof(owner)) ? -EFAULT : 0;
+	if (copy_from_user(&owner, user, sizeof(owner)))
+		return -EFAULT;
+	return file_owner_set(file, owner.type, owner.pid);
+}
+
+static long get_owner_ids(struct file *file, u32 __user *user)
+{
+	const struct file_owner owner = file_owner_get(file);
+	const u32 ids[2] = { owner.uid, owner.euid };
+
+	return copy_to_user(user, ids, sizeof(ids)) ? -EFAULT : 0;
 }
 
 static long control(unsigned int fd, struct file *file, unsigned int command, unsigned long argument)
@@ -212,19 +166,20 @@ static long control(unsigned int fd, struct file *file, unsigned int command, un
 	case F_OFD_SETLKW:
 		return lock_command(fd, file, command, (struct flock __user *)argument);
 	case F_GETOWN:
-		return file->owner_signal.pid;
+		return file_owner_number(file);
 	case F_SETOWN:
-		return set_owner_old(file, (int)argument);
+		return file_owner_set_number(file, (int)argument);
 	case F_GETOWN_EX:
 	case F_SETOWN_EX:
 		return owner_command(file, command, (struct f_owner_ex __user *)argument);
 	case F_GETSIG:
-		return file->owner_signal.signal;
+		return file_owner_get(file).signal;
 	case F_SETSIG:
 		if (argument > SIGNAL_COUNT)
 			return -EINVAL;
-		file->owner_signal.signal = (int)argument;
-		return 0;
+		return file_owner_set_signal(file, (int)argument);
+	case F_GETOWNER_UIDS:
+		return get_owner_ids(file, (u32 __user *)argument);
 	case F_ADD_SEALS:
 		return file_seals_add(file, argument);
 	case F_GET_SEALS:
@@ -299,9 +254,7 @@ static long generic_ioctl(unsigned int fd, struct file *file, unsigned int comma
 	case FIOASYNC:
 		if (get_user(on, (int __user *)argument))
 			return -EFAULT;
-		if (!on == !(file->flags & FASYNC))
-			return 0;
-		return file_has_async(file) ? file_set_async(file, fd, on) : -ENOTTY;
+		return !on == !(file->flags & FASYNC) ? 0 : file_async_set(file, fd, on);
 	case FIGETBSZ:
 		return put_user((int)file->node->attr.block_size, (int __user *)argument);
 	case FIOQSIZE:

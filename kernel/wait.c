@@ -8,6 +8,7 @@
  *
  * A deadline is a timer on the sleeper's stack that wakes it.
  */
+#include <kumo/async.h>
 #include <kumo/export.h>
 #include <kumo/thread.h>
 #include <kumo/wait.h>
@@ -87,10 +88,12 @@ static void wake_waiters(struct wait_queue *queue, unsigned long key, bool all, 
 {
 	struct wait_entry *entry, *after;
 	unsigned long flags;
+	bool nested; /* a wake function wakes another queue */
 
 	if (!wait_queue_active(queue))
 		return;
 	flags = spin_lock_irqsave(&queue->lock);
+	nested = this_cpu_read(async_pending);
 	list_for_each_safe(entry, after, &queue->waiters, link) {
 		bool exclusive = entry->exclusive, took;
 
@@ -107,7 +110,10 @@ static void wake_waiters(struct wait_queue *queue, unsigned long key, bool all, 
 		if (exclusive && took && !all)
 			break;
 	}
-	spin_unlock_irqrestore(&queue->lock, flags);
+	spin_unlock(&queue->lock);
+	if (unlikely(this_cpu_read(async_pending)) && !nested)
+		async_deliver();
+	local_irq_restore(flags);
 }
 
 void wake_up(struct wait_queue *queue)

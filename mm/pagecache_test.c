@@ -350,8 +350,8 @@ static void what_truncation_cuts_off_reads_as_zeros_when_the_file_grows_again(st
 	struct file *file = open_file(test);
 
 	put_bytes(test, file, 0, 't', 3 * PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, file_truncate(file, PAGE_SIZE + 10), 0);
-	KUNIT_EXPECT_EQ(test, file_truncate(file, PAGE_SIZE + 1000), 0);
+	KUNIT_EXPECT_EQ(test, file_truncate(file, PAGE_SIZE + 10, &root_cred), 0);
+	KUNIT_EXPECT_EQ(test, file_truncate(file, PAGE_SIZE + 1000, &root_cred), 0);
 	KUNIT_EXPECT_EQ(test, byte_at(test, file, PAGE_SIZE + 9), 't');
 	KUNIT_EXPECT_EQ(test, byte_at(test, file, PAGE_SIZE + 10), 0);
 	KUNIT_EXPECT_EQ(test, byte_at(test, file, PAGE_SIZE + 999), 0);

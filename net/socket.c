@@ -6,6 +6,7 @@
  */
 #include <asm/ioctls.h>
 #include <asm/sockios.h>
+#include <kumo/async.h>
 #include <kumo/export.h>
 #include <kumo/file.h>
 #include <kumo/module.h>
@@ -174,11 +175,10 @@ static long socket_ioctl(struct file *file, unsigned int command, unsigned long 
 	case SIOCSPGRP:
 		if (get_user(owner, (int __user *)argument))
 			return -EFAULT;
-		file->owner_signal.pid = owner;
-		return 0;
+		return file_owner_set_number(file, owner);
 	case FIOGETOWN:
 	case SIOCGPGRP:
-		return put_user(file->owner_signal.pid, (int __user *)argument);
+		return put_user(file_owner_number(file), (int __user *)argument);
 	default:
 		return socket->ops->ioctl ? socket->ops->ioctl(socket, command, argument) : -ENOTTY;
 	}

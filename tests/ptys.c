@@ -788,6 +788,22 @@ static void typing(void)
 	CHECK(fails(ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY), EBUSY));
 }
 
+/* Somebody is still on the slave of a master that is gone: its number is nobody else's. */
+static void numbers(void)
+{
+	int left, number;
+
+	open_pair();
+	left = slave;
+	ioctl(master, TIOCGPTN, &number);
+	close(master);
+	open_pair();
+	tap_ok(slave >= 0, "a new pty can be opened");
+	tap_ok(ioctl(master, TIOCGPTN, &left) == 0 && left != number,
+	       "it has another number than one in use");
+	close_pair();
+}
+
 int main(void)
 {
 	signal(SIGHUP, SIG_IGN);
@@ -797,6 +813,7 @@ int main(void)
 	}
 	nodes();
 	instances();
+	numbers();
 	both_ways();
 	commands();
 	pressure();

@@ -30,15 +30,12 @@ struct file {
 	const struct cred *cred; /* of who opened it */
 	struct module *owner;	 /* of ops when these lie in a module; pinned while open */
 	struct mutex pos_lock; /* serialises users of pos, as POSIX asks, when the file is shared */
-	struct file_owner {
-		int signal, pid, type; /* negative pid: a group; type: F_OWNER_* */
-		u32 uid, euid;	       /* of who set it */
-	} owner_signal;		       /* F_SETOWN, F_SETSIG */
-	const char *name;	       /* of an anonymous file: "pipe", "socket", "[eventfd]" */
+	struct file_owner *told;  /* F_SETOWN, F_SETSIG (async.h); NULL: nobody */
+	struct file_async *async; /* O_ASYNC: its hooks (fs/async.c) */
+	const char *name;	  /* of an anonymous file: "pipe", "socket", "[eventfd]" */
 	struct read_ahead read_ahead;
 	u32 error_seen;	       /* of contents->cache->errors: what fsync has told */
 	struct hlist watchers; /* event sets that it is in (fs/epoll.c) */
-	struct file_async *async; /* NULL: nobody is sent signals about it (fs/async.c) */
 };
 enum {
 	FILE_READ = 1,
@@ -126,11 +123,6 @@ void file_locks_release(struct file *file);			       /* the open file goes */
 /* A line of /proc/locks about the lock with this number, from 0 on; its length, 0: there are not so many. */
 #define FILE_LOCK_LINE_SIZE 160
 int file_lock_describe(u64 number, char *buffer, size_t size) __must_check;
-
-/* Signals to who owns them when a file becomes ready: O_ASYNC (fs/async.c). */
-bool file_has_async(const struct file *file); /* is of a kind that can */
-int file_set_async(struct file *file, unsigned int fd, bool on) __must_check;
-void file_async_release(struct file *file); /* the open file goes, which has them */
 
 /* Descriptor tables. */
 struct files { /* has cache lines of its own: other processes' lie beside it */

@@ -375,6 +375,9 @@ static long number_ioctl(struct tty *tty, unsigned int command, void __user *use
 	case TIOCGEXCL:
 		number = READ_ONCE(tty->exclusive);
 		return put_user(number, (int __user *)user);
+	case TIOCGSOFTCAR:
+		number = !!(READ_ONCE(tty->termios.c_cflag) & CLOCAL);
+		return put_user(number, (int __user *)user);
 	case TIOCGETD:
 		number = N_TTY;
 		return put_user(number, (int __user *)user);

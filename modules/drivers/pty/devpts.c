@@ -159,13 +159,14 @@ static struct node *make_slave_node(struct pty *pty, const struct settings *sett
 
 int devpts_add(struct pty *pty, const struct file *file, const struct cred *cred)
 {
+	struct tree *tree = find_tree(file);
 	struct devpts *devpts;
 	int error = -ENOSPC;
 
-	pty->tree = find_tree(file);
-	if (IS_ERR(pty->tree))
-		return (int)PTR_ERR(pty->tree);
-	devpts = devpts_of(pty->tree);
+	if (IS_ERR(tree))
+		return (int)PTR_ERR(tree);
+	pty->tree = tree;
+	devpts = devpts_of(tree);
 	if (atomic_inc_return(&pty_count) > PTYS_MAX)
 		goto fail;
 	mutex_lock(&devpts->lock);
@@ -183,21 +184,35 @@ int devpts_add(struct pty *pty, const struct file *file, const struct cred *cred
 fail:
 	atomic_dec(&pty_count);
 	tree_put(pty->tree);
+	pty->tree = NULL;
 	return error;
 }
 
 void devpts_remove(struct pty *pty)
 {
 	struct devpts *devpts = devpts_of(pty->tree);
+	struct node *node = pty->node;
 
+	mutex_lock(&devpts->lock);
+	pty->node = NULL;
+	mutex_unlock(&devpts->lock);
+	mutex_lock(&node->lock);
+	node->attr.nlink = 0;
+	node->flags |= NODE_DEAD;
+	mutex_unlock(&node->lock);
+	node_put(node);
+}
+
+void devpts_release(struct pty *pty)
+{
+	struct devpts *devpts;
+
+	if (!pty->tree)
+		return;
+	devpts = devpts_of(pty->tree);
 	mutex_lock(&devpts->lock);
 	list_del(&pty->link);
 	mutex_unlock(&devpts->lock);
-	mutex_lock(&pty->node->lock);
-	pty->node->attr.nlink = 0;
-	pty->node->flags |= NODE_DEAD;
-	mutex_unlock(&pty->node->lock);
-	node_put(pty->node);
 	tree_put(pty->tree);
 	atomic_dec(&pty_count);
 }
@@ -233,7 +248,7 @@ static int devpts_walk(struct node *dir, const struct name *names, unsigned int 
 		found = 1;
 	}
 	list_for_each(pty, &devpts->ptys, link) {
-		if (pty->number == number) {
+		if (pty->number == number && pty->node) {
 			nodes[0] = node_get(pty->node);
 			found = 1;
 			break;
@@ -261,7 +276,7 @@ static int devpts_readdir(struct file *file, struct dir_context *context)
 	list_for_each(pty, &devpts->ptys, link) {
 		u32 id = FIRST_ID + pty->number;
 
-		if (id < context->offset)
+		if (id < context->offset || !pty->node)
 			continue;
 		if (!context->add(context, name, (u32)snprintf(name, sizeof(name), "%u", pty->number),
 				  id + 1, id, DT_CHR))

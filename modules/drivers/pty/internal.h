@@ -26,7 +26,7 @@ struct pty {
 	refcount_t refs; /* of the master and of the node */
 	/* devpts.c's, under devpts->lock */
 	u32 number;
-	struct tree *tree; /* owned reference, while the master is open */
+	struct tree *tree; /* owned reference; NULL: not entered */
 	struct node *node; /* owned reference, while the master is open; its private is an owned reference of the pty */
 	struct list link;
 
@@ -52,7 +52,8 @@ void pty_put(struct pty *pty);
 /* Enters a pty in an instance: gives it its number and a node for `cred`. `file`: the ptmx that was opened, which says in
  * which instance. -ENOSPC, -ENODEV, -ENOMEM. */
 int devpts_add(struct pty *pty, const struct file *file, const struct cred *cred) __must_check;
-void devpts_remove(struct pty *pty); /* the name goes; the node stays for who has it open */
+void devpts_remove(struct pty *pty); /* the name goes; the node stays for who has it open, and nobody else gets the number */
+void devpts_release(struct pty *pty); /* the number is free; of the last pty_put() */
 /* The pty whose node this is; NULL: it is no node of a slave. */
 struct pty *devpts_pty(const struct node *node);
 /* The path of the slave, as the opener of `file` would walk to it; referenced. */

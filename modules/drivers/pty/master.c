@@ -137,13 +137,9 @@ static void slave_status(struct tty *tty, unsigned int what)
 		wake_up_key(&pty->read_wait, POLLIN | POLLRDNORM | POLLPRI);
 }
 
+/* What the slave has written is the master's already, as on Linux: a signal character takes none of it back. */
 static void slave_flush_output(struct tty *tty)
 {
-	struct pty *pty = tty_private(tty);
-	unsigned long flags = spin_lock_irqsave(&pty->lock);
-
-	pty->output.tail = pty->output.head;
-	spin_unlock_irqrestore(&pty->lock, flags);
 	slave_status(tty, TIOCPKT_FLUSHWRITE);
 }
 
@@ -212,6 +208,7 @@ void pty_put(struct pty *pty)
 		return;
 	if (pty->slave)
 		tty_put(pty->slave);
+	devpts_release(pty);
 	kvfree(pty->output.bytes);
 	kfree(pty);
 }
