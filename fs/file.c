@@ -7,6 +7,7 @@
 #include <kumo/async.h>
 #include <kumo/epoll.h>
 #include <kumo/export.h>
+#include <kumo/lease.h>
 #include <kumo/module.h>
 #include <kumo/notify.h>
 #include <kumo/slab.h>
@@ -75,6 +76,10 @@ static __noinline void file_release(struct file *file)
 		epoll_file_release(file);
 	if (unlikely(file->async))
 		file_async_release(file);
+	if (unlikely(node->flags & NODE_LEASED))
+		file_lease_release(file);
+	if (unlikely(node->flags & NODE_NOTIFIES))
+		dnotify_release(file);
 	if (unlikely(!list_empty(&node->locks)))
 		file_locks_release(file);
 	if ((file->mode & FILE_OPENED) && file->ops->clunk)

@@ -160,6 +160,8 @@ static void tell(struct node *node, u32 mask, const struct name *name, u32 cooki
 	struct list gone = LIST_INIT(gone);
 	struct watch *watch;
 
+	if (unlikely(READ_ONCE(node->flags) & NODE_NOTIFIES))
+		dnotify_tell(node, mask);
 	if (!READ_ONCE(node->watches.first))
 		return;
 	spin_lock(&watch_lock);
@@ -186,7 +188,8 @@ static struct node *watched_parent(struct entry *entry, char *text, struct name 
 	struct node *dir = NULL;
 
 	spin_lock(&names_lock);
-	if (entry->parent != entry && entry->parent->node && entry->parent->node->watches.first) {
+	if (entry->parent != entry && entry->parent->node &&
+	    (entry->parent->node->watches.first || entry->parent->node->flags & NODE_NOTIFIES)) {
 		dir = node_get(entry->parent->node);
 		memcpy(text, entry->name.text, entry->name.length);
 		*name = (struct name){ .text = text, .length = entry->name.length };

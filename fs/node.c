@@ -39,6 +39,7 @@ struct node *node_alloc(struct tree *tree, const struct attr *attr, void *privat
 	node->xattrs = NULL;
 	node->watches.first = NULL;
 	node->seals = 0;
+	node->write_hint = 0;
 	atomic_set(&node->writers, 0);
 	node->link_text = NULL;
 	node->flags = 0;

@@ -5,6 +5,7 @@
 #include <kumo/device.h>
 #include <kumo/error_sequence.h>
 #include <kumo/export.h>
+#include <kumo/lease.h>
 #include <kumo/notify.h>
 #include <kumo/pipe.h>
 #include <kumo/rcu.h>
@@ -156,7 +157,9 @@ static struct file *file_open_take(const struct path *path, u32 flags, bool crea
 		file->mode |= FILE_WRITER;
 	}
 
-	error = file_open_served(file, kind, cred);
+	error = node_lease_break(node, file->mode & FILE_WRITE || flags & O_TRUNC, !(flags & O_NONBLOCK));
+	if (!error)
+		error = file_open_served(file, kind, cred);
 	if (error == OPEN_INSTEAD)
 		return file_given_instead(file);
 	if (error)

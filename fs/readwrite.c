@@ -2,6 +2,7 @@
  * Reading, writing and seeking in open files: the checks that are the same for whatever is open, Linux's in Linux's order.
  */
 #include <kumo/export.h>
+#include <kumo/lease.h>
 #include <kumo/notify.h>
 #include <kumo/pagecache.h>
 #include <kumo/signal.h>
@@ -420,7 +421,9 @@ int path_truncate(const struct path *path, u64 size, const struct cred *cred)
 		error = node_write_begin(node);
 	if (error)
 		return error;
-	error = entry_truncate(path->entry, size, cred);
+	error = node_lease_break(node, true, true);
+	if (!error)
+		error = entry_truncate(path->entry, size, cred);
 	node_write_end(node);
 	return error;
 }

@@ -3,7 +3,9 @@
 #include <kumo/async.h>
 #include <kumo/err.h>
 #include <kumo/file.h>
+#include <kumo/lease.h>
 #include <kumo/memfd.h>
+#include <kumo/notify.h>
 #include <kumo/pipe.h>
 #include <kumo/syscalls.h>
 #include <kumo/thread.h>
@@ -137,6 +139,21 @@ static long get_owner_ids(struct file *file, u32 __user *user)
 	return copy_to_user(user, ids, sizeof(ids)) ? -EFAULT : 0;
 }
 
+/* How long what is written is expected to live: kept with the file for those who ask. */
+static long write_hint(struct node *node, unsigned int command, u64 __user *user)
+{
+	u64 hint = READ_ONCE(node->write_hint);
+
+	if (command == F_GET_RW_HINT)
+		return put_user(hint, user);
+	if (get_user(hint, user))
+		return -EFAULT;
+	if (hint > RWH_WRITE_LIFE_EXTREME)
+		return -EINVAL;
+	WRITE_ONCE(node->write_hint, (u8)hint);
+	return 0;
+}
+
 static long control(unsigned int fd, struct file *file, unsigned int command, unsigned long argument)
 {
 	switch (command) {
@@ -180,6 +197,15 @@ static long control(unsigned int fd, struct file *file, unsigned int command, un
 		return file_owner_set_signal(file, (int)argument);
 	case F_GETOWNER_UIDS:
 		return get_owner_ids(file, (u32 __user *)argument);
+	case F_SETLEASE:
+		return file_lease_set(file, fd, (int)argument);
+	case F_GETLEASE:
+		return file_lease_get(file);
+	case F_NOTIFY:
+		return file_notify(file, fd, (u32)argument);
+	case F_GET_RW_HINT:
+	case F_SET_RW_HINT:
+		return write_hint(file->node, command, (u64 __user *)argument);
 	case F_ADD_SEALS:
 		return file_seals_add(file, argument);
 	case F_GET_SEALS:
@@ -258,9 +284,10 @@ static long generic_ioctl(unsigned int fd, struct file *file, unsigned int comma
 	case FIGETBSZ:
 		return put_user((int)file->node->attr.block_size, (int __user *)argument);
 	case FIOQSIZE:
-		size = S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode) ? (s64)node_size(file->node)
-								       : -1;
-		return size < 0 ? -ENOTTY : put_user(size, (s64 __user *)argument);
+		if (!S_ISREG(mode) && !S_ISDIR(mode))
+			return -ENOTTY;
+		size = (s64)node_blocks(file->node) * 512; /* what it takes, not where it ends */
+		return put_user(size, (s64 __user *)argument);
 	case FIONREAD:
 		if (S_ISREG(mode))
 			return put_user((int)((s64)node_size(file->node) - file->pos),

@@ -24,6 +24,7 @@
 #include <kumo/thread.h>
 #include <linux/capability.h>
 #include <linux/mman.h>
+#include <linux/mount.h>
 #include <linux/resource.h>
 
 static struct slab_cache *mm_slab, *vma_slab;
@@ -479,7 +480,7 @@ static unsigned int flags_from_prot(unsigned long prot)
 	return prot & (VM_READ | VM_WRITE | VM_EXEC);
 }
 
-/* What the file's opening allows of a mapping; adds VM_MAY*. 0, -EACCES, -ENODEV, -EOVERFLOW. */
+/* What the file's opening allows of a mapping; adds VM_MAY*. 0, -EACCES, -EPERM, -ENODEV, -EOVERFLOW. */
 static int file_flags(const struct file *file, unsigned int *flags, u64 offset_pages, u64 pages)
 {
 	if (file->mode & FILE_PATH)
@@ -492,6 +493,11 @@ static int file_flags(const struct file *file, unsigned int *flags, u64 offset_p
 		if (*flags & VM_WRITE)
 			return -EACCES;
 		*flags &= ~VM_MAYWRITE;
+	}
+	if (file->path.mount && file->path.mount->flags & MS_NOEXEC) {
+		if (*flags & VM_EXEC)
+			return -EPERM;
+		*flags &= ~VM_MAYEXEC;
 	}
 	if (!file->ops->mmap || S_ISDIR(file->node->attr.mode))
 		return -ENODEV;

@@ -3,6 +3,7 @@
 #include <kumo/mount.h>
 #include <kumo/autoload.h>
 #include <kumo/epoll.h>
+#include <kumo/lease.h>
 #include <kumo/oops.h>
 #include <kumo/page.h>
 #include <kumo/notify.h>
@@ -309,6 +310,20 @@ static const struct pseudo_file inotify_files[] = {
 	{},
 };
 
+CONSTANT(lease_seconds_show, "%d\n", READ_ONCE(lease_break_seconds))
+CONSTANT(leases_enabled_show, "%d\n", READ_ONCE(leases_enabled))
+CONSTANT(one_show, "1\n")
+
+static int lease_seconds_store(const char *words, size_t length, void *unused, const struct cred *cred)
+{
+	return integer_store(words, 0, 0x7fffffff, &lease_break_seconds);
+}
+
+static int leases_enabled_store(const char *words, size_t length, void *unused, const struct cred *cred)
+{
+	return integer_store(words, 0, 1, &leases_enabled);
+}
+
 CONSTANT(hardlinks_show, "%d\n", READ_ONCE(protected_hardlinks))
 CONSTANT(symlinks_show, "%d\n", READ_ONCE(protected_symlinks))
 
@@ -334,9 +349,12 @@ static int mount_max_store(const char *words, size_t length, void *unused, const
 }
 
 static const struct pseudo_file fs_files[] = {
+	PSEUDO_TEXT("dir-notify-enable", 0444, one_show),
 	PSEUDO_DIRECTORY("epoll", 0555, epoll_files),
 	PSEUDO_TEXT("file-max", 0444, file_max_show),
 	PSEUDO_DIRECTORY("inotify", 0555, inotify_files),
+	PSEUDO_CONTROL("lease-break-time", 0644, lease_seconds_show, lease_seconds_store),
+	PSEUDO_CONTROL("leases-enable", 0644, leases_enabled_show, leases_enabled_store),
 	PSEUDO_CONTROL("mount-max", 0644, mount_max_show, mount_max_store),
 	PSEUDO_TEXT("nr_open", 0444, descriptors_max_show),
 	PSEUDO_TEXT("overflowgid", 0444, overflow_id_show),

@@ -64,6 +64,11 @@ static inline void notify_unused(struct node *node)
 	if (notify_wanted() && !node->attr.nlink)
 		notify_unused_watched(node);
 }
+/* F_NOTIFY (fs/dnotify.c): the file, open on a directory, tells its owner of DN_*; 0 ends that. */
+int file_notify(struct file *file, unsigned int fd, u32 events) __must_check;
+void dnotify_tell(const struct node *dir, u32 mask /* IN_* */);
+void dnotify_release(struct file *file); /* the file goes */
+
 /* The tree's last mount is gone: IN_UNMOUNT, and its watches end. */
 void notify_tree_gone(const struct tree *tree);
 

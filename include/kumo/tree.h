@@ -122,13 +122,16 @@ struct node {
 	const char *link_text;
 	struct rcu_head rcu;
 	unsigned int flags; /* NODE_* */
+	u8 write_hint;	    /* RWH_* of F_SET_RW_HINT */
 	u32 seals;	    /* F_SEAL_* that a tree of files in memory keeps to; under lock */
 	bool attr_dirty; /* the core changed attr since node_attr_clean(): see tree_ops.attr_changed */
 	u8 index_state; /* NODE_INDEX_*, under tree->nodes_lock */
 };
 enum {
 	NODE_DEAD = 1 /* unlinked, no more names */,
-	NODE_LINKABLE = 4 /* made by O_TMPFILE: link may give it its first name */
+	NODE_LINKABLE = 4 /* made by O_TMPFILE: link may give it its first name */,
+	NODE_LEASED = 8 /* somebody has, or had, a lease on it (fs/lease.c) */,
+	NODE_NOTIFIES = 16 /* of a directory: F_NOTIFY was asked for (fs/dnotify.c) */
 };
 /* Where a node is in its tree's index of identities (fs/node_index.c). */
 enum {
