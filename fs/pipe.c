@@ -341,7 +341,9 @@ int pipe_create(struct file **read_end, struct file **write_end, u32 flags)
 	pipe->anonymous = true;
 	pipe->readers = pipe->writers = pipe->readers_ever = pipe->writers_ever = 1;
 	pipe->users = 2;
-	reader = file_anonymous("pipe", &pipe_ops, pipe, flags | O_RDONLY, FILE_READ | FILE_STREAM);
+	/* It is the writer who makes packets. */
+	reader = file_anonymous("pipe", &pipe_ops, pipe, (flags & O_NONBLOCK) | O_RDONLY,
+				FILE_READ | FILE_STREAM);
 	if (IS_ERR(reader)) {
 		pipe_free(pipe);
 		return (int)PTR_ERR(reader);

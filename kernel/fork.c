@@ -205,6 +205,8 @@ static void thread_copy(struct thread *child, const struct clone_request *reques
 	child->timer_slack_ns = child->default_timer_slack_ns = parent->timer_slack_ns;
 	child->machine_check_policy = parent->machine_check_policy;
 	child->io_priority = parent->io_priority;
+	child->memory_policy = parent->memory_policy;
+	child->memory_nodes = parent->memory_nodes;
 #ifdef CONFIG_DEBUG
 	child->faults.marked = parent->faults.marked;
 #endif

@@ -23,25 +23,13 @@
 #include <kumo/vm.h>
 #include <linux/futex.h>
 
+#include "futex.h"
 #include "process.h"
 
 #define BUCKETS 256	  /* a power of two */
 #define ROBUST_LIMIT 2048 /* entries that a robust list may have (Linux's ROBUST_LIST_LIMIT) */
 
-struct bucket {
-	spinlock_t lock;     /* protects waiters */
-	struct list waiters; /* in the order in which they came */
-} __cacheline_aligned;
 static struct bucket buckets[BUCKETS];
-
-struct waiter {
-	struct list link;
-	struct thread *thread;
-	struct futex_key key;
-	u32 bitset;
-	bool owner_to_be;      /* waits to be handed the lock (FUTEX_LOCK_PI), not to be woken */
-	struct bucket *bucket; /* NULL once it has been woken; changed by requeueing */
-};
 
 /* Keys ------------------------------------------------------------------------------------------------------------- */
 
@@ -51,7 +39,7 @@ u32 futex_key_hash(const struct futex_key *key)
 }
 EXPORT_SYMBOL(futex_key_hash);
 
-static struct bucket *key_bucket(const struct futex_key *key)
+struct bucket *futex_key_bucket(const struct futex_key *key)
 {
 	return &buckets[futex_key_hash(key) % BUCKETS];
 }
@@ -84,7 +72,7 @@ static int key_of_page(u32 __user *address, struct futex_key *key)
 	return error;
 }
 
-static int key_get(u32 __user *address, bool private, struct futex_key *key)
+int futex_key_get(u32 __user *address, bool private, struct futex_key *key)
 {
 	if ((unsigned long)address % sizeof(u32))
 		return -EINVAL;
@@ -99,8 +87,7 @@ static int key_get(u32 __user *address, bool private, struct futex_key *key)
 
 /* Waiting ---------------------------------------------------------------------------------------------------------- */
 
-/* Locks the bucket of the key with the word read: 0, or a negative errno with nothing locked. */
-static int lock_with_word(struct bucket *bucket, u32 __user *address, u32 *word)
+int futex_lock_with_word(struct bucket *bucket, u32 __user *address, u32 *word)
 {
 	for (;;) {
 		u32 ignored;
@@ -116,8 +103,7 @@ static int lock_with_word(struct bucket *bucket, u32 __user *address, u32 *word)
 	}
 }
 
-/* Leaves the bucket. True: nobody has woken it before. */
-static bool waiter_leave(struct waiter *waiter)
+bool futex_waiter_leave(struct waiter *waiter)
 {
 	struct bucket *bucket;
 
@@ -142,11 +128,11 @@ static int futex_wait(u32 __user *address, bool private, u32 expected, u32 bitse
 
 	if (!bitset)
 		return -EINVAL;
-	error = key_get(address, private, &waiter.key);
+	error = futex_key_get(address, private, &waiter.key);
 	if (error)
 		return error;
-	bucket = key_bucket(&waiter.key);
-	error = lock_with_word(bucket, address, &word);
+	bucket = futex_key_bucket(&waiter.key);
+	error = futex_lock_with_word(bucket, address, &word);
 	if (error)
 		return error;
 	if (word != expected) {
@@ -163,7 +149,7 @@ static int futex_wait(u32 __user *address, bool private, u32 expected, u32 bitse
 		error = wait_sleep(WAIT_INTERRUPTIBLE, deadline);
 	} while (!error);
 	thread_set_state(THREAD_RUNNING);
-	if (!waiter_leave(&waiter))
+	if (!futex_waiter_leave(&waiter))
 		return 0; /* woken, whatever else happened */
 	return error == -ETIME ? -ETIMEDOUT : -ERESTARTSYS;
 }
@@ -198,7 +184,7 @@ static void wake(struct waiter *waiter)
 	struct thread *thread = waiter->thread;
 
 	list_del(&waiter->link);
-	smp_store_release(&waiter->bucket, NULL); /* pairs with the load in waiter_leave() */
+	smp_store_release(&waiter->bucket, NULL); /* pairs with the load in futex_waiter_leave() */
 	thread_wake(thread);
 }
 
@@ -228,10 +214,10 @@ static int futex_wake(u32 __user *address, bool private, int count, u32 bitset)
 
 	if (!bitset)
 		return -EINVAL;
-	error = key_get(address, private, &key);
+	error = futex_key_get(address, private, &key);
 	if (error)
 		return error;
-	bucket = key_bucket(&key);
+	bucket = futex_key_bucket(&key);
 	rcu_read_lock();
 	spin_lock(&bucket->lock);
 	woken = wake_key(bucket, &key, max(count, 1), bitset); /* Linux wakes one for 0, too */
@@ -277,13 +263,13 @@ static int futex_requeue(u32 __user *from, u32 __user *to, bool private, int cou
 
 	if (count < 0 || move < 0)
 		return -EINVAL;
-	error = key_get(from, private, &source);
+	error = futex_key_get(from, private, &source);
 	if (!error)
-		error = key_get(to, private, &target);
+		error = futex_key_get(to, private, &target);
 	if (error)
 		return error;
-	source_bucket = key_bucket(&source);
-	target_bucket = key_bucket(&target);
+	source_bucket = futex_key_bucket(&source);
+	target_bucket = futex_key_bucket(&target);
 	for (;;) {
 		u32 word, ignored;
 
@@ -426,13 +412,13 @@ static int futex_wake_operation(u32 __user *first, u32 __user *second, bool priv
 	error = futex_operation_compare(encoded, 0);
 	if (error < 0)
 		return error;
-	error = key_get(first, private, &key);
+	error = futex_key_get(first, private, &key);
 	if (!error)
-		error = key_get(second, private, &key2);
+		error = futex_key_get(second, private, &key2);
 	if (error)
 		return error;
-	bucket = key_bucket(&key);
-	bucket2 = key_bucket(&key2);
+	bucket = futex_key_bucket(&key);
+	bucket2 = futex_key_bucket(&key2);
 	for (;;) {
 		lock_two(bucket, bucket2);
 		error = change_word(second, encoded, &old);
@@ -506,7 +492,7 @@ static int owner_lock_once(u32 __user *address, struct bucket *bucket, struct wa
 		if (error)
 			return error;
 	}
-	error = lock_with_word(bucket, address, &word);
+	error = futex_lock_with_word(bucket, address, &word);
 	if (error)
 		return error;
 	if (word != seen)
@@ -531,11 +517,11 @@ static int owner_lock(u32 __user *address, bool private, u64 deadline, bool only
 	struct waiter waiter = { .thread = current, .bitset = FUTEX_BITSET_MATCH_ANY, .owner_to_be = true };
 	struct bucket *bucket;
 	bool owned = false;
-	int result = key_get(address, private, &waiter.key);
+	int result = futex_key_get(address, private, &waiter.key);
 
 	if (result)
 		return result;
-	bucket = key_bucket(&waiter.key);
+	bucket = futex_key_bucket(&waiter.key);
 	do {
 		result = owner_lock_once(address, bucket, &waiter, only_try, &owned);
 		if (result == -EFAULT && !make_writable(address))
@@ -550,7 +536,7 @@ static int owner_lock(u32 __user *address, bool private, u64 deadline, bool only
 		result = READ_ONCE(waiter.bucket) ? wait_sleep(WAIT_INTERRUPTIBLE, deadline) : 0;
 	} while (!result && READ_ONCE(waiter.bucket));
 	thread_set_state(THREAD_RUNNING);
-	if (!waiter_leave(&waiter))
+	if (!futex_waiter_leave(&waiter))
 		return 0; /* the lock was handed over */
 	return result == -ETIME ? -ETIMEDOUT : -ERESTARTNOINTR;
 }
@@ -558,7 +544,7 @@ static int owner_lock(u32 __user *address, bool private, u64 deadline, bool only
 /* The word is `old`; it becomes the next owner's, with `marks`, or `empty` if nobody waits. As word_exchange(). */
 static int hand_over(u32 __user *address, const struct futex_key *key, u32 old, u32 marks, u32 empty)
 {
-	struct bucket *bucket = key_bucket(key);
+	struct bucket *bucket = futex_key_bucket(key);
 	struct waiter *next;
 	int error;
 
@@ -585,7 +571,7 @@ static int owner_unlock(u32 __user *address, bool private)
 			return -EFAULT;
 		if ((word & FUTEX_TID_MASK) != (u32)current->pid)
 			return -EPERM;
-		error = key_get(address, private, &key);
+		error = futex_key_get(address, private, &key);
 		if (error)
 			return error;
 		error = hand_over(address, &key, word, 0, 0);
@@ -617,7 +603,7 @@ static int owner_died(u32 __user *address, int tid, bool pending, bool handed_ov
 		return 0;
 	}
 	while (handed_over && (word & FUTEX_TID_MASK) == (u32)tid) {
-		error = key_get(address, false, &key);
+		error = futex_key_get(address, false, &key);
 		if (!error)
 			error = hand_over(address, &key, word, FUTEX_OWNER_DIED, FUTEX_OWNER_DIED);
 		if (error == -EFAULT)
@@ -694,9 +680,8 @@ void futex_exit(struct thread *thread)
 
 /* The system call -------------------------------------------------------------------------------------------------- */
 
-/* The deadline on the monotonic clock. */
-static int deadline_get(unsigned int operation, const struct __kernel_timespec __user *timeout,
-			u64 *deadline)
+int futex_deadline_get(unsigned int operation, const struct __kernel_timespec __user *timeout,
+		       u64 *deadline)
 {
 	struct __kernel_timespec time;
 	u64 now, then;
@@ -739,7 +724,7 @@ long sys_futex(u32 __user *address, unsigned int operation, u32 value,
 		value3 = FUTEX_BITSET_MATCH_ANY;
 		__attribute__((fallthrough));
 	case FUTEX_WAIT_BITSET:
-		error = deadline_get(operation, timeout, &deadline);
+		error = futex_deadline_get(operation, timeout, &deadline);
 		return error ? error : futex_wait_until(address, private, value, value3, deadline);
 	case FUTEX_WAKE:
 		value3 = FUTEX_BITSET_MATCH_ANY;
@@ -754,7 +739,7 @@ long sys_futex(u32 __user *address, unsigned int operation, u32 value,
 		operation |= FUTEX_CLOCK_REALTIME;
 		__attribute__((fallthrough));
 	case FUTEX_LOCK_PI2:
-		error = deadline_get(operation, timeout, &deadline);
+		error = futex_deadline_get(operation, timeout, &deadline);
 		return error ? error : owner_lock(address, private, deadline, false);
 	case FUTEX_TRYLOCK_PI:
 		return owner_lock(address, private, WAIT_FOREVER, true);

@@ -96,6 +96,10 @@ struct process *pidfd_process(unsigned int fd, u32 *flags) __must_check;
 /* The process whose directory of /proc is open, referenced; NULL: it is none (fs/proc/main.c). */
 struct process *proc_directory_process(struct file *file);
 
+/* The memory of the process that a thread's number names, if the current thread may trace it (sys_compare.c). Referenced;
+ * ERR_PTR(-ESRCH, -EPERM). */
+struct mm *process_memory_get(int pid);
+
 /* Making (fork.c, thread.c) --------------------------------------------------------------------------------------- */
 
 /* Namespaces of what there is one of for the whole machine: clone(2) and unshare(2) refuse them. */

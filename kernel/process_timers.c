@@ -440,10 +440,13 @@ static int set_target(struct posix_timer *timer, const sigevent_t *event)
 	return 0;
 }
 
-/* The C library names the caller's own CPU clocks in the way of clock_getcpuclockid(3), with the number 0. */
+/* The C library names the caller's own CPU clocks in the way of clock_getcpuclockid(3), with the number 0 or its own. */
 static int timer_clock(int clock)
 {
-	if (clock >= 0 || ~(clock >> 3) || (clock & 3) != CPU_CLOCK_SCHEDULER)
+	int number = ~(clock >> 3);
+	int own = clock & CPU_CLOCK_PER_THREAD ? current->pid : current->process->pid;
+
+	if (clock >= 0 || (number && number != own) || (clock & 3) != CPU_CLOCK_SCHEDULER)
 		return clock;
 	return clock & CPU_CLOCK_PER_THREAD ? CLOCK_THREAD_CPUTIME_ID : CLOCK_PROCESS_CPUTIME_ID;
 }

@@ -243,7 +243,7 @@ long sys_setpgid(int pid, int pgid)
 	unsigned long flags;
 	long result = 0;
 
-	if (pgid < 0)
+	if (pgid < 0 || (!pgid && pid < 0))
 		return -EINVAL;
 	process = named_process(pid);
 	if (!process)

@@ -10,8 +10,7 @@
 #include "process.h"
 #include "segments.h"
 
-/* The memory of another process that the current thread may trace, referenced; ERR_PTR. */
-static struct mm *memory_of(int pid)
+struct mm *process_memory_get(int pid)
 {
 	struct thread *thread = thread_find(pid);
 	struct mm *mm = ERR_PTR(-EPERM);
@@ -91,7 +90,7 @@ static long process_memory(int pid, const struct iovec __user *local, unsigned l
 		goto put_ours;
 	if (!here.count || !there.count)
 		goto put;
-	mm = memory_of(pid);
+	mm = process_memory_get(pid);
 	result = PTR_ERR(mm);
 	if (IS_ERR(mm))
 		goto put;

@@ -82,6 +82,8 @@ long sys_sysinfo(struct sysinfo __user *to)
 long sys_reboot(unsigned int magic1, unsigned int magic2, unsigned int command,
 		const char __user *argument)
 {
+	char how[256];
+
 	if (!capable(CAP_SYS_BOOT))
 		return -EPERM;
 	if (magic1 != LINUX_REBOOT_MAGIC1 ||
@@ -95,8 +97,12 @@ long sys_reboot(unsigned int magic1, unsigned int magic2, unsigned int command,
 	case LINUX_REBOOT_CMD_POWER_OFF:
 		pr_info("power off\n");
 		arch_power_off();
-	case LINUX_REBOOT_CMD_RESTART:
 	case LINUX_REBOOT_CMD_RESTART2:
+		/* How to restart is the machine's business, but it must have been said. */
+		if (strncpy_from_user(how, argument, sizeof(how)) < 0)
+			return -EFAULT;
+		__attribute__((fallthrough));
+	case LINUX_REBOOT_CMD_RESTART:
 		pr_info("restart\n");
 		arch_reset();
 	case LINUX_REBOOT_CMD_HALT:

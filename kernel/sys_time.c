@@ -7,14 +7,10 @@
 #include <linux/capability.h>
 #include <linux/time.h>
 #include <linux/times.h>
-#include <linux/timex.h>
 
 #include "process.h"
 #include "time.h"
 
-/* Of adjtimex(2): inside ADJ_OFFSET_SINGLESHOT and ADJ_OFFSET_SS_READ; the uapi headers name only these. */
-#define ADJ_ADJTIME 0x8000
-#define ADJ_OFFSET_READONLY 0x2000
 #define COARSE_NS (4 * NSEC_PER_MSEC)
 #define SETTABLE_SECONDS                                                                           \
 	(9223372036LL - 30LL * 365 * 24 * 3600) /* 30 years before 2^63 ns, as on Linux */
@@ -108,8 +104,10 @@ int clock_read(int clock, u64 *ns)
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_COARSE:
 	case CLOCK_REALTIME_ALARM:
-	case CLOCK_TAI: /* nobody has said how many leap seconds there were */
 		*ns = time_realtime_ns();
+		return 0;
+	case CLOCK_TAI:
+		*ns = time_realtime_ns() + (u64)time_tai_offset_ns();
 		return 0;
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_RAW:
@@ -139,6 +137,8 @@ u64 clock_to_monotonic(int clock, u64 ns)
 {
 	u64 offset = clock_is_date(clock) ? time_realtime_offset_ns() : 0;
 
+	if (clock == CLOCK_TAI)
+		offset += (u64)time_tai_offset_ns();
 	return ns > offset ? ns - offset : 0;
 }
 
@@ -170,9 +170,14 @@ long sys_clock_getres(int clock, struct __kernel_timespec __user *to)
 
 static int set_date(u64 ns)
 {
+	int error;
+
 	if (!capable(CAP_SYS_TIME))
 		return -EPERM;
-	return time_set_realtime(ns);
+	error = time_set_realtime(ns);
+	if (!error)
+		clock_discipline_end();
+	return error;
 }
 
 long sys_clock_settime(int clock, const struct __kernel_timespec __user *from)
@@ -343,7 +348,8 @@ long sys_clock_nanosleep(int clock, int flags, const struct __kernel_timespec __
 		return -EOPNOTSUPP;
 	default:
 		if (clock >= 0 || clock_read(clock, &now) ||
-		    ((clock & CPU_CLOCK_PER_THREAD) && ~(clock >> 3) == 0))
+		    ((clock & CPU_CLOCK_PER_THREAD) &&
+		     (~(clock >> 3) == 0 || ~(clock >> 3) == current->pid)))
 			return -EINVAL;
 	}
 	result = read_timespec(&t, request);
@@ -372,72 +378,4 @@ long sys_nanosleep(const struct __kernel_timespec __user *request,
 		   struct __kernel_timespec __user *remaining)
 {
 	return sys_clock_nanosleep(CLOCK_MONOTONIC, 0, request, remaining);
-}
-
-/* ---- The clock's discipline: there is none; what programs set of it is not taken ---- */
-
-/* What Linux says of a clock that nobody has synchronised. */
-static void describe_clock(struct __kernel_timex *clock)
-{
-	u64 now = time_realtime_ns();
-
-	*clock = (struct __kernel_timex){
-		.maxerror = 16 * NSEC_PER_SEC / NSEC_PER_USEC,
-		.esterror = 16 * NSEC_PER_SEC / NSEC_PER_USEC,
-		.status = STA_UNSYNC,
-		.constant = 2,
-		.precision = 1,
-		.tolerance = 500 << 16, /* parts per million, scaled */
-		.tick = NSEC_PER_SEC / NSEC_PER_USEC / 100,
-		.time = { .tv_sec = (s64)(now / NSEC_PER_SEC),
-			  .tv_usec = (s64)(now % NSEC_PER_SEC / NSEC_PER_USEC) },
-	};
-}
-
-/* ADJ_SETOFFSET: the date moves by so much. */
-static int shift_clock(const struct __kernel_timex *clock)
-{
-	s64 unit_ns = clock->modes & ADJ_NANO ? 1 : (s64)NSEC_PER_USEC;
-	s64 fraction = clock->time.tv_usec, shift;
-
-	if (fraction < 0 || fraction * unit_ns >= (s64)NSEC_PER_SEC || fraction > (s64)NSEC_PER_SEC)
-		return -EINVAL;
-	if (__builtin_mul_overflow(clock->time.tv_sec, (s64)NSEC_PER_SEC, &shift) ||
-	    __builtin_add_overflow(shift, fraction * unit_ns, &shift) ||
-	    (s64)time_realtime_ns() + shift < 0)
-		return -EINVAL;
-	return time_set_realtime((u64)((s64)time_realtime_ns() + shift));
-}
-
-long sys_clock_adjtime(int which, struct __kernel_timex __user *user)
-{
-	struct __kernel_timex clock, now;
-	int error;
-
-	if (copy_from_user(&clock, user, sizeof(clock)))
-		return -EFAULT;
-	if (which != CLOCK_REALTIME)
-		return which < 0 || which > CLOCK_TAI ? -EINVAL : -EOPNOTSUPP;
-	if (clock.modes & ADJ_ADJTIME) {
-		/* adjtime(3): old offsets may be read by all. */
-		if (!(clock.modes & (ADJ_OFFSET_SINGLESHOT & ~ADJ_ADJTIME)))
-			return -EINVAL;
-		if (!(clock.modes & ADJ_OFFSET_READONLY) && !capable(CAP_SYS_TIME))
-			return -EPERM;
-	} else if (clock.modes && !capable(CAP_SYS_TIME)) {
-		return -EPERM;
-	}
-	if (clock.modes & ADJ_TICK && (clock.tick < 9000 || clock.tick > 11000))
-		return -EINVAL;
-	error = clock.modes & ADJ_SETOFFSET ? shift_clock(&clock) : 0;
-	if (error)
-		return error;
-	describe_clock(&now);
-	now.modes = clock.modes;
-	return copy_to_user(user, &now, sizeof(now)) ? -EFAULT : TIME_ERROR;
-}
-
-long sys_adjtimex(struct __kernel_timex __user *user)
-{
-	return sys_clock_adjtime(CLOCK_REALTIME, user);
 }

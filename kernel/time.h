@@ -6,6 +6,8 @@
 #include <kumo/wait.h>
 
 u64 time_realtime_offset_ns(void);
+void clock_discipline_end(void); /* the date was set: nobody keeps the clock any more */
+s64 time_tai_offset_ns(void); /* by how much CLOCK_TAI is before CLOCK_REALTIME (clock_discipline.c) */
 
 /* A time in 64 bits of nanoseconds ends after 584 years; what users give beyond a quarter of that means "for ever", and may be
  * added to another time. */

@@ -600,7 +600,7 @@ static long map_locked(struct mm *mm, unsigned long address, unsigned long lengt
 #define MAP_FLAGS_KNOWN                                                                            \
 	(MAP_SHARED_VALIDATE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE |         \
 	 MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |   \
-	 MAP_FIXED_NOREPLACE | MAP_32BIT | MAP_UNINITIALIZED)
+	 MAP_FIXED_NOREPLACE | MAP_32BIT | MAP_UNINITIALIZED | MAP_HUGE_2MB | MAP_HUGE_1GB)
 
 long vm_map(struct mm *mm, unsigned long address, unsigned long length, unsigned long prot,
 	    unsigned long flags, struct file *file, u64 offset_pages)

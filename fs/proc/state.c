@@ -71,7 +71,7 @@ int limits_show(struct text *text, void *object)
 		text_printf(text, "%-25s ", limit_names[i].name);
 		limit_value(text, limits[i].rlim_cur);
 		limit_value(text, limits[i].rlim_max);
-		text_printf(text, "%-10s\n", limit_names[i].unit);
+		text_printf(text, limit_names[i].unit[0] ? "%-10s\n" : "%s\n", limit_names[i].unit);
 	}
 	return 0;
 }

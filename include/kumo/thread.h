@@ -130,6 +130,8 @@ struct thread {
 	bool should_stop;
 	u64 timer_slack_ns, default_timer_slack_ns; /* the default is its maker's at that time */
 	unsigned char machine_check_policy;	    /* PR_MCE_KILL_* */
+	unsigned short memory_policy; /* of set_mempolicy(2), with the nodes that go with it; kept for who asks */
+	unsigned long memory_nodes;
 	unsigned short io_priority; /* of ioprio_set(2); kept for who asks: disks are served in turn */
 	const char *wait_channel; /* for /proc/PID/wchan */
 #ifdef CONFIG_DEBUG

@@ -56,7 +56,6 @@ EXPORTED int __vdso_clock_gettime(int clock, struct __kernel_timespec *to)
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_COARSE:
-	case CLOCK_TAI:
 		ns = read_clock(&offset_ns);
 		ns += offset_ns;
 		break;

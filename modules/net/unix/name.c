@@ -183,6 +183,17 @@ static int address_text(const struct socket_address *address, char buffer[UNIX_P
 	return 0;
 }
 
+/* Is there something with this path? That is said even to a socket that has a name already. */
+static bool is_taken(const char *text)
+{
+	struct path path;
+
+	if (!text[0] || path_walk(NULL, text, 0, current->cred, &path))
+		return false;
+	path_put(&path);
+	return true;
+}
+
 int unix_bind(struct socket *socket, const struct socket_address *address)
 {
 	struct unix_socket *self = unix_of(socket);
@@ -196,7 +207,7 @@ int unix_bind(struct socket *socket, const struct socket_address *address)
 	if (mutex_lock_interruptible(&self->bind_lock))
 		return -EINTR;
 	if (self->name)
-		error = any ? 0 : -EINVAL;
+		error = any ? 0 : is_taken(text) ? -EADDRINUSE : -EINVAL;
 	else if (any)
 		error = bind_any(self);
 	else if (text[0])
