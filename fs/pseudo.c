@@ -94,13 +94,32 @@ void text_putc(struct text *text, char c)
 }
 EXPORT_SYMBOL(text_putc);
 
+void text_number(struct text *text, u64 value, unsigned int base, unsigned int width, char fill)
+{
+	char digits[32], *end = digits + sizeof(digits), *first = end;
+
+	do {
+		*--first = "0123456789abcdef"[value % base];
+		value = base == 16 ? value >> 4 : value / base;
+	} while (value);
+	while (first > end - width)
+		*--first = fill;
+	text_write(text, first, (size_t)(end - first));
+}
+EXPORT_SYMBOL(text_number);
+
 void text_puts_escaped(struct text *text, const char *s, const char *special)
 {
-	for (; *s; s++) {
-		if (strchr(special, *s))
-			text_printf(text, "\\%03o", (unsigned char)*s);
-		else
-			text_putc(text, *s);
+	for (;;) {
+		size_t plain = 0;
+
+		while (s[plain] && !strchr(special, s[plain]))
+			plain++;
+		text_write(text, s, plain);
+		s += plain;
+		if (!*s)
+			break;
+		text_printf(text, "\\%03o", (unsigned char)*s++);
 	}
 }
 EXPORT_SYMBOL(text_puts_escaped);

@@ -296,6 +296,20 @@ static void removal_waits_for_readers(struct kunit *test)
 	close_node(test);
 }
 
+static void a_number_is_filled_to_its_width(struct kunit *test)
+{
+	struct text text = {};
+
+	text_number(&text, 0, 10, 0, ' ');
+	text_number(&text, 1234567, 10, 4, ' ');
+	text_number(&text, 42, 10, 5, ' ');
+	text_number(&text, 0xbeef, 16, 8, '0');
+	text_number(&text, ~0ULL, 16, 1, '0');
+	text_putc(&text, '\0');
+	KUNIT_EXPECT_STREQ(test, text.data, "01234567   420000beefffffffffffffffff");
+	text_release(&text);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(text_is_read_in_parts_and_made_once),
 	KUNIT_CASE(long_files_are_made_piece_by_piece),
@@ -303,6 +317,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(what_cannot_be_written_is_not_opened_for_writing),
 	KUNIT_CASE(links_and_folders_are_found),
 	KUNIT_CASE(a_name_keeps_its_identity),
+	KUNIT_CASE(a_number_is_filled_to_its_width),
 	KUNIT_CASE(added_directories_come_and_go),
 	KUNIT_CASE(removal_waits_for_readers),
 	{},

@@ -38,8 +38,14 @@ static void put_text(struct output *out, const char *text, size_t size)
 
 static void pad(struct output *out, char c, int count)
 {
-	while (count-- > 0)
-		put(out, c);
+	size_t room = (size_t)(out->end - out->at), part;
+
+	if (count <= 0)
+		return;
+	part = (size_t)count < room ? (size_t)count : room;
+	memset(out->at, c, part);
+	out->at += part;
+	out->length += (size_t)count;
 }
 
 static void put_field(struct output *out, const struct conversion *how, const char *text, size_t size)
@@ -57,19 +63,20 @@ static void put_number(struct output *out, const struct conversion *how, u64 mag
 		       bool negative, bool is_signed)
 {
 	const char *digits = how->upper ? "0123456789ABCDEF" : "0123456789abcdef";
-	char text[24], prefix[3];
-	int length = 0, prefix_length = 0, zeros, blanks;
+	char text[24], *first = text + sizeof(text), prefix[3];
+	int length, prefix_length = 0, zeros, blanks;
 	bool zero = magnitude == 0;
 
 	if (how->base == 10) {
 		for (; magnitude; magnitude /= 10)
-			text[length++] = (char)('0' + magnitude % 10);
+			*--first = (char)('0' + magnitude % 10);
 	} else {
 		int shift = how->base == 16 ? 4 : 3;
 
 		for (; magnitude; magnitude >>= shift)
-			text[length++] = digits[magnitude & (how->base - 1)];
+			*--first = digits[magnitude & (how->base - 1)];
 	}
+	length = (int)(text + sizeof(text) - first);
 	if (is_signed && (negative || how->plus || how->space))
 		prefix[prefix_length++] = negative ? '-' : how->plus ? '+' : ' ';
 	if (how->alternate && how->base == 16 && !zero) {
@@ -90,8 +97,7 @@ static void put_number(struct output *out, const struct conversion *how, u64 mag
 		pad(out, ' ', blanks);
 	put_text(out, prefix, (size_t)prefix_length);
 	pad(out, '0', zeros);
-	while (length)
-		put(out, text[--length]);
+	put_text(out, first, (size_t)length);
 	if (how->left)
 		pad(out, ' ', blanks);
 }

@@ -35,21 +35,33 @@ static void mapping_show(struct text *text, const struct vma *vma, char *buffer)
 {
 	const char *name = mapping_name(vma, buffer);
 	size_t start = text->length;
+	const char rights[] = { ' ',
+				vma->flags & VM_READ ? 'r' : '-',
+				vma->flags & VM_WRITE ? 'w' : '-',
+				vma->flags & VM_EXEC ? 'x' : '-',
+				vma->flags & VM_SHARED ? 's' : 'p',
+				' ' };
 	u64 device = 0, id = 0;
 
 	if (vma->file) {
 		device = vma->file->node->tree->device;
 		id = vma->file->node->attr.id;
 	}
-	text_printf(text, "%08lx-%08lx %c%c%c%c %08llx %02x:%02x %llu ", vma->start, vma->end,
-		    vma->flags & VM_READ ? 'r' : '-', vma->flags & VM_WRITE ? 'w' : '-',
-		    vma->flags & VM_EXEC ? 'x' : '-', vma->flags & VM_SHARED ? 's' : 'p',
-		    (unsigned long long)(vma->file ? vma->offset_pages * PAGE_SIZE : 0),
-		    (u32)(device >> 8) & 0xfff, (u32)(device & 0xff) | (u32)(device >> 12 & ~0xffU),
-		    (unsigned long long)id);
+	text_number(text, vma->start, 16, 8, '0');
+	text_putc(text, '-');
+	text_number(text, vma->end, 16, 8, '0');
+	text_write(text, rights, sizeof(rights));
+	text_number(text, vma->file ? vma->offset_pages * PAGE_SIZE : 0, 16, 8, '0');
+	text_putc(text, ' ');
+	text_number(text, device >> 8 & 0xfff, 16, 2, '0');
+	text_putc(text, ':');
+	text_number(text, (device & 0xff) | (device >> 12 & 0xfff00), 16, 2, '0');
+	text_putc(text, ' ');
+	text_number(text, id, 10, 0, ' ');
+	text_putc(text, ' ');
 	if (*name) {
-		while (text->length - start < NAME_COLUMN && !text->failed)
-			text_putc(text, ' ');
+		if (text->length - start < NAME_COLUMN)
+			text_printf(text, "%*s", (int)(NAME_COLUMN - (text->length - start)), "");
 		text_puts_escaped(text, name, "\n");
 	}
 	text_putc(text, '\n');
@@ -57,7 +69,11 @@ static void mapping_show(struct text *text, const struct vma *vma, char *buffer)
 
 static void usage_line(struct text *text, const char *name, u64 kib)
 {
-	text_printf(text, "%-16s%8llu kB\n", name, (unsigned long long)kib);
+	size_t length = strlen(name);
+
+	text_write(text, name, length);
+	text_number(text, kib, 10, 24 - (unsigned int)length, ' ');
+	text_write(text, " kB\n", 4);
 }
 
 static const struct {
@@ -109,8 +125,10 @@ static void usage_show(struct text *text, struct vma *vma)
 	usage_line(text, "THPeligible:", 0);
 	text_puts(text, "VmFlags:");
 	for (size_t i = 0; i < ARRAY_SIZE(flag_letters); i++)
-		if (vma->flags & flag_letters[i].flag)
-			text_printf(text, " %s", flag_letters[i].letters);
+		if (vma->flags & flag_letters[i].flag) {
+			text_putc(text, ' ');
+			text_puts(text, flag_letters[i].letters);
+		}
 	text_puts(text, " \n");
 }
 

@@ -26,6 +26,8 @@ struct text {
 void text_printf(struct text *text, const char *format, ...) __printf(2, 3);
 void text_puts(struct text *text, const char *s);
 void text_putc(struct text *text, char c);
+/* Digits in base 10 or 16, filled to a width (at most 32) from the left: for files of many lines, where text_printf() is too slow. */
+void text_number(struct text *text, u64 value, unsigned int base, unsigned int width, char fill);
 void text_write(struct text *text, const void *data, size_t size);
 /* The characters of `special` (and control characters of it only) are written \ooo. */
 void text_puts_escaped(struct text *text, const char *s, const char *special);
