@@ -131,16 +131,21 @@ static inline void mount_used(struct mount *mount)
 	if (unlikely(READ_ONCE(mount->expiring)))
 		WRITE_ONCE(mount->expiring, mount->expiring - 1);
 }
+/* This CPU's counts. Mounts can be many, and per-CPU memory is not. */
+static inline struct mount_counts *mount_counts(const struct mount *mount)
+{
+	return &mount->counts[smp_processor_id()];
+}
 static inline void mount_get(struct mount *mount)
 {
-	this_cpu_ptr(mount->counts)->refs += 1;
+	mount_counts(mount)->refs += 1;
 }
 void mount_put_detached(struct mount *mount);
 static inline void mount_put(struct mount *mount)
 {
 	/* While it is attached, the namespace's reference keeps it: detaching waits for a grace period before it counts. */
 	if (likely(READ_ONCE(mount->namespace)))
-		this_cpu_ptr(mount->counts)->refs -= 1;
+		mount_counts(mount)->refs -= 1;
 	else
 		mount_put_detached(mount);
 }
@@ -148,7 +153,7 @@ static inline void mount_put(struct mount *mount)
 int mount_writer_get(struct mount *mount) __must_check;
 static inline void mount_writer_put(struct mount *mount)
 {
-	this_cpu_ptr(mount->counts)->writers -= 1;
+	mount_counts(mount)->writers -= 1;
 }
 /* What the mount covers, for who has no lock; false: nothing, or it is just being taken off, which names_sequence tells. */
 static inline bool mount_over_peek(const struct mount *mount, struct path *over)
@@ -161,6 +166,8 @@ static inline bool mount_over_peek(const struct mount *mount, struct path *over)
 void path_cross_mounts(struct path *path);
 /* Steps from the root of a mount to what it covers; false: nowhere to go. */
 bool path_cross_up(struct path *path);
+/* Does `path` lie below `above`, or is it that, over whatever mounts? */
+bool path_is_below(const struct path *path, const struct path *above);
 /* A mount of (tree, root) that stands nowhere yet; takes its own references. */
 struct mount *mount_alloc(struct tree *tree, struct entry *root, unsigned long flags) __must_check;
 /* A namespace with the same mounts, and root and working directory moved there. ERR_PTR(-ENOMEM, -EINTR). */
@@ -253,6 +260,13 @@ int walk_to_parent(struct walk *walk) __must_check;
 int walk_last(struct walk *walk) __must_check;
 /* The same for an entry found already (its reference is taken over). */
 int walk_step_last(struct walk *walk, struct entry *entry) __must_check;
+/* For who may not leave the root of a walk: -EXDEV when something that moved meanwhile has led out of it. */
+static inline __must_check int walk_check_scope(const struct walk *walk)
+{
+	if (likely(!(walk->flags & (WALK_BENEATH | WALK_IN_ROOT))))
+		return 0;
+	return path_is_below(&walk->path, &walk->root) ? 0 : -EXDEV;
+}
 void walk_end(struct walk *walk);
 /* The lock-free walk: a result whose objects are not referenced, valid until names_sequence moves. -ECHILD: cannot be
  * done without references. Under rcu_read_lock(). */

@@ -58,7 +58,7 @@ long mount_count(const struct mount *mount)
 	long sum = 0;
 
 	for_each_cpu(cpu)
-		sum += READ_ONCE(per_cpu_ptr(mount->counts, cpu)->refs);
+		sum += READ_ONCE(mount->counts[cpu].refs);
 	return sum;
 }
 
@@ -66,7 +66,7 @@ static void mount_free_rcu(struct rcu_head *head)
 {
 	struct mount *mount = container_of(head, struct mount, rcu);
 
-	free_percpu(mount->counts);
+	kfree(mount->counts);
 	kfree(mount->members);
 	kfree(mount);
 }
@@ -96,7 +96,7 @@ void mount_put_detached(struct mount *mount)
 	bool last;
 
 	spin_lock(&names_lock);
-	this_cpu_ptr(mount->counts)->refs -= 1;
+	mount_counts(mount)->refs -= 1;
 	/* A walker that came too late takes and drops a reference of a mount that is going: it must not go twice. */
 	last = !mount->doomed && mount_count(mount) == 0;
 	if (last) {
@@ -135,7 +135,7 @@ struct mount *mount_alloc(struct tree *tree, struct entry *root, unsigned long f
 
 	if (!mount)
 		return NULL;
-	mount->counts = alloc_percpu(sizeof(*mount->counts), sizeof(long));
+	mount->counts = kzalloc(cpu_possible * sizeof(*mount->counts), GFP_KERNEL);
 	if (!mount->counts) {
 		kfree(mount);
 		return NULL;
@@ -168,7 +168,7 @@ int mount_writer_get(struct mount *mount)
 {
 	int error;
 
-	this_cpu_ptr(mount->counts)->writers += 1;
+	mount_counts(mount)->writers += 1;
 	smp_mb();
 	error = mount_want_write(mount);
 	if (error)
@@ -181,7 +181,7 @@ bool mount_has_writers(const struct mount *mount)
 	long sum = 0;
 
 	for_each_cpu(cpu)
-		sum += READ_ONCE(per_cpu_ptr(mount->counts, cpu)->writers);
+		sum += READ_ONCE(mount->counts[cpu].writers);
 	return sum > 0;
 }
 
@@ -231,6 +231,20 @@ bool path_cross_up(struct path *path)
 	path_put(path);
 	*path = over;
 	return true;
+}
+
+bool path_is_below(const struct path *path, const struct path *above)
+{
+	const struct mount *mount = path->mount;
+	const struct entry *entry = path->entry;
+	bool below;
+
+	spin_lock(&names_lock);
+	for (; mount != above->mount && mount->over.mount; mount = mount->over.mount)
+		entry = mount->over.entry;
+	below = mount == above->mount && entry_is_below(entry, above->entry);
+	spin_unlock(&names_lock);
+	return below;
 }
 
 /* ---- Where it stands: names_lock held ---- */

@@ -478,21 +478,6 @@ void mounts_detach_removed(const struct entry *entry)
 
 /* ---- pivot_root ---- */
 
-/* Does `path` lie below `above`, over whatever mounts? */
-static bool path_is_below(const struct path *path, const struct path *above)
-{
-	const struct mount *mount = path->mount;
-	const struct entry *entry = path->entry;
-	bool below;
-
-	spin_lock(&names_lock);
-	for (; mount != above->mount && mount->over.mount; mount = mount->over.mount)
-		entry = mount->over.entry;
-	below = mount == above->mount && entry_is_below(entry, above->entry);
-	spin_unlock(&names_lock);
-	return below;
-}
-
 static int may_pivot(const struct path *root, const struct path *new, const struct path *old_place)
 {
 	struct namespace *namespace = fs_current()->namespace;

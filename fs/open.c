@@ -320,6 +320,8 @@ static struct file *file_open_create(const struct path *start, const char *name,
 		if (!error)
 			error = open_last_or_create(&walk, how, &created, cred);
 	} while (error == 1);
+	if (!error)
+		error = walk_check_scope(&walk);
 	if (error) {
 		file = ERR_PTR(error);
 	} else {

@@ -570,7 +570,8 @@ static int walk_up(struct walk *walk)
 			return 0;
 	}
 	path_cross_mounts(&walk->path);
-	return 0;
+	/* A directory that was moved out of the root while we were in it leads anywhere; Linux has the caller try again, too. */
+	return walk_check_scope(walk) ? -EAGAIN : 0;
 }
 
 ssize_t node_readlink(struct node *node, char *buffer, size_t size, const struct cred *cred)
@@ -824,6 +825,8 @@ static int path_walk_slow(const struct path *start, const char *name, unsigned i
 	} while (error == 1);
 	if (!error && walk.must_be_directory && !S_ISDIR(path_node(&walk.path)->attr.mode))
 		error = -ENOTDIR;
+	if (!error)
+		error = walk_check_scope(&walk);
 	if (!error) {
 		*path = walk.path;
 		path_get(path);

@@ -46,8 +46,9 @@ struct path {
 };
 
 struct mount_counts {
-	long refs;    /* the sum counts once detached */
-	long writers; /* files open for writing: a mount that has some stays writable */
+	long refs;	     /* the sum counts once detached */
+	long writers;	     /* files open for writing: a mount that has some stays writable */
+	char cache_line[48]; /* one CPU's and no other's */
 };
 
 struct mount_union;
@@ -60,7 +61,7 @@ struct mount {
 	struct path over; /* what it covers; referenced while attached; mount NULL: the root of a namespace */
 	struct namespace *namespace; /* NULL: detached; lives on for who still uses it */
 	unsigned long flags; /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME, MS_RELATIME ... */
-	struct mount_counts *counts; /* per CPU */
+	struct mount_counts *counts; /* by CPU */
 	int id;
 	u64 order;	 /* in the namespace's list */
 	u8 expiring; /* umount2(MNT_EXPIRE) was here: how many walks may come in until it is used again, its own included */

@@ -20,6 +20,7 @@ static inline unsigned int num_online_cpus(void)
 {
 	return READ_ONCE(cpu_count);
 }
+extern unsigned int cpu_possible; /* CPUs that may run; known when the first thread starts */
 #define for_each_cpu(cpu) for (unsigned int cpu = 0; cpu < num_online_cpus(); cpu++)
 
 /*

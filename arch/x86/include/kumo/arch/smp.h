@@ -5,7 +5,6 @@
 #include <kumo/percpu.h>
 
 extern u8 cpu_apic_id[MAX_CPUS]; /* by CPU number */
-extern unsigned int cpu_possible; /* CPUs that the firmware lists and that have per-CPU data; from arch_init() on */
 
 void smp_find_boot_cpu(void);  /* number 0 */
 void smp_add_cpu(u32 apic_id); /* the firmware's table lists it */
