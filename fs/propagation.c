@@ -18,6 +18,7 @@
  *
  * All of this under mounts_lock, held for writing.
  */
+#include <kumo/export.h>
 #include <kumo/slab.h>
 #include <linux/mount.h>
 
@@ -426,3 +427,4 @@ int peer_group_above(const struct mount *mount, const struct path *root)
 				return group->id;
 	return 0;
 }
+EXPORT_SYMBOL(mount_set_propagation);

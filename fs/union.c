@@ -19,6 +19,7 @@
  * A head has no peers: a union is its namespace's own, and is copied with it. The table of members is read under RCU, and
  * replaced as a whole with names_sequence odd.
  */
+#include <kumo/export.h>
 #include <kumo/kva.h>
 #include <kumo/rcu.h>
 #include <kumo/signal.h>
@@ -637,3 +638,5 @@ bool union_member_at(const struct mount *head, unsigned int index, struct path *
 	*create = table->members[index].create;
 	return true;
 }
+EXPORT_SYMBOL(mount_unite);
+EXPORT_SYMBOL(mount_disunite);
