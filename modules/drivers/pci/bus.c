@@ -191,13 +191,14 @@ static const struct pseudo_file device_files[] = {
 
 /* ---- Search ---- */
 
-static int device_add(u8 bus, u8 slot, u8 function, u8 header)
+/* Makes a device of what answers there; nobody sees it yet. */
+static struct pci_device *device_make_at(u8 bus, u8 slot, u8 function, u8 header)
 {
 	struct pci_device *device = kzalloc(sizeof(*device), GFP_KERNEL);
 	u8 line;
 
 	if (!device)
-		return -ENOMEM;
+		return NULL;
 	device->bus = bus;
 	device->slot = slot;
 	device->function = function;
@@ -215,16 +216,29 @@ static int device_add(u8 bus, u8 slot, u8 function, u8 header)
 	if (pci_read_config8(device, PCI_INTERRUPT_PIN) && line && line != 0xff)
 		device->irq = irq_from_isa_line(line);
 	pci_read_windows(device, header == HEADER_BRIDGE ? 2 : PCI_BAR_COUNT);
+	return device;
+}
+
+static int device_show_in_sysfs(struct pci_device *device)
+{
 	device->directory = pseudo_directory_add(sys_tree, devices_directory, device->name,
 						 device_files, device);
-	if (IS_ERR(device->directory)) {
-		int error = (int)PTR_ERR(device->directory);
+	return IS_ERR(device->directory) ? (int)PTR_ERR(device->directory) : 0;
+}
 
+static int device_add(u8 bus, u8 slot, u8 function, u8 header)
+{
+	struct pci_device *device = device_make_at(bus, slot, function, header);
+	int error;
+
+	if (!device)
+		return -ENOMEM;
+	error = device_show_in_sysfs(device);
+	if (error)
 		kfree(device);
-		return error;
-	}
-	list_add_tail(&devices, &device->link);
-	return 0;
+	else
+		list_add_tail(&devices, &device->link);
+	return error;
 }
 
 /* Marks in `buses` the bus behind a bridge, to be searched after this one. */
@@ -266,6 +280,112 @@ static int scan(void)
 			error = slot_scan((u8)bus, slot, buses);
 	kfree(buses);
 	return error;
+}
+
+/* ---- Devices that come and go ---- */
+
+bool bus_used(u8 bus)
+{
+	struct pci_device *device;
+	bool used = false;
+
+	mutex_lock(&pci_lock);
+	list_for_each(device, &devices, link)
+		used |= device->bus == bus;
+	mutex_unlock(&pci_lock);
+	return used;
+}
+
+static void device_announce(struct pci_device *device)
+{
+	struct pci_driver *driver;
+	char alias[80];
+
+	mutex_lock(&pci_lock);
+	list_add_tail(&devices, &device->link);
+	list_for_each(driver, &drivers, link)
+		device_bind(device, driver);
+	if (!device->driver) {
+		modalias(device, alias, sizeof(alias));
+		request_module_nowait("%s", alias);
+	}
+	mutex_unlock(&pci_lock);
+}
+
+/* The functions of the first slot, but for bridges: what is behind one would need bus numbers. How many. */
+static unsigned int slot_search(u8 bus, struct pci_device **found)
+{
+	unsigned int count = 0, functions = 1;
+
+	for (u8 function = 0; function < functions; function++) {
+		u8 header;
+
+		if ((u16)pci_config_read(bus, 0, function, PCI_VENDOR_ID) == 0xffff)
+			continue;
+		header = (u8)(pci_config_read(bus, 0, function, PCI_HEADER_TYPE & ~3u) >> 16);
+		if (header & HEADER_MULTI_FUNCTION)
+			functions = 8;
+		if ((header & 0x7f) == HEADER_BRIDGE)
+			continue;
+		found[count] = device_make_at(bus, 0, function, header & 0x7f);
+		if (found[count])
+			count++;
+	}
+	return count;
+}
+
+int bus_add(u8 bus, struct pci_device *port)
+{
+	struct pci_device *found[8];
+	unsigned int count = slot_search(bus, found);
+
+	hotplug_place(port, found, count);
+	for (unsigned int i = 0; i < count; i++) {
+		if (device_show_in_sysfs(found[i]))
+			kfree(found[i]);
+		else
+			device_announce(found[i]);
+	}
+	return count ? 0 : -ENODEV;
+}
+
+/* The next device on the bus, without its driver and out of the list; NULL: none. */
+static struct pci_device *device_take(u8 bus)
+{
+	struct pci_device *device, *found = NULL;
+
+	mutex_lock(&pci_lock);
+	list_for_each(device, &devices, link)
+		if (device->bus == bus)
+			found = device;
+	if (found) {
+		if (found->driver)
+			found->driver->remove(found);
+		found->driver = NULL;
+		list_del(&found->link);
+	}
+	mutex_unlock(&pci_lock);
+	return found;
+}
+
+/* A reader in a device's folder may want pci_lock: the folder goes without it. */
+void bus_remove(u8 bus)
+{
+	struct pci_device *device;
+
+	while ((device = device_take(bus))) {
+		pseudo_directory_remove(device->directory);
+		kfree(device);
+	}
+}
+
+/* Ports that are there at the start; others would come with bridges, which do not come. */
+static void hotplug_start_all(void)
+{
+	struct pci_device *device;
+
+	list_for_each(device, &devices, link)
+		hotplug_start(device);
 }
 
 /* ---- Autoload ---- */
@@ -314,6 +434,7 @@ static int __init pci_init(void)
 		error = (int)PTR_ERR(autoload_thread);
 		goto free;
 	}
+	hotplug_start_all();
 	return 0;
 free:
 	devices_free();
@@ -323,6 +444,7 @@ free:
 static void __exit pci_exit(void)
 {
 	kthread_stop(autoload_thread);
+	hotplug_stop();
 	devices_free();
 }
 

@@ -11,4 +11,15 @@ void pci_pin_set(struct pci_device *device, bool on);
 /* Fills device->windows from its first `count` base address registers. */
 void pci_read_windows(struct pci_device *device, int count);
 
+/* bus.c: the functions behind a hotplug port. Sleep. */
+/* Searches the first slot of a bus that was empty, places the windows, binds drivers. */
+int bus_add(u8 bus, struct pci_device *port) __must_check;
+void bus_remove(u8 bus); /* unbinds all that is there and forgets it */
+bool bus_used(u8 bus);
+
+/* hotplug.c */
+void hotplug_start(struct pci_device *device); /* if it is a port with a hotplug-capable slot */
+void hotplug_stop(void);
+void hotplug_place(struct pci_device *port, struct pci_device **devices, unsigned int count);
+
 #endif

@@ -17,6 +17,8 @@
 #include <kumo/time.h>
 #include <linux/virtio_pci.h>
 
+#define STATUS_GONE 0xff /* what is read where no device is */
+
 struct virtio_pci {
 	struct virtio_device virtio;
 	struct pci_device *pci;
@@ -46,13 +48,17 @@ static void status_set(struct virtio_device *device, u8 status)
 	if (status)
 		return;
 	/* A reset is done when the register reads zero (4.1.4.3.2); a device that never gets there is not waited for for ever. */
-	for (int tries = 0; readb(&of(device)->common->device_status) != 0; tries++) {
+	for (int tries = 0; (status = readb(&of(device)->common->device_status)) != 0; tries++) {
+		if (status == STATUS_GONE)
+			return;
 		if (tries == 1000) {
 			pr_err("%s: the device does not finish its reset\n", of(device)->pci->name);
 			return;
 		}
 		delay_ns(NSEC_PER_MSEC);
 	}
+	if (of(device)->vectors) /* the reset took that away, too */
+		writew(0, &of(device)->common->msix_config);
 }
 
 static u64 features_get(struct virtio_device *device)
