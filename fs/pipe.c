@@ -357,7 +357,7 @@ int pipe_create(struct file **read_end, struct file **write_end, u32 flags)
 	}
 	/* Both ends are one node. */
 	node_put(writer->node);
-	writer->node = node_get(reader->node);
+	writer->node = writer->contents = node_get(reader->node);
 	reader->node->attr.mode = S_IFIFO | 0600;
 	reader->node->pipe = pipe;
 	*read_end = reader;

@@ -300,6 +300,21 @@ static void vectors(void)
 	close_pipe();
 }
 
+/* What is written to a pipe is nowhere to be kept. */
+static void syncing(void)
+{
+	int ends[2];
+
+	if (pipe(ends))
+		exit(1);
+	for (int i = 0; i < 2; i++)
+		tap_ok(fsync(ends[i]) == -1 && errno == EINVAL && fdatasync(ends[i]) == -1 &&
+			       errno == EINVAL,
+		       "the %s end of a pipe cannot be synced", i ? "write" : "read");
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int main(void)
 {
 	basics();
@@ -312,5 +327,6 @@ int main(void)
 	packets();
 	fifos();
 	ping_pong();
+	syncing();
 	return tap_end();
 }

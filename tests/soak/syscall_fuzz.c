@@ -52,6 +52,7 @@ enum {
 	CALLS = 452,	   /* one more than Linux 6.1 has, and the gap before 424 included */
 	SLACK_KIB = 3072,
 	KILL_SECONDS = 20,
+	SILENT_SECONDS = 8, /* of the supervisor, until somebody looks what keeps it */
 	LOG_SIZE = 1 << 18,
 	NOBODY = 65534,
 };
@@ -64,6 +65,8 @@ struct tally {
 static int null; /* /dev/null, whatever root's workers do to its name */
 static bool failing;
 static struct tally *tally; /* shared by all */
+static uint64_t *beat;	    /* when the supervisor last did something */
+static pid_t watchdog;
 static _Thread_local sigjmp_buf again;
 static _Thread_local bool can_jump;
 
@@ -406,7 +409,7 @@ static int children(pid_t *found, int room)
 		if (fgets(line, sizeof(line), file) && strrchr(line, ')'))
 			sscanf(strrchr(line, ')') + 1, " %*c %d", &parent);
 		fclose(file);
-		if (parent == getpid() && count < room)
+		if (parent == getpid() && atoi(entry->d_name) != watchdog && count < room)
 			found[count++] = atoi(entry->d_name);
 	}
 	if (folder)
@@ -427,22 +430,44 @@ static void show_file(const char *format, int pid, const char *task)
 		fclose(file);
 }
 
-static void show_process(int pid)
+/* What each thread of a process does, by files that wait for no lock of its. */
+static void show_threads(int pid)
 {
 	char name[64];
 	struct dirent *entry;
 	DIR *folder;
 
-	fprintf(stderr, "process %d does not die\n", pid);
 	snprintf(name, sizeof(name), "/proc/%d/task", pid);
 	folder = opendir(name);
 	while (folder && (entry = readdir(folder))) {
-		show_file("/proc/%d/task/%s/stat", pid, entry->d_name);
+		if (*entry->d_name == '.')
+			continue;
+		show_file("/proc/%d/task/%s/comm", pid, entry->d_name);
 		show_file("/proc/%d/task/%s/wchan", pid, entry->d_name);
 		show_file("/proc/%d/task/%s/syscall", pid, entry->d_name);
 	}
 	if (folder)
 		closedir(folder);
+}
+
+static void show_everybody(void)
+{
+	DIR *folder = opendir("/proc");
+	struct dirent *entry;
+
+	fprintf(stderr, "nothing was done for %d seconds; meanwhile:\n", SILENT_SECONDS);
+	while (folder && (entry = readdir(folder)))
+		if (isdigit((unsigned char)*entry->d_name))
+			show_threads(atoi(entry->d_name));
+	if (folder)
+		closedir(folder);
+}
+
+static void show_process(int pid)
+{
+	fprintf(stderr, "process %d does not die\n", pid);
+	show_file("/proc/%d/%s", pid, "stat");
+	show_threads(pid);
 }
 
 static uint64_t now(void)
@@ -460,13 +485,16 @@ static bool kill_all(void)
 
 	for (int turns = 0;; turns++) {
 		pid_t pids[256];
-		int count = children(pids, 256);
+		int count;
+
+		*beat = now();
+		count = children(pids, 256);
 
 		for (int i = 0; i < count; i++)
 			kill(pids[i], SIGKILL);
 		while (waitpid(-1, NULL, WNOHANG) > 0)
 			;
-		if (waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD)
+		if (!count && !children(pids, 256))
 			return true;
 		if (now() > end) {
 			fprintf(stderr, "after %d turns and %d seconds:\n", turns, KILL_SECONDS);
@@ -475,6 +503,22 @@ static bool kill_all(void)
 			return false;
 		}
 		usleep(20000);
+	}
+}
+
+/* A process that says what everybody does when the supervisor is kept by something. */
+static void watchdog_start(void)
+{
+	*beat = now();
+	watchdog = fork();
+	if (watchdog)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;; sleep(1)) {
+		if (now() - *beat < SILENT_SECONDS)
+			continue;
+		show_everybody();
+		*beat = now();
 	}
 }
 
@@ -526,6 +570,7 @@ static bool round_of(uint64_t seed)
 			_exit(0);
 		}
 	}
+	*beat = now();
 	usleep(1000000 + seed % 7 * 200000);
 	if (!kill_all())
 		return false;
@@ -569,11 +614,13 @@ int main(int argc, char **argv)
 	if (is_worker())
 		return 0;
 	null = open("/dev/null", O_RDWR);
-	tally = mmap(NULL, CALLS * sizeof(*tally), PROT_READ | PROT_WRITE,
+	tally = mmap(NULL, CALLS * sizeof(*tally) + sizeof(*beat), PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (tally == MAP_FAILED)
 		return 1;
+	beat = (uint64_t *)(tally + CALLS);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	watchdog_start();
 	tap_ok(round_of(seed++), "a first round, with seed %llu", (unsigned long long)first);
 	before = memory_free_kib();
 	for (end = now() + (uint64_t)seconds; passed && now() < end; seed++) {
