@@ -39,6 +39,20 @@ static bool may_mount(void)
 	return capable(CAP_SYS_ADMIN) || current->fs->namespace->restricted;
 }
 
+/* Who has no privilege does not even attach what is not for everybody: a disk, say, that somebody prepared. */
+static struct tree *tree_new(struct tree_type *type, const char *source, unsigned long flags,
+			     const char *options)
+{
+	if (!(type->flags & TREE_TYPE_FOR_ALL) && !capable(CAP_SYS_ADMIN))
+		return ERR_PTR(-EPERM);
+	if (!(type->flags & TREE_TYPE_NEEDS_DEVICE))
+		return tree_attach(type, source ? source : "none", options, current->cred);
+	if (!source)
+		return ERR_PTR(-EINVAL);
+	return (flags & MS_RDONLY ? tree_attach_read_only : tree_attach)(type, source, options,
+									 current->cred);
+}
+
 static int mount_new(const char __user *source_name, const struct path *over,
 		     const char __user *type_name, unsigned long flags, const char *options)
 {
@@ -59,12 +73,7 @@ static int mount_new(const char __user *source_name, const struct path *over,
 	error = (int)PTR_ERR(type);
 	if (IS_ERR(type))
 		goto out;
-	if (type->flags & TREE_TYPE_NEEDS_DEVICE && !source)
-		tree = ERR_PTR(-EINVAL);
-	else if (type->flags & TREE_TYPE_NEEDS_DEVICE && (flags & MS_RDONLY))
-		tree = tree_attach_read_only(type, source, options, current->cred);
-	else
-		tree = tree_attach(type, source ? source : "none", options, current->cred);
+	tree = tree_new(type, source, flags, options);
 	tree_type_put(type);
 	error = (int)PTR_ERR(tree);
 	if (IS_ERR(tree))
