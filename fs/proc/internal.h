@@ -61,17 +61,18 @@ int timer_slack_store(const char *words, size_t length, void *object, const stru
 int children_next(struct text *text, void *object, u64 *cursor);
 
 /* mounts.c */
-void *context_hold(void *object);
+void *place_hold(void *object);
+void *root_hold(void *object);
 void context_release(void *held);
 int mounts_table_next(struct text *text, void *held, u64 *cursor);
 int mounts_info_next(struct text *text, void *held, u64 *cursor);
 int mounts_statistics_next(struct text *text, void *held, u64 *cursor);
 int mounts_commands_next(struct text *text, void *held, u64 *cursor);
 u32 mounts_poll(void *held, struct file *file, struct poll_table *table, u64 *seen);
-#define MOUNTS_FILE(name_, mode_, next_, poll_, allow_)                                            \
+#define MOUNTS_FILE(name_, mode_, next_, poll_)                                                    \
 	{                                                                                          \
-		.name = (name_), .mode = S_IFREG | (mode_), .next = (next_), .hold = context_hold, \
-		.release = context_release, .poll = (poll_), .allow = (allow_)                     \
+		.name = (name_), .mode = S_IFREG | (mode_), .next = (next_), .hold = root_hold,    \
+		.release = context_release, .poll = (poll_)                                        \
 	}
 
 /* kernel/process_timers.c */

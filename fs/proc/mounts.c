@@ -9,7 +9,7 @@
 /* ---- Lists of mounts ---- */
 
 /* Where the thread stood when the file was opened. */
-void *context_hold(void *object)
+void *place_hold(void *object)
 {
 	struct fs_context *fs = thread_fs_get(object), *held;
 
@@ -18,6 +18,16 @@ void *context_hold(void *object)
 	held = fs_context_copy(fs);
 	fs_context_put(fs);
 	return held ? held : ERR_PTR(-ENOMEM);
+}
+
+/* Its root alone: who watches mounts for long does not keep busy what it happened to stand in. */
+void *root_hold(void *object)
+{
+	struct fs_context *held = place_hold(object);
+
+	if (!IS_ERR(held))
+		fs_set_working(held, &held->root);
+	return held;
 }
 
 void context_release(void *held)

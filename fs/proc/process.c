@@ -432,6 +432,13 @@ static const struct pseudo_dynamic thread_names = {
 		.name = (name_), .mode = S_IFREG | (mode_), .ops = (ops_), .allow = may_inspect    \
 	}
 
+#define NAMESPACE_FILE                                                                             \
+	{                                                                                          \
+		.name = "namespace", .mode = S_IFREG | 0444, .next = mounts_commands_next,         \
+		.hold = place_hold, .release = context_release, .poll = mounts_poll,               \
+		.allow = may_inspect                                                               \
+	}
+
 /* What processes and threads have alike. */
 #define COMMON_FILES                                                                                 \
 	PRIVATE_TEXT("auxv", 0400, auxv_show), PSEUDO_TEXT("cgroup", 0444, cgroup_show),             \
@@ -446,9 +453,8 @@ static const struct pseudo_dynamic thread_names = {
 		PSEUDO_TEXT("gid_map", 0444, id_map_show), PSEUDO_TEXT("limits", 0444, limits_show), \
 		PSEUDO_CONTROL("loginuid", 0644, login_uid_show, login_uid_store),                   \
 		PRIVATE_RECORDS("maps", 0444, maps_next), PRIVATE_OPS("mem", 0600, &memory_ops),     \
-		MOUNTS_FILE("mountinfo", 0444, mounts_info_next, mounts_poll, NULL),                 \
-		MOUNTS_FILE("mounts", 0444, mounts_table_next, mounts_poll, NULL),                   \
-		MOUNTS_FILE("namespace", 0444, mounts_commands_next, mounts_poll, may_inspect),      \
+		MOUNTS_FILE("mountinfo", 0444, mounts_info_next, mounts_poll),                       \
+		MOUNTS_FILE("mounts", 0444, mounts_table_next, mounts_poll), NAMESPACE_FILE,         \
 		PSEUDO_DIRECTORY("ns", 0511, namespace_links),                                       \
 		PSEUDO_TEXT("oom_score", 0444, oom_score_show),                                      \
 		PSEUDO_CONTROL("oom_score_adj", 0644, oom_adjust_show, oom_adjust_store),            \
@@ -486,7 +492,7 @@ static int thread_net_target(char *buffer, size_t size, void *object)
 const struct pseudo_file process_files[] = {
 	DEBUG_FILES COMMON_FILES,
 	PRIVATE_TEXT("io", 0400, process_io_show),
-	MOUNTS_FILE("mountstats", 0400, mounts_statistics_next, NULL, NULL),
+	MOUNTS_FILE("mountstats", 0400, mounts_statistics_next, NULL),
 	PSEUDO_LINK("net", process_net_target),
 	PSEUDO_TEXT("stat", 0444, process_stat_show),
 	PSEUDO_DYNAMIC("task", 0555, &thread_names),
