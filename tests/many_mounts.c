@@ -24,6 +24,7 @@ static double begun;
 static void took(const char *what)
 {
 	printf("# %s: %.2f s\n", what, seconds() - begun);
+	fflush(stdout);
 	begun = seconds();
 }
 

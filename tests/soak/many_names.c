@@ -23,6 +23,7 @@ static void took(const char *what)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	seconds = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 	printf("# %s: %.2f s\n", what, seconds - begun);
+	fflush(stdout);
 	begun = seconds;
 }
 
