@@ -3,7 +3,7 @@
  * namespace with its RAM tree.
  *
  * A namespace is copied when it is asked for, not when it is first changed: what a process opens names a mount, and which
- * one that is could not be said later. A copy is a few hundred instructions for each mount.
+ * one that is could not be said later. A copy is about a thousand instructions for each mount.
  */
 #include <kumo/export.h>
 #include <kumo/rcu.h>
