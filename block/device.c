@@ -157,10 +157,11 @@ EXPORT_SYMBOL(block_device_sync);
 
 void block_device_invalidate(struct block_device *device)
 {
-	struct page_cache *cache = node_page_cache(device->node);
+	struct page_cache *cache = smp_load_acquire(&device->node->cache);
 
-	if (cache)
-		page_cache_truncate(cache, 0);
+	/* Buffers in use are slices of the pages: a new page would not show what their owners change. */
+	if (buffers_drop(device) && cache)
+		page_cache_drop(cache, 0, ~0ULL);
 }
 EXPORT_SYMBOL(block_device_invalidate);
 
@@ -222,6 +223,7 @@ int device_add(struct block_device *device)
 
 void device_remove(struct block_device *device)
 {
+	device->removed = true;
 	device_link_remove(device->name);
 	sysfs_remove(device);
 	mutex_lock(&disks_lock);
@@ -273,7 +275,7 @@ int block_open(struct block_device *device, bool write, void *holder)
 	error = mutex_lock_killable(&disk->open_lock);
 	if (error)
 		goto put;
-	error = READ_ONCE(disk->dead) ? -ENXIO : 0;
+	error = READ_ONCE(disk->dead) || device->removed ? -ENXIO : 0;
 	if (!error && holder)
 		error = claim(device, holder);
 	if (!error && !device->open_count && disk->ops->open) {
@@ -358,8 +360,10 @@ void block_device_close(struct block_device *device, void *holder)
 		disk->partitions_open--;
 	last = !--device->open_count;
 	mutex_unlock(&disk->open_lock);
-	if (last && disk->ops->release)
+	if (last && disk->ops->release && driver_enter(disk)) {
 		disk->ops->release(device);
+		driver_leave(disk);
+	}
 	block_device_put(device);
 	module_put(owner);
 }

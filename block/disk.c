@@ -123,9 +123,25 @@ void block_disk_stop(struct block_disk *disk)
 }
 EXPORT_SYMBOL(block_disk_stop);
 
+bool driver_enter(struct block_disk *disk)
+{
+	atomic_inc(&disk->inside); /* a full barrier before `dead` is read: pairs with block_disk_unregister() */
+	if (!READ_ONCE(disk->dead))
+		return true;
+	driver_leave(disk);
+	return false;
+}
+
+void driver_leave(struct block_disk *disk)
+{
+	if (atomic_dec_and_test(&disk->inside) && READ_ONCE(disk->dead))
+		wake_up_all(&disk->idle);
+}
+
 void block_disk_unregister(struct block_disk *disk)
 {
-	wait_event(&disk->idle, !queues_in_flight(disk));
+	smp_mb(); /* `dead` was set before `inside` is read */
+	wait_event(&disk->idle, !queues_in_flight(disk) && !atomic_read(&disk->inside));
 	for (unsigned int i = 0; i < disk->queue_count; i++)
 		timer_cancel_sync(&disk->queues[i].timer);
 	work_cancel_sync(&disk->recovery);

@@ -68,6 +68,9 @@ void device_remove(struct block_device *device);
 struct block_device *device_find(u64 number); /* referenced, or NULL */
 void device_set_size(struct block_device *device, u64 size_bytes);
 int block_open(struct block_device *device, bool write, void *holder) __must_check;
+/* Around what an open file asks of the driver itself. False: the driver goes, or has gone. */
+bool driver_enter(struct block_disk *disk) __must_check;
+void driver_leave(struct block_disk *disk);
 void disk_free(struct block_disk *disk); /* disk.c: the whole disk's device went */
 
 /* ---- partitions.c ---- */

@@ -249,7 +249,11 @@ long block_ioctl(struct file *file, unsigned int command, unsigned long argument
 	result = attribute_get(device, command, argument);
 	if (result != -ENOTTY)
 		return result;
-	if (!block_device_alive(device))
+	if (!ops->ioctl)
+		return -ENOTTY;
+	if (!driver_enter(device->disk))
 		return -ENODEV;
-	return ops->ioctl ? ops->ioctl(device, file, command, argument) : -ENOTTY;
+	result = ops->ioctl(device, file, command, argument);
+	driver_leave(device->disk);
+	return result;
 }

@@ -212,3 +212,47 @@ int partitions_show(struct text *text, void *unused)
 	devices_each(partition_line, text);
 	return 0;
 }
+
+static const struct {
+	u32 major;
+	const char *name;
+} major_names[] = {
+	{ 1, "ramdisk" },
+	{ 7, "loop" },
+	{ 254, "virtblk" },
+	{ 259, "blkext" },
+};
+
+/* The lowest major above `above` that a device has; ~0: none. */
+static u32 major_next(u32 above)
+{
+	struct block_device *partition;
+	struct block_disk *disk;
+	u32 next = ~0U, major;
+
+	mutex_lock(&disks_lock);
+	list_for_each(disk, &block_disks, link) {
+		major = device_major(disk->whole->number);
+		if (major > above)
+			next = min(next, major);
+		list_for_each(partition, &disk->partitions, link) {
+			major = device_major(partition->number);
+			if (major > above)
+				next = min(next, major);
+		}
+	}
+	mutex_unlock(&disks_lock);
+	return next;
+}
+
+void block_majors_print(struct text *text)
+{
+	for (u32 major = major_next(0); major != ~0U; major = major_next(major)) {
+		const char *name = "disk";
+
+		for (size_t i = 0; i < ARRAY_SIZE(major_names); i++)
+			if (major_names[i].major == major)
+				name = major_names[i].name;
+		text_printf(text, "%3u %s\n", major, name);
+	}
+}

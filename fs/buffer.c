@@ -182,7 +182,8 @@ static struct buffer *insert(struct buffer_cache *cache, u64 block, u32 size, st
 	return error ? ERR_PTR(error) : find(cache, block, size);
 }
 
-static struct buffer *get(struct block_device *device, u64 block, u32 size)
+/* new: a whole page need not be read. */
+static struct buffer *get(struct block_device *device, u64 block, u32 size, bool new)
 {
 	struct buffer_cache *cache = device_cache(device);
 	u64 device_size = block_device_size(device);
@@ -202,7 +203,9 @@ static struct buffer *get(struct block_device *device, u64 block, u32 size)
 		buffer = find(cache, block, size);
 		if (buffer)
 			return buffer;
-		page = page_cache_get(pages, block * size >> PAGE_SHIFT, true);
+		page = new &&size == PAGE_SIZE
+			       ? page_cache_get_new(pages, block)
+			       : page_cache_get(pages, block * size >> PAGE_SHIFT, true);
 		if (IS_ERR(page))
 			return ERR_PTR(PTR_ERR(page));
 		buffer = insert(cache, block, size, page);
@@ -212,13 +215,13 @@ static struct buffer *get(struct block_device *device, u64 block, u32 size)
 
 struct buffer *buffer_read(struct block_device *device, u64 block, u32 size)
 {
-	return get(device, block, size);
+	return get(device, block, size, false);
 }
 EXPORT_SYMBOL(buffer_read);
 
 struct buffer *buffer_get(struct block_device *device, u64 block, u32 size)
 {
-	return get(device, block, size);
+	return get(device, block, size, true);
 }
 EXPORT_SYMBOL(buffer_get);
 
@@ -553,6 +556,26 @@ static bool shrink(unsigned long pages_wanted)
 	}
 	spin_unlock(&caches_lock);
 	return freed;
+}
+
+bool buffers_drop(struct block_device *device)
+{
+	struct buffer_cache *cache = smp_load_acquire(&device->buffers);
+	struct buffer *buffers[BATCH];
+	unsigned int count;
+	unsigned long flags;
+	u64 at = 0;
+	bool empty;
+
+	if (!cache)
+		return true;
+	while ((count = take_unused(cache, buffers, BATCH)))
+		for (unsigned int i = 0; i < count; i++)
+			buffer_free(buffers[i]);
+	flags = spin_lock_irqsave(&cache->lock);
+	empty = !xarray_find(&cache->buffers, &at);
+	spin_unlock_irqrestore(&cache->lock, flags);
+	return empty;
 }
 
 static struct shrinker buffer_shrinker = { .shrink = shrink };

@@ -499,6 +499,7 @@ int devices_show(struct text *text, void *unused)
 		text_printf(text, "%3u %s\n", major, name);
 	}
 	text_puts(text, "\nBlock devices:\n");
+	block_majors_print(text);
 	return 0;
 }
 

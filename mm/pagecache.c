@@ -288,6 +288,18 @@ struct page *page_cache_get(struct page_cache *cache, u64 index, bool create)
 }
 EXPORT_SYMBOL(page_cache_get);
 
+struct page *page_cache_get_new(struct page_cache *cache, u64 index)
+{
+	struct page *page;
+
+	do {
+		page = page_cache_find(cache, index);
+		page = page ? use_found(cache, page, NULL) : insert_zeroed(cache, index, true);
+	} while (IS_ERR(page) && (PTR_ERR(page) == -EEXIST || PTR_ERR(page) == -EAGAIN));
+	return page;
+}
+EXPORT_SYMBOL(page_cache_get_new);
+
 int page_cache_adopt(struct page_cache *cache, u64 index, struct page *page)
 {
 	int error;

@@ -18,7 +18,7 @@ EXPORT_SYMBOL(sys_tree);
 
 static const char *const places[] = {
 	"block",     "bus",	 "class/block",		"class/net",
-	"dev/block", "dev/char", "devices/virtual",	"firmware",
+	"dev/block", "dev/char", "devices/virtual/block",	"firmware",
 	"fs/cgroup", "kernel",	 "kernel/mm/hugepages", "module",
 	"power",
 };

@@ -158,7 +158,8 @@ struct block_device {
 	struct list link; /* in disk->partitions */
 	struct list number_link;
 	unsigned int open_count; /* under disk->open_lock */
-	void *holder;		 /* who claimed it exclusively; under disk->open_lock */
+	bool removed; /* found before, it cannot be opened any more; under disk->open_lock */
+	void *holder; /* who claimed it exclusively; under disk->open_lock */
 	unsigned int holds;
 	struct block_counts *counts;
 	u64 busy_stamp_ns, busy_ns;
@@ -195,6 +196,7 @@ void block_device_close(struct block_device *device, void *holder);
 
 int partitions_show(struct text *text, void *unused); /* /proc/partitions */
 int diskstats_show(struct text *text, void *unused);  /* /proc/diskstats */
+void block_majors_print(struct text *text);	      /* their part of /proc/devices */
 
 /* ---- Drivers ---- */
 
@@ -298,6 +300,7 @@ struct block_disk {
 	unsigned int partition_holds, partitions_open;
 	bool dead; /* no more commands: read without a lock, set before the queues are emptied */
 	bool registered; /* can be found */
+	atomic_t inside; /* calls into the driver for open files: it waits for them before it goes */
 	struct wait_queue idle;
 	struct work recovery;
 	spinlock_t flush_lock; /* protects what is below */
@@ -327,7 +330,7 @@ bool block_disk_is_open(struct block_disk *disk);
 /* For disks whose media comes and goes (loop): before their first use, with nothing in flight. Sleeps. */
 void block_disk_set_limits(struct block_disk *disk, const struct block_limits *limits);
 void block_device_set_read_only(struct block_device *device, bool read_only);
-/* Drops what the page cache holds of it, dirty or not, as far as nobody else uses the pages. Sleeps. */
+/* Drops what is clean of its page cache and buffers; nothing while buffers are used or dirty. Sleeps. */
 void block_device_invalidate(struct block_device *device);
 /* Writes back what the page cache and the buffers hold; then a flush. Sleeps. */
 int block_device_sync(struct block_device *device) __must_check;

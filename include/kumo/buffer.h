@@ -62,7 +62,9 @@ int buffers_sync(struct block_device *device) __must_check;
 /* The blocks are free: what is dirty of them will never be written. Waits for writes in flight. Sleeps. */
 void buffers_forget(struct block_device *device, u64 first, u64 count, u32 size);
 
-/* The core's: the device goes. Nobody uses a buffer of it any more. */
+/* The core's: gives up what is unused and clean; true: nothing is left. */
+bool buffers_drop(struct block_device *device);
+/* The device goes. Nobody uses a buffer of it any more. */
 void buffers_destroy(struct block_device *device);
 void buffers_init(void);
 

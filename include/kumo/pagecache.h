@@ -54,6 +54,8 @@ void page_write_done(struct page *page, int error);
 /* The page at index, referenced and filled by the tree (tree_ops.read_pages, absent: a hole of zeros). create: a hole
  * gets a page, else NULL for a hole. ERR_PTR(-ENOMEM, -EIO, -EINTR). May sleep. */
 struct page *page_cache_get(struct page_cache *cache, u64 index, bool create);
+/* The same, but where there is no page it becomes one of zeros, whatever the tree has there: for who is going to replace all of it. */
+struct page *page_cache_get_new(struct page_cache *cache, u64 index);
 /* Adopts a page that holds the bytes already (initramfs); takes over the caller's reference. */
 int page_cache_adopt(struct page_cache *cache, u64 index, struct page *page) __must_check;
 /* Drops pages from byte `size` on, zeroes the tail of the last, and unmaps them everywhere. The node's size must have

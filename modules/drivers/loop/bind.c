@@ -17,6 +17,9 @@
 #include <kumo/thread.h>
 #include <kumo/uaccess.h>
 
+/* Held while loops are bound and let go, so that a chain of loops over loops can be followed; outside of loop->lock. */
+static struct mutex bind_lock = MUTEX_INIT(bind_lock, "loop_bind");
+
 #define COMMAND_BYTES_MAX (1u << 20)
 #define PIECES_MAX 256
 #define DISCARD_BYTES_MAX (1u << 30)
@@ -191,8 +194,8 @@ static int bind(struct loop *loop, struct file *file, const struct loop_config *
 	return 0;
 }
 
-/* Nobody has it open. */
-static void unbind(struct loop *loop)
+/* Nobody has it open. The file is the caller's to put, with no lock held: it may be another loop's. */
+static struct file *unbind(struct loop *loop)
 {
 	struct file *file = loop->file;
 
@@ -203,18 +206,26 @@ static void unbind(struct loop *loop)
 	pseudo_directory_remove(loop->directory);
 	kthread_stop(loop->worker);
 	WRITE_ONCE(loop->file, NULL);
-	file_put(file);
-	module_put(THIS_MODULE);
+	return file;
 }
 
 void loop_release(struct block_device *device)
 {
 	struct loop *loop = device->disk->private;
+	struct file *file = NULL;
 
+	if (!(READ_ONCE(loop->flags) & LO_FLAGS_AUTOCLEAR))
+		return;
+	mutex_lock(&bind_lock);
 	mutex_lock(&loop->lock);
 	if (loop->file && (loop->flags & LO_FLAGS_AUTOCLEAR) && !block_disk_is_open(loop->disk))
-		unbind(loop);
+		file = unbind(loop);
 	mutex_unlock(&loop->lock);
+	mutex_unlock(&bind_lock);
+	if (!file)
+		return;
+	file_put(file);
+	module_put(THIS_MODULE);
 }
 
 /* ---- ioctl ---- */
@@ -241,9 +252,10 @@ static long configure(struct loop *loop, struct file *opened, const struct loop_
 		goto put;
 	if (!file->ops->read || (!file->ops->write && (file->mode & FILE_WRITE)))
 		goto put;
-	error = mutex_lock_killable(&loop->lock);
+	error = mutex_lock_killable(&bind_lock);
 	if (error)
 		goto put;
+	mutex_lock(&loop->lock);
 	error = bind(loop, file, config);
 	/* Who could not write to the loop's own file does not write to what it stands for. */
 	if (!error && !(opened->mode & FILE_WRITE)) {
@@ -251,6 +263,7 @@ static long configure(struct loop *loop, struct file *opened, const struct loop_
 		block_device_set_read_only(loop->disk->whole, true);
 	}
 	mutex_unlock(&loop->lock);
+	mutex_unlock(&bind_lock);
 	if (!error)
 		return 0;
 put:

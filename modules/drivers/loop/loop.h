@@ -1,7 +1,7 @@
 /*
  * What the files of loop.ko share: disks whose bytes are a file's.
  *
- * Locks, outermost first: loops_lock (which there are); loop->lock (what it is bound to; sleeps); the block layer's. loop->queue_lock
+ * Locks, outermost first: loops_lock (which there are); bind_lock (binding and letting go); loop->lock (what it is bound to; sleeps); the block layer's. loop->queue_lock
  * (interrupts off) is a leaf.
  */
 #ifndef DRIVERS_LOOP_H

@@ -195,6 +195,8 @@ static int blk_reset(struct block_disk *disk)
 	virtio_device_reset(blk->device);
 	commands_return(blk, -ERESTART);
 	virtqueues_destroy(blk->device);
+	for (unsigned int i = 0; i < blk->queue_count; i++)
+		blk->queues[i].ring = NULL;
 	error = virtio_device_restart(blk->device);
 	if (!error)
 		error = rings_create(blk);
