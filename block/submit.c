@@ -313,7 +313,7 @@ int block_request_run(struct block_request *request)
 	struct completion done;
 
 	completion_init(&done);
-	request->private = &done;
+	request->private = &done; /* cppcheck-suppress autoVariables; it is waited for here */
 	request->done = run_done;
 	block_submit(request);
 	wait_for_completion(&done);

@@ -57,8 +57,9 @@ struct blk {
 	struct blk_queue *queues;
 	unsigned int queue_count;
 	bool indirect;
-	s64 index;	    /* of the name */
-	struct work resize; /* the configuration changed */
+	s64 index;			 /* of the name */
+	struct virtio_blk_config config; /* as it was read last */
+	struct work resize;
 };
 
 static struct mutex indices_lock = MUTEX_INIT(indices_lock, "virtio_blk_indices");
@@ -213,27 +214,24 @@ static const struct block_disk_ops blk_ops = {
 
 /* ---- Configuration ---- */
 
-#define CONFIG_READ(blk, member)                                                                   \
-	({                                                                                         \
-		__typeof__(((struct virtio_blk_config *)0)->member) value_ = 0;                    \
-		(blk)->device->transport->config_read((blk)->device,                               \
-						      offsetof(struct virtio_blk_config, member),  \
-						      &value_, sizeof(value_));                    \
-		value_;                                                                            \
-	})
-
-static u64 size_read(struct blk *blk)
+/* What lies beyond the end of the device's configuration reads as zero. */
+static void config_read(struct blk *blk)
 {
-	u64 sectors = CONFIG_READ(blk, capacity);
+	blk->device->transport->config_read(blk->device, 0, &blk->config, sizeof(blk->config));
+}
 
-	return min(sectors, (u64)(~0ULL >> 10)) * BLOCK_SECTOR;
+static u64 size_of(const struct blk *blk)
+{
+	return min((u64)blk->config.capacity, (u64)(~0ULL >> 10)) * BLOCK_SECTOR;
 }
 
 static void blk_resize(struct work *work)
 {
 	struct blk *blk = container_of(work, struct blk, resize);
-	u64 size = size_read(blk);
+	u64 size;
 
+	config_read(blk);
+	size = size_of(blk);
 	if (size == block_device_size(blk->disk->whole))
 		return;
 	pr_info("%s: %llu bytes now\n", blk->disk->whole->name, (unsigned long long)size);
@@ -257,20 +255,20 @@ static u32 or_default(u32 value, u32 least, u32 otherwise)
 static void ranges_read(struct blk *blk, struct block_limits *limits)
 {
 	if (virtio_has(blk->device, VIRTIO_BLK_F_DISCARD)) {
-		u32 sectors = min(CONFIG_READ(blk, max_discard_sectors), 1U << 22);
+		u32 sectors = min(blk->config.max_discard_sectors, 1U << 22);
 
 		limits->discard_bytes_max = sectors * BLOCK_SECTOR;
 		limits->discard_granularity =
-			min(CONFIG_READ(blk, discard_sector_alignment), 1U << 20) * BLOCK_SECTOR;
+			min(blk->config.discard_sector_alignment, 1U << 20) * BLOCK_SECTOR;
 	}
 	if (virtio_has(blk->device, VIRTIO_BLK_F_WRITE_ZEROES))
 		limits->write_zeroes_bytes_max =
-			min(CONFIG_READ(blk, max_write_zeroes_sectors), 1U << 22) * BLOCK_SECTOR;
+			min(blk->config.max_write_zeroes_sectors, 1U << 22) * BLOCK_SECTOR;
 }
 
 static int limits_read(struct blk *blk, struct block_limits *limits)
 {
-	u32 block = virtio_has(blk->device, VIRTIO_BLK_F_BLK_SIZE) ? CONFIG_READ(blk, blk_size) : 512;
+	u32 block = virtio_has(blk->device, VIRTIO_BLK_F_BLK_SIZE) ? blk->config.blk_size : 512;
 	u32 exponent = 0;
 
 	if (block < BLOCK_SECTOR || block > PAGE_SIZE || (block & (block - 1)))
@@ -284,17 +282,16 @@ static int limits_read(struct blk *blk, struct block_limits *limits)
 		.rotational = true, /* as Linux has it: nobody knows */
 	};
 	if (virtio_has(blk->device, VIRTIO_BLK_F_SEG_MAX))
-		limits->pieces_max = min(limits->pieces_max, max(CONFIG_READ(blk, seg_max), 1U));
+		limits->pieces_max = min(limits->pieces_max, max(blk->config.seg_max, 1U));
 	else
 		limits->pieces_max = 1;
 	if (virtio_has(blk->device, VIRTIO_BLK_F_SIZE_MAX))
-		limits->piece_bytes_max =
-			min(or_default(CONFIG_READ(blk, size_max), PAGE_SIZE, PAGE_SIZE),
-			    limits->piece_bytes_max);
+		limits->piece_bytes_max = min(or_default(blk->config.size_max, PAGE_SIZE, PAGE_SIZE),
+					      limits->piece_bytes_max);
 	if (virtio_has(blk->device, VIRTIO_BLK_F_TOPOLOGY)) {
-		exponent = CONFIG_READ(blk, physical_block_exp);
-		limits->io_minimum = CONFIG_READ(blk, min_io_size) * block;
-		limits->io_optimum = min(CONFIG_READ(blk, opt_io_size), 1U << 16) * block;
+		exponent = blk->config.physical_block_exp;
+		limits->io_minimum = blk->config.min_io_size * block;
+		limits->io_optimum = min(blk->config.opt_io_size, 1U << 16) * block;
 	}
 	limits->physical_block_size = block << min(exponent, 8U);
 	ranges_read(blk, limits);
@@ -327,7 +324,7 @@ static struct block_disk *disk_create(struct blk *blk)
 		.private = blk,
 		.queue_count = blk->queue_count,
 		.timeout_ns = (u64)timeout_ms * NSEC_PER_MSEC,
-		.size_bytes = size_read(blk),
+		.size_bytes = size_of(blk),
 		.read_only = virtio_has(blk->device, VIRTIO_BLK_F_RO),
 	};
 	int error = limits_read(blk, &description.limits);
@@ -381,9 +378,10 @@ static struct blk *blk_create(struct virtio_device *device)
 	blk->device = device;
 	blk->indirect = virtio_has(device, VIRTIO_F_INDIRECT_DESC);
 	work_init(&blk->resize, blk_resize);
+	config_read(blk);
 	error = index_get(blk);
 	if (virtio_has(device, VIRTIO_BLK_F_MQ))
-		wanted = CONFIG_READ(blk, num_queues);
+		wanted = blk->config.num_queues;
 	blk->queue_count = min(min(max(wanted, 1U), (unsigned int)QUEUES_MAX), num_online_cpus());
 	blk->queues = kcalloc(blk->queue_count, sizeof(*blk->queues), GFP_KERNEL);
 	if (!error && !blk->queues)
