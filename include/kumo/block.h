@@ -214,7 +214,7 @@ struct block_command {
 	struct list requests; /* in the order of positions */
 	u64 start_ns;
 	bool timed_out;
-};
+} __attribute__((aligned(16))); /* so that what lies behind it is, too */
 static inline void *block_command_private(struct block_command *command)
 {
 	return command + 1;
