@@ -234,10 +234,11 @@ static bool listing_grow(struct listing *listing)
 {
 	unsigned int room = listing->room ? 2 * listing->room : 256;
 	struct listed **places = kvmalloc(2 * (size_t)room * sizeof(*places), GFP_ZERO);
-	struct listed **buckets = places + room;
+	struct listed **buckets;
 
 	if (!places)
 		return false;
+	buckets = places + room;
 	for (unsigned int i = 0; i < listing->count; i++) {
 		struct listed *listed = places[i] = listing->places[i];
 

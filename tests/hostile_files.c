@@ -33,6 +33,21 @@ static int ends_soon(pid_t pid)
 	return -1;
 }
 
+/* How many lines of the file begin so; -1: it cannot be read. */
+static int lines_of(const char *name, const char *beginning)
+{
+	FILE *file = fopen(name, "r");
+	char line[4096];
+	int count = 0;
+
+	if (!file)
+		return -1;
+	while (fgets(line, sizeof(line), file))
+		count += !strncmp(line, beginning, strlen(beginning));
+	fclose(file);
+	return count;
+}
+
 /* ---- Where one is, while what one is in goes away ---- */
 
 static atomic_int looking;
@@ -160,8 +175,7 @@ static void test_huge_allocation(void)
 static void test_many_watches(void)
 {
 	int set = inotify_init1(0), count = 0;
-	char name[64], line[256];
-	FILE *info;
+	char name[64];
 
 	for (int i = 0; i < 100; i++) {
 		snprintf(name, sizeof(name), "watched%d", i);
@@ -170,12 +184,7 @@ static void test_many_watches(void)
 	}
 	GIVES(100, count);
 	snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", set);
-	info = fopen(name, "r");
-	count = 0;
-	while (info && fgets(line, sizeof(line), info))
-		count += !strncmp(line, "inotify wd:", 11);
-	GIVES(100, count);
-	fclose(info);
+	GIVES(100, lines_of(name, "inotify wd:"));
 	for (int i = 0; i < 100; i++) {
 		snprintf(name, sizeof(name), "watched%d", i);
 		unlink(name);
@@ -229,9 +238,8 @@ static void test_watches_and_unmount(void)
 
 static void test_mounts_of_others(void)
 {
-	int ends[2], back[2], own = 0, others = 0;
-	char name[64], line[4096], byte;
-	FILE *mounts;
+	int ends[2], back[2];
+	char name[64], byte;
 	pid_t pid;
 
 	WORKS(mkdir("m", 0755));
@@ -246,16 +254,8 @@ static void test_mounts_of_others(void)
 	}
 	GIVES(1, read(ends[0], &byte, 1));
 	snprintf(name, sizeof(name), "/proc/%d/mounts", pid);
-	mounts = fopen(name, "r");
-	while (mounts && fgets(line, sizeof(line), mounts))
-		others += !strncmp(line, "only-there ", 11);
-	fclose(mounts);
-	mounts = fopen("/proc/self/mounts", "r");
-	while (mounts && fgets(line, sizeof(line), mounts))
-		own += !strncmp(line, "only-there ", 11);
-	fclose(mounts);
-	GIVES(1, others);
-	GIVES(0, own);
+	GIVES(1, lines_of(name, "only-there "));
+	GIVES(0, lines_of("/proc/self/mounts", "only-there "));
 	GIVES(1, write(back[1], "x", 1));
 	GIVES(0, ends_soon(pid));
 	WORKS(rmdir("m"));
