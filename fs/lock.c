@@ -404,9 +404,11 @@ int file_lock_describe(u64 number, char *buffer, size_t size)
 		if (at++ != number)
 			continue;
 		device = lock->node->tree->device;
-		length = snprintf(buffer, size, "%lu: %s ADVISORY  %s %d %02x:%02x:%lu %lu ", number + 1,
-				  kinds[lock->kind], lock->type == F_WRLCK ? "WRITE" : "READ", lock->pid,
-				  (u32)(device >> 8) & 0xfff, (u32)(device & 0xff) | (u32)(device >> 12 & ~0xffU),
+		length = snprintf(buffer, size, "%lu: %s ADVISORY  %s %d %02x:%02x:%lu %lu ",
+				  number + 1, kinds[lock->kind],
+				  lock->type == F_WRLCK ? "WRITE" : "READ", lock->pid,
+				  (u32)(device >> 8) & 0xfff,
+				  (u32)(device & 0xff) | (u32)(device >> 12 & ~0xffU),
 				  lock->node->attr.id, lock->start);
 		if (lock->end == END_OF_FILE)
 			length += snprintf(buffer + length, size - (size_t)length, "EOF\n");

@@ -157,7 +157,8 @@ static struct file *file_open_take(const struct path *path, u32 flags, bool crea
 		file->mode |= FILE_WRITER;
 	}
 
-	error = node_lease_break(node, file->mode & FILE_WRITE || flags & O_TRUNC, !(flags & O_NONBLOCK));
+	error = node_lease_break(node, file->mode & FILE_WRITE || flags & O_TRUNC,
+				 !(flags & O_NONBLOCK));
 	if (!error)
 		error = file_open_served(file, kind, cred);
 	if (error == OPEN_INSTEAD)

@@ -361,7 +361,9 @@ static long header_words(struct __user_cap_header_struct __user *header, unsigne
 		*words = 2;
 		return 0;
 	default:
-		return put_user((u32)_LINUX_CAPABILITY_VERSION_3, user_member(header, version)) ? -EFAULT : -EINVAL;
+		return put_user((u32)_LINUX_CAPABILITY_VERSION_3, user_member(header, version))
+			       ? -EFAULT
+			       : -EINVAL;
 	}
 }
 

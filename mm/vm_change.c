@@ -408,13 +408,15 @@ static int show_other_pages(struct mm *mm, unsigned long start, unsigned long en
 	unmap_entries(&batch, start, end, false);
 	unmap_batch_finish(&batch);
 	for (vma = vma_find(mm, start); vma && vma->start < end; vma = vma_next(vma)) {
-		vma_set_range(vma, vma->start, vma->end, offset_pages + ((vma->start - start) >> PAGE_SHIFT));
+		vma_set_range(vma, vma->start, vma->end,
+			      offset_pages + ((vma->start - start) >> PAGE_SHIFT));
 		vma = vma_merge(vma);
 	}
 	return 0;
 }
 
-int vm_remap_pages(struct mm *mm, unsigned long start, unsigned long length, u64 offset_pages, bool populate)
+int vm_remap_pages(struct mm *mm, unsigned long start, unsigned long length, u64 offset_pages,
+		   bool populate)
 {
 	int error;
 

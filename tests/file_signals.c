@@ -60,10 +60,13 @@ static void test_pipe(void)
 
 	if (pipe(fds))
 		abort();
-	tap_ok(!ioctl(fds[0], FIOASYNC, &on) && fcntl(fds[0], F_GETFL) & O_ASYNC, "FIOASYNC sets O_ASYNC");
-	tap_ok(write(fds[1], "a", 1) == 1 && !next_signal(&info, &moment), "nobody owns its signals at first");
+	tap_ok(!ioctl(fds[0], FIOASYNC, &on) && fcntl(fds[0], F_GETFL) & O_ASYNC,
+	       "FIOASYNC sets O_ASYNC");
+	tap_ok(write(fds[1], "a", 1) == 1 && !next_signal(&info, &moment),
+	       "nobody owns its signals at first");
 	fcntl(fds[0], F_SETOWN, getpid());
-	tap_ok(write(fds[1], "a", 1) == 1 && next_signal(&info, &patience) == SIGIO, "bytes in a pipe send SIGIO");
+	tap_ok(write(fds[1], "a", 1) == 1 && next_signal(&info, &patience) == SIGIO,
+	       "bytes in a pipe send SIGIO");
 	tap_ok(info.si_code == SI_KERNEL && !info.si_fd, "which does not say more");
 	fcntl(fds[0], F_SETSIG, ASK_SIGNAL);
 	drop_signals();
@@ -72,9 +75,11 @@ static void test_pipe(void)
 	tap_ok(info.si_fd == fds[0] && info.si_code == POLL_IN && info.si_band & POLLIN,
 	       "with the descriptor and what can be done");
 	on = 0;
-	tap_ok(!ioctl(fds[0], FIOASYNC, &on) && !(fcntl(fds[0], F_GETFL) & O_ASYNC), "FIOASYNC takes it back");
+	tap_ok(!ioctl(fds[0], FIOASYNC, &on) && !(fcntl(fds[0], F_GETFL) & O_ASYNC),
+	       "FIOASYNC takes it back");
 	drop_signals();
-	tap_ok(write(fds[1], "a", 1) == 1 && !next_signal(&info, &moment), "and nothing is sent any more");
+	tap_ok(write(fds[1], "a", 1) == 1 && !next_signal(&info, &moment),
+	       "and nothing is sent any more");
 	close(fds[0]);
 	close(fds[1]);
 }
@@ -89,7 +94,8 @@ static void test_socket(void)
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds))
 		abort();
 	fcntl(fds[0], F_SETOWN_EX, &owner);
-	tap_ok(!fcntl(fds[0], F_SETFL, O_ASYNC) && write(fds[1], "a", 1) == 1 && next_signal(&info, &patience) == SIGIO,
+	tap_ok(!fcntl(fds[0], F_SETFL, O_ASYNC) && write(fds[1], "a", 1) == 1 &&
+		       next_signal(&info, &patience) == SIGIO,
 	       "bytes for a socket send SIGIO to a thread");
 	child = fork();
 	if (!child) {
@@ -99,13 +105,15 @@ static void test_socket(void)
 	waitpid(child, &status, 0);
 	tap_ok(!status, "to a child that made itself the owner");
 	drop_signals();
-	tap_ok(write(fds[1], "a", 1) == 1 && !next_signal(&info, &moment), "to nobody once it has ended");
+	tap_ok(write(fds[1], "a", 1) == 1 && !next_signal(&info, &moment),
+	       "to nobody once it has ended");
 	fcntl(fds[0], F_SETOWN, -getpgrp());
 	tap_ok(write(fds[1], "a", 1) == 1 && next_signal(&info, &patience) == SIGIO, "to a group");
 	copy = dup(fds[0]);
 	close(fds[0]);
 	drop_signals();
-	tap_ok(write(fds[1], "a", 1) == 1 && next_signal(&info, &patience) == SIGIO, "as long as the file is open");
+	tap_ok(write(fds[1], "a", 1) == 1 && next_signal(&info, &patience) == SIGIO,
+	       "as long as the file is open");
 	close(copy);
 	close(fds[1]);
 }
@@ -125,8 +133,8 @@ static void test_others(void)
 	tap_ok(!fcntl(secondary, F_SETFL, O_ASYNC | O_RDWR) && write(primary, "a\n", 2) == 2 &&
 		       next_signal(&info, &patience) == SIGIO,
 	       "a line for a terminal sends SIGIO");
-	tap_ok(ioctl(event, FIOASYNC, &on) == -1 && errno == ENOTTY && !fcntl(event, F_SETFL, O_ASYNC) &&
-		       !(fcntl(event, F_GETFL) & O_ASYNC),
+	tap_ok(ioctl(event, FIOASYNC, &on) == -1 && errno == ENOTTY &&
+		       !fcntl(event, F_SETFL, O_ASYNC) && !(fcntl(event, F_GETFL) & O_ASYNC),
 	       "an eventfd has no such thing");
 	close(primary);
 	close(secondary);

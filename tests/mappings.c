@@ -148,8 +148,9 @@ static void test_mremap(void)
 	shared = mmap(NULL, 3 * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	shared[0] = 1, shared[PAGE] = 2, shared[2 * PAGE] = 3;
 	tap_ok(!remap_file_pages(shared, PAGE, 0, 2, 0) && shared[0] == 3 &&
-		       !remap_file_pages(shared + 2 * PAGE, PAGE, 0, 0, 0) && shared[2 * PAGE] == 1 &&
-		       !remap_file_pages(shared, 2 * PAGE, 0, 1, 0) && shared[0] == 2 && shared[PAGE] == 3,
+		       !remap_file_pages(shared + 2 * PAGE, PAGE, 0, 0, 0) &&
+		       shared[2 * PAGE] == 1 && !remap_file_pages(shared, 2 * PAGE, 0, 1, 0) &&
+		       shared[0] == 2 && shared[PAGE] == 3,
 	       "of shared memory without a file, too");
 	tap_ok(is_error(remap_file_pages(shared, 4 * PAGE, 0, 0, 0), EINVAL) &&
 		       is_error(remap_file_pages(shared, 2 * PAGE, PROT_READ, 0, 0), EINVAL),

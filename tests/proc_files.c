@@ -312,11 +312,11 @@ static void locks(void)
 
 	if (fd < 0 || fstat(fd, &info) || flock(fd, LOCK_EX) || fcntl(fd, F_SETLK, &range))
 		abort();
-	snprintf(line, sizeof(line), ": FLOCK  ADVISORY  WRITE %d %02x:%02x:%lu 0 EOF\n", (int)getpid(),
-		 major(info.st_dev), minor(info.st_dev), info.st_ino);
+	snprintf(line, sizeof(line), ": FLOCK  ADVISORY  WRITE %d %02x:%02x:%lu 0 EOF\n",
+		 (int)getpid(), major(info.st_dev), minor(info.st_dev), info.st_ino);
 	tap_ok(strstr(read_of(0, "../locks"), line) != NULL, "a lock on a whole file is in /proc/locks");
-	snprintf(line, sizeof(line), ": POSIX  ADVISORY  READ %d %02x:%02x:%lu 10 14\n", (int)getpid(),
-		 major(info.st_dev), minor(info.st_dev), info.st_ino);
+	snprintf(line, sizeof(line), ": POSIX  ADVISORY  READ %d %02x:%02x:%lu 10 14\n",
+		 (int)getpid(), major(info.st_dev), minor(info.st_dev), info.st_ino);
 	tap_ok(strstr(read_of(0, "../locks"), line) != NULL, "one on a range, too");
 	close(fd);
 	tap_ok(!strstr(read_of(0, "../locks"), line), "and it goes with the descriptor");

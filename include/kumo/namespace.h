@@ -63,9 +63,9 @@ struct mount {
 	unsigned long flags; /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME, MS_RELATIME ... */
 	struct mount_counts *counts; /* by CPU */
 	int id;
-	u64 order;	 /* in the namespace's list */
+	u64 order;   /* in the namespace's list */
 	u8 expiring; /* umount2(MNT_EXPIRE) was here: how many walks may come in until it is used again, its own included */
-	bool doomed;	 /* counted to zero, under names_lock: being freed */
+	bool doomed; /* counted to zero, under names_lock: being freed */
 	bool unbindable; /* no bind mount may be made of it */
 	bool going;	 /* being detached, under mounts_lock */
 	bool connected; /* detached with what it covers, and still there: it may not be looked below */

@@ -142,7 +142,8 @@ int vm_protect(struct mm *mm, unsigned long address, unsigned long length, unsig
 long vm_remap(struct mm *mm, unsigned long old, unsigned long old_length, unsigned long new_length,
 	      unsigned long flags, unsigned long new_address);
 /* Part of a shared mapping shows other pages of the same memory (remap_file_pages(2)); `start`, `length` page-aligned. */
-int vm_remap_pages(struct mm *mm, unsigned long start, unsigned long length, u64 offset_pages, bool populate);
+int vm_remap_pages(struct mm *mm, unsigned long start, unsigned long length, u64 offset_pages,
+		   bool populate);
 int vm_advise(struct mm *mm, unsigned long address, unsigned long length, int advice);
 unsigned long vm_brk(struct mm *mm, unsigned long brk); /* the new break, or the old one on failure */
 /* A special mapping (the vDSO, its data page): pages given by ops->fault. ERR_PTR on failure. */
