@@ -272,6 +272,27 @@ static int watch_compare(const struct watch *watch, const struct file *file, uns
 	return watch->fd == fd ? 0 : watch->fd < fd ? 1 : -1;
 }
 
+int epoll_target(struct file *set, unsigned int fd, unsigned int index, const struct file **target)
+{
+	struct epoll *epoll = set->private;
+	int error = -ENOENT;
+
+	if (!file_is_epoll(set))
+		return -EINVAL;
+	mutex_lock(&epoll->lock);
+	for (struct rb_node *node = rb_first(&epoll->watches); node; node = rb_next(node)) {
+		struct watch *watch = container_of(node, struct watch, node);
+
+		if (watch->fd != fd || index--)
+			continue;
+		*target = watch->file;
+		error = 0;
+		break;
+	}
+	mutex_unlock(&epoll->lock);
+	return error;
+}
+
 static struct watch *watch_find(struct epoll *epoll, const struct file *file, unsigned int fd)
 {
 	struct rb_node *node = epoll->watches.node;

@@ -1,11 +1,15 @@
-/* System calls on other processes' memory and parts: process_vm_readv(2), process_vm_writev(2), kcmp(2). */
+/* System calls on other processes' memory and parts: process_vm_readv(2), process_vm_writev(2), process_madvise(2), kcmp(2). */
+#include <kumo/epoll.h>
 #include <kumo/err.h>
 #include <kumo/file.h>
 #include <kumo/namespace.h>
 #include <kumo/page.h>
 #include <kumo/syscalls.h>
+#include <kumo/uaccess.h>
 #include <kumo/vm.h>
+#include <linux/capability.h>
 #include <linux/kcmp.h>
+#include <linux/mman.h>
 
 #include "process.h"
 #include "segments.h"
@@ -117,6 +121,83 @@ long sys_process_vm_writev(int pid, const struct iovec __user *local, unsigned l
 	return process_memory(pid, local, local_count, remote, remote_count, flags, true);
 }
 
+/* ---- process_madvise, process_mrelease ---- */
+
+/* Advice that changes nothing of what the other process sees. */
+static bool is_harmless(int advice)
+{
+	return advice == MADV_COLD || advice == MADV_PAGEOUT || advice == MADV_WILLNEED ||
+	       advice == MADV_COLLAPSE;
+}
+
+static ssize_t advise(struct mm *mm, const struct segments *ranges, unsigned long count, int advice)
+{
+	ssize_t total = 0;
+
+	for (unsigned long i = 0; i < count; i++) {
+		const struct iovec *range = &ranges->list[i];
+		long error = vm_advise(mm, (unsigned long)range->iov_base, range->iov_len, advice);
+
+		if (error)
+			return total ? total : error;
+		total += (ssize_t)range->iov_len;
+	}
+	return total;
+}
+
+long sys_process_madvise(int fd, const struct iovec __user *from, unsigned long count, int advice,
+			 unsigned int flags)
+{
+	struct process *process;
+	struct segments ranges;
+	struct iter iter;
+	struct mm *mm;
+	long result;
+
+	if (flags)
+		return -EINVAL;
+	result = segments_get(&ranges, &iter, from, count);
+	if (result)
+		return result;
+	process = pidfd_process((unsigned int)fd, NULL);
+	result = PTR_ERR(process);
+	if (IS_ERR(process))
+		goto put;
+	mm = is_harmless(advice) ? process_memory_get(process->pid) : ERR_PTR(-EINVAL);
+	process_put(process);
+	result = PTR_ERR(mm);
+	if (IS_ERR(mm)) {
+		if (result == -EPERM)
+			result = -EACCES; /* Linux's name for it, here alone */
+		goto put;
+	}
+	result = capable(CAP_SYS_NICE) ? advise(mm, &ranges, count, advice) : -EPERM;
+	mm_put(mm);
+put:
+	segments_put(&ranges);
+	return result;
+}
+
+/* Takes the memory of a process that is being killed. Here the dying threads give it back themselves, and soon: there is only
+ * to say whether the process is one. */
+long sys_process_mrelease(int fd, unsigned int flags)
+{
+	struct process *process;
+	long result = -EINVAL;
+
+	if (flags)
+		return -EINVAL;
+	process = pidfd_process((unsigned int)fd, NULL);
+	if (IS_ERR(process))
+		return PTR_ERR(process);
+	if (READ_ONCE(process->zombie))
+		result = -ESRCH; /* it has none any more */
+	else if (READ_ONCE(process->exiting))
+		result = 0;
+	process_put(process);
+	return result;
+}
+
 /* ---- kcmp ---- */
 
 /* 0: the same; 1 and 2: an order, which says no more than that. */
@@ -154,6 +235,31 @@ static long compare_files(struct thread *a, struct thread *b, unsigned long firs
 	return result;
 }
 
+/* A file of the first with one that an event set of the second watches. */
+static long compare_watched(struct thread *a, struct thread *b, unsigned long first,
+			    const struct kcmp_epoll_slot __user *from)
+{
+	struct kcmp_epoll_slot slot;
+	const struct file *watched;
+	struct file *one, *set;
+	long result = -EBADF;
+
+	if (copy_from_user(&slot, from, sizeof(slot)))
+		return -EFAULT;
+	one = file_of(a, first);
+	if (!one)
+		return -EBADF;
+	set = file_of(b, slot.efd);
+	if (set) {
+		result = epoll_target(set, slot.tfd, slot.toff, &watched);
+		if (!result)
+			result = compare(one, watched);
+		file_put(set);
+	}
+	file_put(one);
+	return result;
+}
+
 static long compare_parts(struct thread *a, struct thread *b, int type, unsigned long first,
 			  unsigned long second)
 {
@@ -171,6 +277,8 @@ static long compare_parts(struct thread *a, struct thread *b, int type, unsigned
 	case KCMP_IO: /* nobody has any of these: they are all the same */
 	case KCMP_SYSVSEM:
 		return 0;
+	case KCMP_EPOLL_TFD:
+		return compare_watched(a, b, first, (const struct kcmp_epoll_slot __user *)second);
 	default:
 		return -EINVAL;
 	}

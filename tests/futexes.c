@@ -1,4 +1,7 @@
-/* Futexes as programs see them. */
+/*
+ * Futexes as programs see them.
+ * seconds: 180
+ */
 #define _GNU_SOURCE
 #include <linux/futex.h>
 #include <pthread.h>
@@ -297,7 +300,7 @@ static uint32_t owned;
 static void *own_a_while(void *argument)
 {
 	futex(&owned, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0);
-	usleep(50000);
+	usleep(300000);
 	futex(&owned, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0);
 	return NULL;
 }
@@ -348,7 +351,8 @@ static void owners(void)
 	       "an owner must be there");
 	owned = 0;
 	pthread_create(&thread, NULL, own_a_while, NULL);
-	usleep(10000);
+	while (!__atomic_load_n(&owned, __ATOMIC_ACQUIRE))
+		usleep(1000);
 	tap_ok(futex(&owned, FUTEX_TRYLOCK_PI_PRIVATE, 0, NULL, NULL, 0) == -1 && errno == EAGAIN &&
 		       futex(&owned, FUTEX_LOCK_PI_PRIVATE, 0, &past, NULL, 0) == -1 &&
 		       errno == ETIMEDOUT,

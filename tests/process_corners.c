@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <pthread.h>
@@ -11,11 +12,14 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
+#include <sys/uio.h>
 #include <time.h>
 
 #include "gives.h"
@@ -259,6 +263,68 @@ static void descriptors_without_positions_do_not_mind(void)
 	gives(-EINVAL, lseek(eventfd(0, 0), 5, 99));
 }
 
+static void event_sets_can_be_compared(void)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	struct kcmp_epoll_slot slot = { .efd = (unsigned int)epoll_create1(0) };
+	pid_t self = getpid();
+	int pipes[2];
+
+	if (pipe(pipes))
+		return;
+	slot.tfd = (unsigned int)pipes[0];
+	gives(0, epoll_ctl((int)slot.efd, EPOLL_CTL_ADD, pipes[0], &event));
+	gives(0, syscall(SYS_kcmp, self, self, KCMP_EPOLL_TFD, dup(pipes[0]), &slot));
+	tap_ok(syscall(SYS_kcmp, self, self, KCMP_EPOLL_TFD, pipes[1], &slot) > 0,
+	       "another file is not what is watched");
+	slot.toff = 1;
+	gives(-ENOENT, syscall(SYS_kcmp, self, self, KCMP_EPOLL_TFD, pipes[0], &slot));
+	slot = (struct kcmp_epoll_slot){ .efd = (unsigned int)pipes[0] };
+	gives(-EINVAL, syscall(SYS_kcmp, self, self, KCMP_EPOLL_TFD, pipes[0], &slot));
+	slot.efd = 99;
+	gives(-EBADF, syscall(SYS_kcmp, self, self, KCMP_EPOLL_TFD, pipes[0], &slot));
+	gives(-EFAULT, syscall(SYS_kcmp, self, self, KCMP_EPOLL_TFD, pipes[0], NOWHERE));
+}
+
+static void memory_of_others_is_advised_on(void)
+{
+	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct iovec range = { page, 4096 };
+	int self = (int)syscall(SYS_pidfd_open, getpid(), 0),
+	    first = (int)syscall(SYS_pidfd_open, 1, 0);
+
+	gives(4096, syscall(SYS_process_madvise, self, &range, 1, MADV_COLD, 0));
+	gives(4096, syscall(SYS_process_madvise, self, &range, 1, MADV_WILLNEED, 0));
+	gives(-EINVAL, syscall(SYS_process_madvise, self, &range, 1, MADV_DONTNEED, 0));
+	gives(-EINVAL, syscall(SYS_process_madvise, self, &range, 1, MADV_COLD, 1));
+	gives(-EFAULT, syscall(SYS_process_madvise, self, NOWHERE, 1, MADV_COLD, 0));
+	gives(-EBADF, syscall(SYS_process_madvise, -1, &range, 1, MADV_COLD, 0));
+	gives(-EINVAL, syscall(SYS_process_mrelease, self, 0));
+	gives(-EINVAL, syscall(SYS_process_mrelease, self, 1));
+	gives(-EBADF, syscall(SYS_process_mrelease, -1, 0));
+	if (setresuid(1000, 1000, 1000))
+		return;
+	gives(-EACCES, syscall(SYS_process_madvise, first, &range, 1, MADV_COLD, 0));
+}
+
+static void a_process_sees_its_own_call(void)
+{
+	char text[256] = "", expected[64];
+	int file = open("/proc/self/syscall", O_RDONLY);
+
+	snprintf(expected, sizeof(expected), "%ld 0x%lx 0x%lx 0x%lx", (long)SYS_read, (long)file,
+		 (long)text, sizeof(text) - 1);
+	tap_ok(read(file, text, sizeof(text) - 1) > 0 && !strncmp(text, expected, strlen(expected)),
+	       "/proc/self/syscall tells the read of it");
+}
+
+static void groups_have_positive_numbers(void)
+{
+	gives(-EINVAL, syscall(SYS_setpgid, -1, 0));
+	gives(-EINVAL, syscall(SYS_setpgid, 0, -1));
+	gives(-ESRCH, syscall(SYS_setpgid, 4000000, 0));
+}
+
 int main(void)
 {
 	static void (*const tests[])(void) = {
@@ -271,9 +337,16 @@ int main(void)
 		slices_and_limits_of_policies,
 		too_long_files_are_the_writers_doing,
 		descriptors_without_positions_do_not_mind,
+		event_sets_can_be_compared,
+		memory_of_others_is_advised_on,
+		a_process_sees_its_own_call,
+		groups_have_positive_numbers,
 	};
 
 	mkdir("/tmp", 01777);
+	mkdir("/proc", 0555);
+	if (access("/proc/self", F_OK))
+		mount("proc", "/proc", "proc", 0, NULL);
 	for (unsigned int i = 0; i < sizeof(tests) / sizeof(*tests); i++)
 		in_child_checked(tests[i]);
 	return tap_end();

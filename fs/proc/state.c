@@ -207,7 +207,7 @@ int syscall_show(struct text *text, void *object)
 	struct thread *thread = object;
 	const struct pt_regs *regs = thread_user_regs(thread);
 
-	if (READ_ONCE(thread->state) == THREAD_RUNNING)
+	if (thread != current && READ_ONCE(thread->state) == THREAD_RUNNING)
 		text_puts(text, "running\n");
 	else if ((long)regs->orig_ax < 0)
 		text_printf(text, "-1 0x%lx 0x%lx\n", regs->sp, regs->ip);

@@ -20,6 +20,11 @@ long epoll_wait_events(struct file *set, struct epoll_event __user *to, int limi
 /* The last reference to a file that is in sets has gone: it leaves them. May sleep. */
 void epoll_file_release(struct file *file);
 
+/* The file that is in the set as `fd`, the index-th of those: for comparing only, it is not referenced. -EINVAL: `set` is
+ * none; -ENOENT. */
+int epoll_target(struct file *set, unsigned int fd, unsigned int index,
+		 const struct file **target) __must_check;
+
 void epoll_init(void);
 extern int epoll_watches_max; /* in the sets of one user: /proc/sys/fs/epoll/max_user_watches */
 
