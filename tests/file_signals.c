@@ -125,7 +125,7 @@ static void test_others(void)
 
 	mkdir("/dev/pts", 0755);
 	if (access("/dev/pts/ptmx", F_OK))
-		mount("devpts", "/dev/pts", "devpts", 0, "ptmxmode=666");
+		mount("devpts", "/dev/pts", "devpts", 0, "gid=5,mode=620,ptmxmode=666");
 	if (openpty(&primary, &secondary, NULL, NULL, NULL))
 		abort();
 	fcntl(secondary, F_SETOWN, getpid());
