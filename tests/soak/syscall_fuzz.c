@@ -52,7 +52,8 @@ enum {
 	CALLS = 452,	   /* one more than Linux 6.1 has, and the gap before 424 included */
 	SLACK_KIB = 3072,
 	KILL_SECONDS = 20,
-	SILENT_SECONDS = 8, /* of the supervisor, until somebody looks what keeps it */
+	KILL_TURNS = 10,     /* and as many looks: on a busy host one may take long */
+	SILENT_SECONDS = 60, /* of the supervisor, until somebody looks what keeps it */
 	LOG_SIZE = 1 << 18,
 	NOBODY = 65534,
 };
@@ -496,7 +497,7 @@ static bool kill_all(void)
 			;
 		if (!count && !children(pids, 256))
 			return true;
-		if (now() > end) {
+		if (now() > end && turns >= KILL_TURNS) {
 			fprintf(stderr, "after %d turns and %d seconds:\n", turns, KILL_SECONDS);
 			for (int i = 0; i < count; i++)
 				show_process(pids[i]);
