@@ -12,7 +12,6 @@
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 
-#define AROUND_PAGES 16	  /* power of two; at most 64 */
 #define RESERVE_PAGES 256 /* that a write takes room for at once */
 #define THROTTLE_PAGES                                                                             \
 	32 /* that are made dirty before the writer asks whether there are too many */
@@ -325,24 +324,41 @@ int page_cache_mmap(struct file *file, struct vma *vma)
 }
 EXPORT_SYMBOL(page_cache_mmap);
 
+/*
+ * How many pages this fault maps: all that it may in a program that was executed. Most children touch a few pages, then execute
+ * another program or end: what a fault maps in them doubles each time, so that they do not count references of pages
+ * which all who run the program share, up and down for nothing.
+ */
+static unsigned int pages_around(struct mm *mm)
+{
+	unsigned int pages = READ_ONCE(mm->around_pages);
+
+	if (unlikely(pages < AROUND_PAGES))
+		WRITE_ONCE(mm->around_pages, 2 * pages);
+	return pages;
+}
+
 void page_cache_map_around(struct vma *vma, struct page *table, unsigned long address)
 {
 	struct page_cache *cache = vma->private;
 	unsigned long start = ALIGN_DOWN(address, TABLE_SPAN), end = start + TABLE_SPAN;
-	u64 index = vma_offset_of(vma, address), first = ALIGN_DOWN(index, AROUND_PAGES);
+	unsigned int around = pages_around(vma->mm);
+	u64 index = vma_offset_of(vma, address), first = ALIGN_DOWN(index, around);
 	u64 protection = vma_protection(vma, false);
 	void *entries[AROUND_PAGES];
 	unsigned int count, mapped = 0;
 	struct page *page;
 	pte_t *entry;
 
+	if (around == 1)
+		return;
 	/* The group of pages that `address` is in, as far as mapping and table reach. */
 	start = max(start, vma->start);
 	end = min(end, vma->end);
 	if (address - start > (index - first) << PAGE_SHIFT)
 		start = address - ((index - first) << PAGE_SHIFT);
 	start = ALIGN_DOWN(start, PAGE_SIZE);
-	end = min(end, ALIGN_DOWN(address, PAGE_SIZE) + ((first + AROUND_PAGES - index) << PAGE_SHIFT));
+	end = min(end, ALIGN_DOWN(address, PAGE_SIZE) + ((first + around - index) << PAGE_SHIFT));
 	first = vma_offset_of(vma, start);
 	count = (end - start) >> PAGE_SHIFT;
 

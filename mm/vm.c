@@ -740,6 +740,7 @@ struct mm *mm_create(void)
 	refcount_set(&mm->count, 1); /* held by the users together */
 	rwsem_init(&mm->map_lock, "map_lock");
 	spin_init(&mm->table_lock, "table_lock");
+	mm->around_pages = AROUND_PAGES;
 	mm->mmap_base = mm->search_from = ALIGN_DOWN(USER_END - 128 * MIB, PAGE_SIZE);
 	return mm;
 }

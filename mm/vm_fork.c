@@ -116,6 +116,7 @@ struct mm *mm_fork(struct mm *mm)
 		mm_put(child);
 		return ERR_PTR(-EINTR);
 	}
+	child->around_pages = 1;
 	child->mmap_base = mm->mmap_base;
 	child->search_from = mm->search_from;
 	child->search_hole = mm->search_hole;

@@ -90,6 +90,7 @@ int vma_grow_down(struct mm *mm, unsigned long address);
 int vm_populate_access(struct mm *mm, unsigned long address, unsigned long length, unsigned int access);
 bool vma_allows(const struct vma *vma, unsigned int access);
 
+#define AROUND_PAGES 16 /* of mm->around_pages: the most; a power of two, at most 64 */
 /* file_io.c: maps pages that are in the cache around `address`, whose own entry stays for the caller to fill. */
 void page_cache_map_around(struct vma *vma, struct page *table, unsigned long address);
 /* A store through a mapping made the page dirty. */

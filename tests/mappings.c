@@ -241,6 +241,33 @@ static void limits_without_privilege(void)
 	       "RLIMIT_DATA is for private memory that can be written");
 }
 
+/* What a fault maps around itself is little in a new child, and grows. */
+static void child_reads_a_file(void)
+{
+	enum { PAGES = 64, FAULTS_MOST = 20 };
+	int fd = new_file(PAGES), status = -1;
+	volatile char *map = mmap(NULL, PAGES * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	pid_t pid;
+
+	for (int i = 0; i < PAGES; i++)
+		pwrite(fd, "x", 1, (off_t)i * PAGE);
+	pid = fork();
+	if (!pid) {
+		struct rusage before, after;
+		int sum = 0;
+
+		getrusage(RUSAGE_SELF, &before);
+		for (int i = 0; i < PAGES; i++)
+			sum += map[i * PAGE];
+		getrusage(RUSAGE_SELF, &after);
+		_exit(sum < 0 || after.ru_minflt - before.ru_minflt > FAULTS_MOST);
+	}
+	tap_ok(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0,
+	       "a child that reads a file through a mapping faults far less often than there are pages");
+	munmap((void *)map, PAGES * PAGE);
+	close(fd);
+}
+
 int main(void)
 {
 	signal(SIGSEGV, escape_from_fault);
@@ -250,5 +277,6 @@ int main(void)
 	test_mremap();
 	test_madvise();
 	limits_without_privilege();
+	child_reads_a_file();
 	return tap_end();
 }

@@ -78,7 +78,8 @@ struct mm {
 	unsigned long code_start, code_end, data_start, data_end, stack_start;
 	unsigned long arg_start, arg_end, env_start, env_end;
 	unsigned long vdso;
-	int barriers; /* of membarrier(2), that the program has said it will use */
+	unsigned int around_pages; /* how many pages a fault on a file may map; a child begins with one */
+	int barriers;		   /* of membarrier(2), that the program has said it will use */
 	atomic64_t resident_file, resident_anon; /* pages */
 	unsigned long total_pages, locked_pages, data_pages;
 	u64 max_resident_pages;	  /* high-water mark, brought up to date by mm_resident_pages() */
