@@ -492,3 +492,4 @@ bool rate_limit_pass(struct rate_limit *limit)
 	}
 	return atomic_inc_return(&limit->said) <= RATE_LIMIT_LINES;
 }
+EXPORT_SYMBOL(rate_limit_pass);
