@@ -1,0 +1,377 @@
+/*
+ * Files' bytes, as the page cache asks for them: where they lie, what of a file within its inode they are, room for those to come;
+ * fsync, fallocate, holes, and changes of attributes, which truncation is one of.
+ *
+ * Room. A file with extents gets its blocks when a page becomes dirty, as unwritten extents. One with a block map gets them
+ * when the page is written out, at which its blocks are zeroed first: a mapped block behind the file's end would be a fault.
+ */
+#include "ext4.h"
+
+#include <kumo/block_pages.h>
+#include <kumo/file.h>
+#include <kumo/pagecache.h>
+#include <kumo/thread.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
+
+static struct block_device *ext4_device(struct node *node)
+{
+	return volume_of(node)->device;
+}
+
+/* Blocks for what lies in a hole. */
+static int blocks_make(struct inode *inode, u32 block, u32 count, struct mapping *mapping)
+{
+	unsigned int tries = 0;
+	int error;
+
+	do {
+		struct handle handle;
+		int result;
+
+		error = handle_begin(inode->volume, map_credits(inode), &handle);
+		if (error)
+			return error;
+		down_write(&inode->map_lock);
+		error = map_create(&handle, inode, block, count, 0, mapping);
+		up_write(&inode->map_lock);
+		result = handle_end(&handle);
+		error = error ? error : result;
+	} while (volume_room_made(inode->volume, error, &tries));
+	return error;
+}
+
+static int ext4_map(struct node *node, u64 offset, u64 length, bool create, struct block_extent *extent)
+{
+	static const enum extent_kind kinds[] = {
+		[MAP_HOLE] = EXTENT_HOLE, [MAP_WRITTEN] = EXTENT_MAPPED, [MAP_UNWRITTEN] = EXTENT_UNWRITTEN
+	};
+	struct inode *inode = inode_of(node);
+	u32 bits = inode->volume->block_bits, count;
+	u64 end = min(offset + length, map_size_max(inode));
+	struct mapping mapping;
+	int error;
+
+	if (offset >= end) {
+		*extent = (struct block_extent){ .offset = offset, .length = length, .kind = EXTENT_HOLE };
+		return create ? -EFBIG : 0;
+	}
+	if (inode_is_inline(inode)) {
+		error = create ? inline_convert(inode) : -EUCLEAN; /* ext4_read_pages() has the bytes */
+		if (error)
+			return error;
+	}
+	if (create && !inode_has_extents(inode)) { /* nothing mapped behind the end, which may lie within the last page */
+		u64 used = ALIGN_UP(node_size(node), (u64)inode->volume->block_size);
+
+		end = offset < used ? min(end, used) : end;
+	}
+	count = (u32)(((end - 1) >> bits) - (offset >> bits)) + 1;
+	down_read(&inode->map_lock);
+	error = map_find(inode, (u32)(offset >> bits), count, &mapping);
+	up_read(&inode->map_lock);
+	if (!error && create && mapping.kind == MAP_HOLE)
+		error = blocks_make(inode, (u32)(offset >> bits), min(mapping.count, count), &mapping);
+	if (error)
+		return error;
+	*extent = (struct block_extent){ .offset = (u64)mapping.block << bits,
+					 .length = (u64)mapping.count << bits,
+					 .position = mapping.physical << bits,
+					 .kind = kinds[mapping.kind] };
+	return 0;
+}
+
+/* The disk is told of a size that data on the device bears out. */
+static int size_raise(struct inode *inode, u64 end)
+{
+	struct handle handle;
+	int error, result;
+
+	if (min(end, node_size(inode->node)) <= READ_ONCE(inode->disk_size))
+		return 0;
+	error = handle_begin(inode->volume, 2, &handle);
+	if (error)
+		return error;
+	down_write(&inode->map_lock);
+	end = min(end, node_size(inode->node)); /* a truncation may have come between */
+	if (end > inode->disk_size) {
+		inode->disk_size = end;
+		error = inode_store(&handle, inode);
+	}
+	up_write(&inode->map_lock);
+	result = handle_end(&handle);
+	return error ? error : result;
+}
+
+static int ext4_written(struct node *node, u64 offset, u64 length)
+{
+	struct inode *inode = inode_of(node);
+	u32 bits = inode->volume->block_bits;
+	/* What lies in the last page behind the file's end is no data. */
+	u64 end = min(offset + length, ALIGN_UP(node_size(node), (u64)inode->volume->block_size));
+	int error = 0;
+
+	if (end <= offset)
+		return 0;
+	if (inode_has_extents(inode))
+		error = map_written(inode, (u32)(offset >> bits),
+				    (u32)(((end - 1) >> bits) - (offset >> bits)) + 1);
+	return error ? error : size_raise(inode, end);
+}
+
+const struct block_map_ops ext4_block_map = {
+	.device = ext4_device,
+	.map = ext4_map,
+	.written = ext4_written,
+};
+
+void ext4_read_pages(struct node *node, struct page **pages, unsigned int count)
+{
+	struct inode *inode = inode_of(node);
+
+	if (!inode_is_inline(inode)) {
+		block_read_pages(node, pages, count);
+		return;
+	}
+	for (unsigned int i = 0; i < count; i++) {
+		ssize_t size = inline_read(inode, page_address(pages[i]),
+					   pages[i]->index << PAGE_SHIFT, PAGE_SIZE);
+
+		if (size >= 0)
+			memset((char *)page_address(pages[i]) + size, 0, PAGE_SIZE - (size_t)size);
+		page_read_done(pages[i], size < 0 ? (int)size : 0);
+	}
+}
+
+int ext4_reserve_pages(struct node *node, u64 index, unsigned int count)
+{
+	struct inode *inode = inode_of(node);
+	struct volume *volume = inode->volume;
+	u64 offset = index << PAGE_SHIFT, end = offset + ((u64)count << PAGE_SHIFT);
+	int error = 0;
+
+	if (volume->read_only)
+		return -EROFS;
+	if (inode_is_inline(inode))
+		error = inline_convert(inode);
+	if (!error && !inode_has_extents(inode)) {
+		u64 limit = map_size_max(inode);
+
+		if (offset >= limit)
+			return -EFBIG;
+		return volume_free_blocks(volume) < (u64)count << (PAGE_SHIFT - volume->block_bits)
+			       ? -ENOSPC
+			       : 0;
+	}
+	while (offset < end && !error) {
+		struct block_extent extent;
+
+		error = ext4_map(node, offset, end - offset, true, &extent);
+		if (!error)
+			offset = extent.offset + extent.length;
+	}
+	return error;
+}
+
+int ext4_fsync(struct file *file, bool data_only)
+{
+	struct inode *inode = inode_of(file->node);
+	int error = inode->volume->failed ? -EIO : 0;
+
+	if (inode->volume->read_only)
+		return error;
+	error = inode_store_changed(inode);
+	return error ? error : journal_wait(inode->volume, inode->transaction);
+}
+
+/* ---- Room in advance, and holes ---- */
+
+static int allocate_range(struct inode *inode, u64 offset, u64 end)
+{
+	int error = 0;
+
+	while (offset < end && !error) {
+		struct block_extent extent;
+
+		error = ext4_map(inode->node, offset, end - offset, true, &extent);
+		if (!error)
+			offset = extent.offset + extent.length;
+		if (fatal_signal_pending())
+			return -EINTR;
+	}
+	return error;
+}
+
+/* Whole blocks of the range go; of others the page cache has zeroed their part. */
+static int punch_range(struct inode *inode, u64 offset, u64 end)
+{
+	struct volume *volume = inode->volume;
+	struct page_cache *cache = node_page_cache(inode->node);
+	u64 first = DIV_ROUND_UP(offset, volume->block_size), after = end >> volume->block_bits;
+	int error;
+
+	if (end >= node_size(inode->node)) /* the tail is not in use either */
+		after = DIV_ROUND_UP(end, volume->block_size);
+	error = cache ? page_cache_punch(cache, offset, end) : -ENOMEM;
+	if (error || first >= after)
+		return error;
+	return map_remove(inode, (u32)first, (u32)min(after - 1, (u64)MAP_BLOCKS_MAX));
+}
+
+static int size_set(struct inode *inode, u64 size)
+{
+	struct handle handle;
+	int error = handle_begin(inode->volume, 2, &handle), result;
+
+	if (error)
+		return error;
+	if (inode->node->cache)
+		page_cache_extend(inode->node->cache, node_size(inode->node));
+	down_write(&inode->map_lock);
+	inode->disk_size = size;
+	node_set_size(inode->node, size);
+	up_write(&inode->map_lock);
+	error = inode_store(&handle, inode);
+	result = handle_end(&handle);
+	return error ? error : result;
+}
+
+int ext4_fallocate(struct file *file, int mode, u64 offset, u64 length)
+{
+	struct node *node = file->node;
+	struct inode *inode = inode_of(node);
+	u64 end = offset + length;
+	int error = 0;
+
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+		return -EOPNOTSUPP;
+	if (inode->volume->read_only)
+		return -EROFS;
+	if (inode_is_inline(inode))
+		error = inline_convert(inode);
+	if (!error && !inode_has_extents(inode) && !(mode & FALLOC_FL_PUNCH_HOLE))
+		return -EOPNOTSUPP;
+	if (!error && end > map_size_max(inode))
+		return -EFBIG;
+	if (!error && mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+		error = punch_range(inode, offset,
+				    mode & FALLOC_FL_PUNCH_HOLE ? min(end, node_size(node)) : end);
+	if (!error && !(mode & FALLOC_FL_PUNCH_HOLE))
+		error = allocate_range(inode, offset, end);
+	if (!error && !(mode & FALLOC_FL_KEEP_SIZE) && end > node_size(node))
+		error = size_set(inode, end);
+	if (error)
+		return error;
+	node_touch(node, false, true, true);
+	node_attr_changed(node);
+	return 0;
+}
+
+loff_t ext4_seek(struct file *file, loff_t offset, int whence)
+{
+	struct node *node = file->node;
+	u64 size = node_size(node), at = (u64)offset;
+	bool data = whence == SEEK_DATA;
+
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		return S_ISDIR(node->attr.mode) ? file_seek_size(file, offset, whence, INT64_MAX)
+						: file_seek_size(file, offset, whence, size);
+	if (offset < 0 || at >= size)
+		return -ENXIO;
+	if (inode_is_inline(inode_of(node)))
+		return file_seek_size(file, data ? offset : (loff_t)size, SEEK_SET, size);
+	while (at < size) {
+		struct block_extent extent;
+		int error = ext4_map(node, at, size - at, false, &extent);
+
+		if (error)
+			return error;
+		/* Unwritten blocks may have their data in the page cache. */
+		if ((extent.kind != EXTENT_HOLE) == data)
+			return file_seek_size(file, (loff_t)at, SEEK_SET, size);
+		at = extent.offset + extent.length;
+	}
+	return data ? -ENXIO : file_seek_size(file, (loff_t)size, SEEK_SET, size);
+}
+
+/* ---- Attributes ---- */
+
+/* Blocks behind the end go, in as many transactions as it takes; from the first on the inode is an orphan. */
+static int shrink(struct inode *inode, u64 size)
+{
+	struct node *node = inode->node;
+	struct page_cache *cache = node_page_cache(node);
+	u64 before = node_size(node);
+	struct handle handle;
+	int error, result;
+
+	if (!cache)
+		return -ENOMEM;
+	node_set_size(node, size);
+	error = page_cache_truncate(cache, size); /* waits for what is being written there */
+	if (error) {
+		node_set_size(node, before);
+		return error;
+	}
+	error = handle_begin(inode->volume, 6, &handle);
+	if (error)
+		return error;
+	error = orphan_add(&handle, inode);
+	down_write(&inode->map_lock);
+	inode->disk_size = min(inode->disk_size, size);
+	up_write(&inode->map_lock);
+	result = inode_store(&handle, inode);
+	error = error ? error : result;
+	result = handle_end(&handle);
+	error = error ? error : result;
+	if (!error)
+		error = map_remove(inode, (u32)DIV_ROUND_UP(size, inode->volume->block_size),
+				   MAP_BLOCKS_MAX);
+	if (!error)
+		error = handle_begin(inode->volume, 6, &handle);
+	if (error)
+		return error;
+	if (node->attr.nlink) /* else it stays one */
+		error = orphan_remove(&handle, inode);
+	result = handle_end(&handle);
+	return error ? error : result;
+}
+
+static int change_size(struct inode *inode, u64 size)
+{
+	if (!S_ISREG(inode->node->attr.mode))
+		return -EINVAL;
+	if (inode_is_inline(inode)) {
+		int error = inline_convert(inode);
+
+		if (error)
+			return error;
+	}
+	if (size > map_size_max(inode))
+		return -EFBIG;
+	if (size > node_size(inode->node))
+		return size_set(inode, size);
+	return shrink(inode, size); /* also to the same size: blocks beyond it go */
+}
+
+int ext4_setattr(struct node *node, const struct attr_change *change, const struct cred *cred)
+{
+	struct inode *inode = inode_of(node);
+	struct handle handle;
+	int error = inode->volume->read_only ? -EROFS : 0, result;
+
+	if (!error && change->valid & SETATTR_SIZE)
+		error = change_size(inode, change->size);
+	if (error)
+		return error;
+	error = handle_begin(inode->volume, 2 + XATTR_CREDITS, &handle);
+	if (error)
+		return error;
+	node_setattr_copy(node, change);
+	if (change->valid & SETATTR_MODE)
+		error = acl_chmod(&handle, inode, node->attr.mode);
+	result = inode_store(&handle, inode);
+	error = error ? error : result;
+	result = handle_end(&handle);
+	return error ? error : result;
+}
