@@ -145,6 +145,8 @@ static int geometry_check(struct volume *volume)
 	if (!volume->inodes_per_group || volume->inodes_per_group > volume->block_size * 8 ||
 	    volume->inodes_per_group % 8)
 		return refuse(volume, "the number of inodes in a group", volume->inodes_per_group);
+	if (super->revision && super->first_inode < 11)
+		return refuse(volume, "the first inode", super->first_inode);
 	if (volume->first_block != (volume->block_size == 1024 ? 1 : 0))
 		return refuse(volume, "the first block", volume->first_block);
 	if (volume->block_count <= volume->first_block + 1 || volume->block_count > ~0ULL >> 16 ||
@@ -360,7 +362,7 @@ static int write_begin(struct volume *volume)
 	if (error)
 		return error;
 	volume->read_only = false;
-	return orphans_clean(volume);
+	return 0;
 }
 
 /* All is home, and the superblock says so. */
@@ -450,6 +452,8 @@ static int ext4_attach(struct tree *tree, const struct cred *cred)
 		error = journal_wanted(volume);
 	if (!error && !volume->read_only_wanted)
 		error = write_begin(volume);
+	if (!error && !volume->read_only)
+		error = orphans_clean(volume); /* now: later there are some that are in use */
 	if (!error)
 		error = root_open(volume);
 	if (error) {
