@@ -107,7 +107,7 @@ deep_extents()
 	image deep 200M -b 1024 || return
 	printf '%s\n' 'create f' 'repeat 20000 write f %0000 x' > "$work/script"
 	"$tool" script "$work/deep" "$work/script" && clean deep || return
-	debugfs -R 'ex f' "$work/deep" 2> /dev/null | grep -q ' 2/ 2' || { echo 'the tree is flat'; return 1; }
+	debugfs -R 'ex f' "$work/deep" 2> /dev/null | grep -q ' 2/ [23]' || { echo 'the tree is flat'; return 1; }
 	printf '%s\n' 'punch f 5000000 100000000' 'truncate f 150000000' 'truncate f 3' > "$work/script"
 	"$tool" script "$work/deep" "$work/script" && clean deep
 }
@@ -130,12 +130,12 @@ refused()
 # A journal that e2fsprogs wrote, revocations and all.
 foreign_journal() # JOURNAL_OPTION
 {
-	image journal 48M -d "$work/source" || return
-	printf '%s\n' "jo $1" 'jw -b 20000,20001 /bin/busybox' 'jw -r 20001' 'jw -b 20002 /bin/busybox' 'jc' > "$work/commands"
+	image journal 64M -b 4096 -d "$work/source" || return
+	printf '%s\n' "jo $1" 'jw -b 15000,15001 /bin/busybox' 'jw -r 15001' 'jw -b 15002 /bin/busybox' 'jc' > "$work/commands"
 	debugfs -w -f "$work/commands" "$work/journal" > "$work/debugfs.log" 2>&1
 	"$tool" replay "$work/journal" || return
-	cmp -n 4096 "$work/journal" /bin/busybox $((20000 * 4096)) 0 && cmp -n 4096 "$work/journal" /bin/busybox $((20002 * 4096)) 0 || return
-	! cmp -s -n 4096 "$work/journal" /bin/busybox $((20001 * 4096)) 4096
+	cmp -n 4096 "$work/journal" /bin/busybox $((15000 * 4096)) 0 && cmp -n 4096 "$work/journal" /bin/busybox $((15002 * 4096)) 0 || return
+	! cmp -s -n 4096 "$work/journal" /bin/busybox $((15001 * 4096)) 4096
 }
 
 scripts/setup fuzz
