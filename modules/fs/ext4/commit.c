@@ -211,6 +211,7 @@ static int transaction_copy(struct journal *journal, struct transaction *transac
 	struct logged *logged, *after;
 	int error = writer_revoke(writer, transaction);
 
+	super_checksum_set(journal->volume);
 	list_for_each_safe(logged, after, &transaction->buffers, running_link) {
 		if (!error && !logged->forgotten)
 			error = writer_copy(writer, logged->buffer);

@@ -54,7 +54,8 @@ void super_checksum_set(struct volume *volume)
 
 void super_dirty(struct handle *handle, struct volume *volume)
 {
-	super_checksum_set(volume);
+	if (!handle->transaction) /* else the commit sees to it, once for all changes */
+		super_checksum_set(volume);
 	handle_dirty(handle, volume->super_buffer);
 }
 
