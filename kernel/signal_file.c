@@ -155,21 +155,29 @@ static void signal_group(const struct file_owner *owner, int signal, const sigin
 	process_group_put(group);
 }
 
-static int signal_one(const struct file_owner *owner, int signal, const siginfo_t *info)
+/* Without a reference: what the last one frees could not be freed here, where interrupts may be off. */
+static int signal_thread(const struct file_owner *owner, int signal, const siginfo_t *info)
 {
 	struct thread *thread;
+	struct pid *pid;
+	int error = 0;
+
+	rcu_read_lock();
+	pid = pid_find(owner->pid);
+	thread = pid ? rcu_dereference(pid->thread) : NULL;
+	if (thread && thread->process && owner_may_signal(owner, thread->process))
+		error = signal_send_thread(thread, signal, info);
+	rcu_read_unlock();
+	return error;
+}
+
+static int signal_one(const struct file_owner *owner, int signal, const siginfo_t *info)
+{
 	struct process *process;
 	int error = 0;
 
-	if (owner->type == F_OWNER_TID) {
-		thread = thread_find(owner->pid);
-		if (!thread)
-			return 0;
-		if (thread->process && owner_may_signal(owner, thread->process))
-			error = signal_send_thread(thread, signal, info);
-		thread_put(thread);
-		return error;
-	}
+	if (owner->type == F_OWNER_TID)
+		return signal_thread(owner, signal, info);
 	process = process_find(owner->pid);
 	if (!process)
 		return 0;
