@@ -152,7 +152,7 @@ def hotplug():
     """a disk that is plugged in appears; pulled out while it is read and written, it gives EIO; plugged in again, it works"""
     content = os.urandom(16 * MIB)
     name = disk_file("plug.img", content)
-    machine = Machine("--machine", "q35", "--qemu", f"-qmp unix:{path('qmp')},server=on,wait=off "
+    machine = Machine("--cmdline", "quiet", "--machine", "q35", "--qemu", f"-qmp unix:{path('qmp')},server=on,wait=off "
                       "-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off -device pcie-root-port,id=slot0,chassis=1,slot=1",
                       columns=200)
     try:
@@ -188,7 +188,7 @@ def hotplug():
 def growth():
     """a disk that grows is larger at once"""
     name = disk_file("grow.img", bytes(MIB))
-    machine = Machine("--qemu", f"-qmp unix:{path('qmp2')},server=on,wait=off -blockdev driver=file,filename={name},node-name=file "
+    machine = Machine("--cmdline", "quiet", "--qemu", f"-qmp unix:{path('qmp2')},server=on,wait=off -blockdev driver=file,filename={name},node-name=file "
                       "-blockdev driver=raw,file=file,node-name=disk -device virtio-blk-pci,drive=disk,disable-legacy=on", columns=200)
     try:
         machine.prompt()
@@ -205,7 +205,7 @@ def growth():
 def silence():
     """a disk that does not answer in time is reset: what waited too long fails, and the disk works on"""
     name = disk_file("slow.img", os.urandom(MIB))
-    machine = Machine("--qemu", f"-qmp unix:{path('qmp3')},server=on,wait=off -drive file={name},format=raw,if=none,id=slow "
+    machine = Machine("--cmdline", "quiet", "--qemu", f"-qmp unix:{path('qmp3')},server=on,wait=off -drive file={name},format=raw,if=none,id=slow "
                       "-device virtio-blk-pci,drive=slow,disable-legacy=on", columns=200)
     try:
         machine.prompt()
