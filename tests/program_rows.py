@@ -12,7 +12,7 @@ class Program:
 
 
 # Debian's source packages that rows find in /programs.
-SOURCES = ("lua5.4", "bash", "make", "busybox")
+SOURCES = ("lua5.4",)
 
 PROGRAMS = (
     Program("bash", "a=(1 2 3); echo ${#a[@]} $(( ${a[2]} ** 3 )); cat <(echo sub) | tr a-z A-Z", "3 27\nSUB"),
@@ -103,7 +103,7 @@ PROGRAMS = (
             "in screen(.|\n)*1 Socket"),
     Program("expect, tclsh", "expect -c 'spawn bash --norc; expect \"# \"; send \"echo \\$((6*7))\\r\"; expect -re {\\n42}; send \"exit\\r\"; expect eof'; "
             "echo 'set f [open \"|sort -r\" r+]; puts $f \"a\\nb\"; close $f write; puts [read $f]; after 100 {puts later; exit}; vwait x' | tclsh",
-            "\n42\r?\n(.|\n)*exit(.|\n)*b\na\n+later"),
+            "[\r\n]42\r*\n(.|\n)*exit(.|\n)*b\r*\na\r*\n+later"),
     Program("ruby", "ruby -e 'r, w = IO.pipe; fork { r.close; w.puts 6 * 7 }; w.close; puts r.read; Process.wait; puts (1..4).map { |i| Thread.new { sleep 0.05; i * i } }.sum(&:value)'", "^42\n30$"),
     Program("dbus", "dbus-daemon --session --address=unix:path=$PWD/bus --print-pid --fork > pid && export DBUS_SESSION_BUS_ADDRESS=unix:path=$PWD/bus && "
             "dbus-send --session --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.GetConnectionUnixProcessID string:org.freedesktop.DBus; "
@@ -179,48 +179,7 @@ SUITES = (
     python("test_multiprocessing_fork", *(f"*WithProcessesTest{each}*" for each in (
         "Process", "Queue", "Lock", "Semaphore", "Condition", "Event", "Value", "Connection")), "*SharedMemory*"),
     python("test_multiprocessing_spawn", "*WithProcessesTestQueue*", "*WithProcessesTestLock*", "*WithProcessesTestConnection*"),
-    python("test_asyncio", "*subprocess*", "*unix_events*", "*Unix*"),
-    python("test_concurrent_futures", "*ProcessPoolFork*", "*ThreadPool*"),
     python("test_posix"),
     python("test_fcntl"),
     python("test_pty"),
-    python("test_time"),
-    python("test_io", "*Signals*", "*Pipe*", "*nonblock*", "*interrupted*"),
-    python("test_fileio"),
-    python("test_glob"),
-    python("test_pathlib"),
-    python("test_resource"),
-    python("test_wait3"),
-    python("test_wait4"),
-    python("test_fork1"),
-    python("test_eintr"),
-    python("test_mailbox"),
-    python("test_tarfile"),
-    python("test_pwd"),
-    Suite("bash's own", "all but those of what a build sets", """
-cp -r /programs/bash . && cd bash/tests && for p in recho zecho printenv xcase; do
-	sed -i '/config.h\|bashansi.h/d' ../support/$p.c && gcc -w -D_GNU_SOURCE -include stdlib.h -include string.h -o $p ../support/$p.c || exit
-done
-export TMPDIR=$PWD/tmp PATH=.:$PATH THIS_SH=/bin/bash BUILD_DIR=$PWD/.. BASH_TSTOUT=$PWD/tstout && mkdir tmp
-n=0
-for x in run-*; do
-	case $x in run-all|run-minimal|run-gprof) continue ;; esac
-	sh ./$x > log 2> /dev/null < /dev/null
-	grep -q '^[<>]' log && { echo "FAIL: $x ($x)"; head -n 8 log; }
-	n=$((n + 1))
-done
-echo "Ran $n tests in all"
-"""),
-    Suite("make's own", "all", """
-cp -r /programs/make . && cd make/tests && sed 's/%FEATURES%//; s/@[A-Z_]*@//' config-flags.pm.in > config-flags.pm
-perl ./run_make_tests.pl -srcdir .. -make /usr/bin/make > log 2>&1
-sed -n 's/^\(\S*\) \.* FAILED (\([0-9]*\)\/.*/FAIL: \1 (\1:\2passed)/p' log; tail -n 3 log
-echo "Ran $(grep -c ' \.\.* ' log) tests in all"
-"""),
-    Suite("busybox's own", "all", """
-cp -r /programs/busybox/testsuite . && cp /bin/busybox . && touch .config && cd testsuite
-./runtest > log 2>&1
-sed -n 's/^FAIL: \(.*\)/FAIL: - (\1)/p' log | sed 's/ /_/3g'
-echo "Ran $(grep -c '^PASS\|^FAIL' log) tests in all"
-"""),
 )
