@@ -46,13 +46,12 @@ static inline u64 transfer_start(const struct transfer *transfer)
 /* The slice of the file's bytes at `at`, up to the end of its page or to `end`. */
 static struct block_segment segment_at(const struct transfer *transfer, u64 at, u64 end)
 {
-	u32 offset = (u32)(at % PAGE_SIZE);
+	struct block_segment segment;
 
-	return (struct block_segment){
-		.page = transfer->pages[(at - transfer_start(transfer)) >> PAGE_SHIFT],
-		.offset = offset,
-		.length = (u32)min((u64)PAGE_SIZE - offset, end - at),
-	};
+	segment.page = transfer->pages[(at - transfer_start(transfer)) >> PAGE_SHIFT];
+	segment.offset = (u32)(at % PAGE_SIZE);
+	segment.length = (u32)min((u64)PAGE_SIZE - segment.offset, end - at);
+	return segment;
 }
 
 static void zero_range(struct transfer *transfer, u64 at, u64 end)

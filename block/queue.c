@@ -476,7 +476,7 @@ int queues_create(struct block_disk *disk, unsigned int command_size)
 {
 	int error = 0;
 
-	disk->command_bytes = ALIGN_UP((unsigned int)sizeof(struct block_command) + command_size, 16u);
+	disk->command_bytes = ALIGN_UP(BLOCK_COMMAND_SIZE + command_size, 16u);
 	work_init(&disk->recovery, recover);
 	wait_queue_init(&disk->idle);
 	disk->queues = kcalloc(disk->queue_count, sizeof(*disk->queues), GFP_KERNEL);

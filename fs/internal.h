@@ -277,7 +277,8 @@ struct walk_peek {
 };
 int walk_peek(const struct path *start, const char *name, unsigned int flags,
 	      const struct cred *cred, struct walk_peek *peek) __must_check;
-/* Turns what walk_peek found into a referenced path; false: it moved meanwhile. */
+/* Turns what walk_peek found into a referenced path; false: it moved meanwhile, and the read section was left and entered
+ * again: nothing that was seen in it is there any more. */
 bool walk_peek_keep(struct walk_peek *peek) __must_check;
 /* The entry of `name`, with the directory locked where it must be. Positive and referenced, or ERR_PTR(-ENOENT, ...). */
 struct entry *entry_lookup(struct entry *dir, const struct name *name,

@@ -268,20 +268,27 @@ int walk_peek(const struct path *start, const char *name, unsigned int flags,
 	return 0;
 }
 
+/* Drops what was taken in vain. A mount that was detached meanwhile may go with it, and its tree, which sleeps. */
+static __noinline void peek_drop(struct walk_peek *peek, bool entry_too)
+{
+	rcu_read_unlock();
+	if (entry_too)
+		entry_put(peek->path.entry);
+	mount_put(peek->path.mount);
+	rcu_read_lock();
+}
+
 bool walk_peek_keep(struct walk_peek *peek)
 {
-	struct mount *mount = peek->path.mount;
+	bool live;
 
 	/* The mount first: taking the entry is a full barrier, and orders both before the check. */
-	mount_get(mount);
-	if (unlikely(!entry_get_live(peek->path.entry))) {
-		mount_put(mount);
-		return false;
-	}
-	if (likely(READ_ONCE(peek->path.entry->node) == peek->node &&
+	mount_get(peek->path.mount);
+	live = entry_get_live(peek->path.entry);
+	if (likely(live && READ_ONCE(peek->path.entry->node) == peek->node &&
 		   !names_sequence_changed(peek->sequence)))
 		return true;
-	path_put(&peek->path);
+	peek_drop(peek, live);
 	return false;
 }
 

@@ -214,10 +214,12 @@ struct block_command {
 	struct list requests; /* in the order of positions */
 	u64 start_ns;
 	bool timed_out;
-} __attribute__((aligned(16))); /* so that what lies behind it is, too */
+};
+/* Its size, such that what lies behind it is aligned for anything. */
+#define BLOCK_COMMAND_SIZE ALIGN_UP((unsigned int)sizeof(struct block_command), 16u)
 static inline void *block_command_private(struct block_command *command)
 {
-	return command + 1;
+	return (char *)command + BLOCK_COMMAND_SIZE;
 }
 
 /* The memory of a command, piece by piece, physically contiguous each: while (block_piece_next(&iter, &data, &size)). */
