@@ -221,6 +221,10 @@ static inline void *block_command_private(struct block_command *command)
 {
 	return (char *)command + BLOCK_COMMAND_SIZE;
 }
+static inline struct block_command *block_command_of(void *private)
+{
+	return (struct block_command *)((char *)private - BLOCK_COMMAND_SIZE);
+}
 
 /* The memory of a command, piece by piece, physically contiguous each: while (block_piece_next(&iter, &data, &size)). */
 struct block_piece_iter {

@@ -98,7 +98,7 @@ static struct block_command *command_next(struct loop *loop)
 		list_del(&first->link);
 	}
 	spin_unlock_irqrestore(&loop->queue_lock, flags);
-	return first ? (struct block_command *)first - 1 : NULL;
+	return first ? block_command_of(first) : NULL;
 }
 
 /* Stopped when nobody has the disk open and nothing is in flight. A wait that ends early looks again. */
