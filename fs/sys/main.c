@@ -17,9 +17,9 @@ struct pseudo_tree *sys_tree;
 EXPORT_SYMBOL(sys_tree);
 
 static const char *const places[] = {
-	"block",     "bus",	 "class/block",		"class/net",
-	"dev/block", "dev/char", "devices/virtual/block",	"firmware",
-	"fs/cgroup", "kernel",	 "kernel/mm/hugepages", "module",
+	"block",     "bus",	 "class/block",		  "class/net",
+	"dev/block", "dev/char", "devices/virtual/block", "firmware",
+	"fs/cgroup", "kernel",	 "kernel/mm/hugepages",	  "module",
 	"power",
 };
 
