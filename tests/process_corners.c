@@ -312,7 +312,7 @@ static void a_process_sees_its_own_call(void)
 	char text[256] = "", expected[64];
 	int file = open("/proc/self/syscall", O_RDONLY);
 
-	snprintf(expected, sizeof(expected), "%ld 0x%lx 0x%lx 0x%lx", (long)SYS_read, (long)file,
+	snprintf(expected, sizeof(expected), "%ld 0x%lx 0x%lx 0x%zx", (long)SYS_read, (long)file,
 		 (long)text, sizeof(text) - 1);
 	tap_ok(read(file, text, sizeof(text) - 1) > 0 && !strncmp(text, expected, strlen(expected)),
 	       "/proc/self/syscall tells the read of it");
