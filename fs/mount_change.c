@@ -64,11 +64,26 @@ int mount_place_lock(const struct path *at, struct path *over)
 	}
 }
 
+/* What propagation made appears where it is to stand, or (error) goes again. mounts_lock held for writing. */
+static void settle_copies(struct list *made, int error)
+{
+	struct mount *copy;
+
+	while (!list_empty(made)) {
+		copy = list_first(made, struct mount, work_link);
+		list_del(&copy->work_link);
+		copy->over.mount->namespace->coming = 0;
+		if (error)
+			mount_tree_discard(copy);
+		else
+			mount_tree_show(copy, copy->over.mount->namespace);
+	}
+}
+
 int mount_tree_graft(struct mount *top, const struct path *over)
 {
 	struct namespace *namespace = over->mount->namespace;
 	struct list made = LIST_INIT(made);
-	struct mount *copy;
 	int error = mount_tree_admit(top, namespace);
 
 	if (!error)
@@ -78,15 +93,7 @@ int mount_tree_graft(struct mount *top, const struct path *over)
 		namespace->coming = 0;
 		mount_tree_show(top, namespace);
 	}
-	while (!list_empty(&made)) {
-		copy = list_first(&made, struct mount, work_link);
-		list_del(&copy->work_link);
-		copy->over.mount->namespace->coming = 0;
-		if (error)
-			mount_tree_discard(copy);
-		else
-			mount_tree_show(copy, copy->over.mount->namespace);
-	}
+	settle_copies(&made, error);
 	if (error) {
 		namespace->coming = 0;
 		mount_tree_discard(top);
@@ -282,7 +289,6 @@ int mount_move(const struct path *from, const struct path *at)
 {
 	struct list made = LIST_INIT(made);
 	struct path over, old = {};
-	struct mount *copy;
 	int error = mount_place_lock(at, &over);
 
 	if (error)
@@ -294,15 +300,7 @@ int mount_move(const struct path *from, const struct path *at)
 		mount_put_at(from->mount, &over, &old);
 		namespace_changed(from->mount->namespace);
 	}
-	while (!list_empty(&made)) {
-		copy = list_first(&made, struct mount, work_link);
-		list_del(&copy->work_link);
-		copy->over.mount->namespace->coming = 0;
-		if (error)
-			mount_tree_discard(copy);
-		else
-			mount_tree_show(copy, copy->over.mount->namespace);
-	}
+	settle_copies(&made, error);
 	mount_place_unlock(&over);
 	path_put(&over);
 	if (old.mount)
