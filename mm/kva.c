@@ -220,8 +220,11 @@ static struct kva_area *area_starting_at(struct kva_region *region, unsigned lon
 	return area;
 }
 
-/* Gives the pages of [start, end) back and forgets them. */
-static void unmap_pages(unsigned long start, unsigned long end)
+/*
+ * Gives the pages of [start, end) back and forgets them. Code does not outlive its module: nothing can jump to it any more, and an emulator
+ * that translated it stops watching the page for changes.
+ */
+static void unmap_pages(const struct kva_region *region, unsigned long start, unsigned long end)
 {
 	phys_addr_t phys;
 
@@ -229,6 +232,8 @@ static void unmap_pages(unsigned long start, unsigned long end)
 		if (!kernel_lookup(at, &phys))
 			continue;
 		kernel_unmap(at, PAGE_SIZE);
+		if (region == &modules)
+			page_clear(page_address(phys_to_page(phys)));
 		page_free(phys_to_page(phys), 0);
 	}
 }
@@ -240,7 +245,7 @@ static void area_free(struct kva_region *region, struct kva_area *area)
 	area_track_freed(area);
 	asan_poison((void *)area->start, area->end - area->start, ASAN_AREA);
 	if (area->owns_pages)
-		unmap_pages(area->start, area->end);
+		unmap_pages(region, area->start, area->end);
 	else
 		kernel_unmap(area->start, area->end - area->start);
 	flags = spin_lock_irqsave(&region->lock);

@@ -140,7 +140,7 @@ void __init arch_setup_memory(void)
 	page_allocator_ready = true;
 }
 
-/* The init part of the image becomes free memory. Its direct mapping is writable already. */
+/* The init part of the image becomes free memory, its code erased. Its direct mapping is writable already. */
 void arch_init_finish(void)
 {
 	unsigned long start = (unsigned long)__init_begin, end = (unsigned long)__init_end;
@@ -148,6 +148,8 @@ void arch_init_finish(void)
 	page_ops_init();
 	kernel_unmap(start, end - start);
 	tlb_flush_kernel(start, end);
+	for (const char *text = __init_begin; text < __init_text_end; text += PAGE_SIZE)
+		page_clear(phys_to_virt((unsigned long)text - KERNEL_BASE));
 	page_release_range(start - KERNEL_BASE, end - KERNEL_BASE);
 	pr_info("%lu KiB of the kernel are free after the start\n", (end - start) / KIB);
 }
