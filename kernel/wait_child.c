@@ -212,9 +212,11 @@ static int wait_target(struct child_wait *wait, u32 *flags)
 /* Whatever came of it, as Linux does: a program that finds no process number there knows that nothing happened. */
 static int tell_info(const struct child_wait *wait, bool found, siginfo_t __user *to)
 {
-	if (put_user(found ? SIGCHLD : 0, &to->si_signo) || put_user(0, &to->si_errno) ||
-	    put_user(wait->why, &to->si_code) || put_user(wait->pid, &to->si_pid) ||
-	    put_user(wait->uid, &to->si_uid) || put_user(found ? info_status(wait) : 0, &to->si_status))
+	if (put_user(found ? SIGCHLD : 0, user_member(to, si_signo)) ||
+	    put_user(0, user_member(to, si_errno)) || put_user(wait->why, user_member(to, si_code)) ||
+	    put_user(wait->pid, user_member(to, si_pid)) ||
+	    put_user(wait->uid, user_member(to, si_uid)) ||
+	    put_user(found ? info_status(wait) : 0, user_member(to, si_status)))
 		return -EFAULT;
 	return 0;
 }

@@ -325,6 +325,19 @@ static void odd_robust_list(void)
 	tap_ok(pid > 0 && wait_status(pid) == 0, "a list of robust futexes may start anywhere");
 }
 
+static void odd_child(void)
+{
+	int signal_number = 0;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(0);
+	tap_ok(pid > 0 && !syscall(SYS_waitid, P_PID, pid, odd_memory + 1, WEXITED, NULL) &&
+		       memcpy(&signal_number, odd_memory + 1, sizeof(signal_number)) &&
+		       signal_number == SIGCHLD,
+	       "what is told of a child may be put anywhere");
+}
+
 static void odd_structures(void)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -343,6 +356,7 @@ static void odd_structures(void)
 	       "attributes of scheduling may lie anywhere");
 	odd_messages();
 	odd_robust_list();
+	odd_child();
 }
 
 int main(void)
