@@ -1,5 +1,6 @@
 /* /proc: files about the system as a whole. */
 #include <generated/version.h>
+#include <kumo/asan.h>
 #include <kumo/boot.h>
 #include <kumo/irq.h>
 #include <kumo/page.h>
@@ -94,6 +95,9 @@ int meminfo_show(struct text *text, void *unused)
 	memory_line(text, "SUnreclaim:", info.slab_pages);
 	memory_line(text, "KernelStack:", info.stack_pages);
 	memory_line(text, "PageTables:", info.table_pages);
+#ifdef CONFIG_DEBUG
+	memory_line(text, "Shadow:", asan_cover_pages());
+#endif
 	memory_line(text, "CommitLimit:", vm_commit_limit());
 	memory_line(text, "Committed_AS:", info.anon_pages);
 	return 0;

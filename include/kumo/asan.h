@@ -47,6 +47,8 @@ void asan_init(void);
 
 /* arch/x86/mm/shadow.c: makes the shadow of kernel virtual or module addresses up to `end`. -ENOMEM. May sleep. */
 int asan_cover(unsigned long end) __must_check;
+/* How many pages that took. They are kept: as many as the highest addresses that were ever in use need. */
+u64 asan_cover_pages(void);
 #else
 #define __no_asan
 static inline void asan_check_read(const void *address, size_t size)

@@ -19,6 +19,7 @@ extern char _text[], _end[];
 
 struct shadow_ends shadow_ends;
 static u32 growing; /* raw: the lock checker is checked, too */
+static u64 grown;    /* pages, after the start; written by who holds `growing` */
 
 /* Cleared shadow for [start, end), except for what is mapped already. */
 static void __init map_shadow(unsigned long start, unsigned long end)
@@ -83,12 +84,18 @@ static int grow(unsigned long *limit, unsigned long at)
 	if (used) {
 		pte_write(entry, pte_make(page_to_phys(page), kernel_protection(KVA_RW)));
 		WRITE_ONCE(*limit, at + PAGE_COVERS);
+		grown++;
 	}
 	__atomic_store_n(&growing, 0, __ATOMIC_RELEASE);
 	local_irq_restore(flags);
 	if (!used)
 		page_free(page, 0);
 	return 0;
+}
+
+u64 asan_cover_pages(void)
+{
+	return READ_ONCE(grown);
 }
 
 int asan_cover(unsigned long end)
