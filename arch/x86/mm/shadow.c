@@ -19,7 +19,7 @@ extern char _text[], _end[];
 
 struct shadow_ends shadow_ends;
 static u32 growing; /* raw: the lock checker is checked, too */
-static u64 grown;    /* pages, after the start; written by who holds `growing` */
+static u64 grown;   /* pages, after the start; written by who holds `growing` */
 
 /* Cleared shadow for [start, end), except for what is mapped already. */
 static void __init map_shadow(unsigned long start, unsigned long end)
