@@ -290,13 +290,17 @@ struct entry *lookup_locked(struct entry *dir, const struct name *name,
 
 /* ---- Permission (permission.c) ---- */
 
-/* By mode bits alone; no capability, no rules of the tree's own. */
+/* By the access list, for who is not the owner. */
+bool acl_permits(const struct node *node, u32 mask, const struct cred *cred);
+/* By mode bits and access list alone; no capability, no rules of the tree's own. */
 static inline bool mode_permits(const struct node *node, u32 mask, const struct cred *cred)
 {
 	u32 mode = READ_ONCE(node->attr.mode);
 
 	if (cred->fsuid == node->attr.uid)
 		mode >>= 6;
+	else if (unlikely(READ_ONCE(node->acl)) && mode & S_IRWXG) /* Linux: a mask of nothing goes by the mode */
+		return acl_permits(node, mask, cred);
 	else if (cred->fsgid == node->attr.gid ||
 		 (((mode >> 3) ^ mode) & 7 && cred_in_group(cred, node->attr.gid)))
 		mode >>= 3;
@@ -315,8 +319,10 @@ void file_remove_privileges(struct file *file); /* before a write; node->lock he
 
 /* ---- Changes of names (names.c) ---- */
 
-/* Who owns what is made in the directory, and what of its mode stays (set-group-id directories). */
-void node_new_owner(struct node_new *new, const struct node *dir, const struct cred *cred);
+/* Who owns what is made in the directory, what of its mode stays, and its access lists, which node_new_end() puts. -ENOMEM. */
+int node_new_begin(struct node_new *new, const struct node *dir, const struct cred *cred) __must_check;
+/* `node` was made of it and nobody has seen it, or it was not (NULL). */
+void node_new_end(struct node_new *new, struct node *node);
 /* Makes `last` in the directory, whose node->lock is held; no check for existence. */
 struct entry *create_locked(const struct path *parent, const struct name *last,
 			    const struct node_new *what, const struct cred *cred) __must_check;
@@ -340,7 +346,7 @@ void namespace_start(struct tree *tree);
 /* ---- Files (file.c, open.c) ---- */
 
 void files_init(void);
-/* Makes a file without a name in the directory and opens it; `text` is for people. what: with its owner. ERR_PTR. */
+/* Makes a file without a name in the directory and opens it; `text` is for people. ERR_PTR. */
 struct file *file_open_unnamed(const struct path *dir, const struct node_new *what,
 			       const char *text, u32 flags, const struct cred *cred) __must_check;
 struct file *file_alloc(u32 flags, const struct cred *cred) __must_check; /* NULL: no memory */

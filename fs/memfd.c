@@ -75,8 +75,6 @@ long sys_memfd_create(const char __user *user_name, unsigned int flags)
 		return length;
 	if ((size_t)length == NAME_ROOM)
 		return -EINVAL;
-	what.uid = current->cred->fsuid;
-	what.gid = current->cred->fsgid;
 	file = file_open_unnamed(&root, &what, name, O_RDWR | O_LARGEFILE, current->cred);
 	if (IS_ERR(file))
 		return PTR_ERR(file);

@@ -2,6 +2,7 @@
  * Changes of names: create, unlink, link, rename. Each takes the locks that tree.h asks for, looks the names up under
  * them, checks what Linux checks in Linux's order, calls the tree, and tells the name cache.
  */
+#include <kumo/acl.h>
 #include <kumo/export.h>
 #include <kumo/notify.h>
 #include <kumo/slab.h>
@@ -19,20 +20,38 @@ static inline struct node *node_of(const struct path *path)
 
 /* ---- Creation ---- */
 
-void node_new_owner(struct node_new *new, const struct node *dir, const struct cred *cred)
+/* In a set-group-id directory everything has its group; no program becomes so a group's that who makes it is not in. */
+static void inherit_group(struct node_new *new, const struct node *dir, const struct cred *cred)
 {
 	const u32 set_group = S_ISGID | S_IXGRP;
 
-	new->uid = cred->fsuid;
-	new->gid = cred->fsgid;
-	if (!(dir->attr.mode & S_ISGID))
-		return;
 	new->gid = dir->attr.gid;
 	if (S_ISDIR(new->mode))
 		new->mode |= S_ISGID;
 	else if ((new->mode &set_group) == set_group && !cred_in_group(cred, new->gid) &&
 		 !cred_capable(cred, CAP_FSETID))
 		new->mode &= ~(u32)S_ISGID;
+}
+
+int node_new_begin(struct node_new *new, const struct node *dir, const struct cred *cred)
+{
+	new->uid = cred->fsuid;
+	new->gid = cred->fsgid;
+	if (dir->attr.mode & S_ISGID)
+		inherit_group(new, dir, cred);
+	return acl_inherit(dir, new);
+}
+
+void node_new_end(struct node_new *new, struct node *node)
+{
+	if (likely(!new->acl && !new->default_acl))
+		return;
+	if (node) {
+		acl_assign(&node->acl, new->acl);
+		acl_assign(&node->default_acl, new->default_acl);
+	}
+	acl_put(new->acl);
+	acl_put(new->default_acl);
 }
 
 struct entry *create_locked(const struct path *parent, const struct name *last,
@@ -48,10 +67,13 @@ struct entry *create_locked(const struct path *parent, const struct name *last,
 		return ERR_PTR(error);
 	if (!dir->ops->create)
 		return ERR_PTR(S_ISREG(what->mode) ? -EACCES : -EPERM);
-	node_new_owner(&new, dir, cred);
+	error = node_new_begin(&new, dir, cred);
+	if (error)
+		return ERR_PTR(error);
 	tree_change_begin(tree);
 	error = dir->ops->create(dir, last, &new, &node, cred);
 	tree_change_end(tree);
+	node_new_end(&new, error ? NULL : node);
 	if (error)
 		return ERR_PTR(error);
 	entry = entry_add(parent->entry, last, node, node->attr.believe_until_ns);

@@ -3,6 +3,7 @@
  * entries and by anonymous open files, and given back through tree_ops.forget when the last lets go. Walkers without
  * references read a node's attributes under rcu_read_lock(), so its memory goes after a grace period.
  */
+#include <kumo/acl.h>
 #include <kumo/export.h>
 #include <kumo/pagecache.h>
 #include <kumo/rcu.h>
@@ -37,6 +38,7 @@ struct node *node_alloc(struct tree *tree, const struct attr *attr, void *privat
 	node->pipe = NULL;
 	list_init(&node->locks);
 	node->xattrs = NULL;
+	node->acl = node->default_acl = NULL;
 	node->watches.first = NULL;
 	node->seals = 0;
 	node->write_hint = 0;
@@ -70,6 +72,8 @@ void node_put(struct node *node)
 	if (node->index_state == NODE_INDEX_READY)
 		node_index_remove(node);
 	node_xattrs_free(node);
+	acl_put(node->acl);
+	acl_put(node->default_acl);
 	call_rcu(&node->rcu, node_free_rcu);
 }
 
@@ -187,6 +191,10 @@ void node_setattr_copy(struct node *node, const struct attr_change *change)
 		WRITE_ONCE(node->attr.mtime_ns, change->mtime_ns);
 	if (change->valid & SETATTR_CTIME)
 		WRITE_ONCE(node->attr.ctime_ns, change->ctime_ns);
+	if (change->valid & SETATTR_ACL)
+		acl_assign(&node->acl, change->acl);
+	if (change->valid & SETATTR_DEFAULT_ACL)
+		acl_assign(&node->default_acl, change->acl);
 }
 
 u32 mode_without_privileges(const struct node *node, const struct cred *cred)
@@ -249,6 +257,7 @@ static int setattr_permitted(const struct node *node, struct attr_change *change
 int node_setattr(struct node *node, struct attr_change *change, const struct cred *cred)
 {
 	const struct tree_ops *ops = node->tree ? node->tree->ops : NULL;
+	struct acl *acl = NULL;
 	int error = mutex_lock_killable(&node->lock);
 
 	if (error)
@@ -258,6 +267,14 @@ int node_setattr(struct node *node, struct attr_change *change, const struct cre
 		error = drop_set_id(node, change, cred);
 	if (error)
 		goto out;
+	if ((change->valid & SETATTR_MODE) && unlikely(node->acl)) {
+		error = -ENOMEM;
+		acl = acl_with_mode(node->acl, change->mode);
+		if (!acl)
+			goto out;
+		change->valid |= SETATTR_ACL;
+		change->acl = acl;
+	}
 	if (!(change->valid & SETATTR_CTIME)) {
 		change->ctime_ns = (s64)time_realtime_ns();
 		change->valid |= SETATTR_CTIME;
@@ -276,6 +293,7 @@ int node_setattr(struct node *node, struct attr_change *change, const struct cre
 		node_drop_capabilities(node);
 out:
 	mutex_unlock(&node->lock);
+	acl_put(acl);
 	return error;
 }
 

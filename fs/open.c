@@ -207,8 +207,13 @@ struct file *file_open_unnamed(const struct path *dir, const struct node_new *wh
 	struct node *node, *parent = path_node(dir);
 	struct path path = { .mount = dir->mount };
 	struct file *file;
-	int error = parent->ops->create_unnamed(parent, what, &node, cred);
+	struct node_new new = *what;
+	int error = node_new_begin(&new, parent, cred);
 
+	if (!error) {
+		error = parent->ops->create_unnamed(parent, &new, &node, cred);
+		node_new_end(&new, error ? NULL : node);
+	}
 	if (error)
 		return ERR_PTR(error);
 	path.entry = entry_make_unnamed(dir->entry, node, text);
@@ -225,7 +230,7 @@ struct file *file_open_unnamed(const struct path *dir, const struct node_new *wh
 static struct file *file_open_temporary(const struct path *dir, const struct open_how_kernel *how,
 					const struct cred *cred)
 {
-	struct node_new what = { .mode = S_IFREG | (how->mode & 07777 & ~fs_umask()) };
+	struct node_new what = { .mode = S_IFREG | (how->mode & 07777), .umask = fs_umask() };
 	struct path creator;
 	struct file *file;
 	char text[24];
@@ -246,7 +251,6 @@ static struct file *file_open_temporary(const struct path *dir, const struct ope
 		error = -EOPNOTSUPP;
 	if (error)
 		return ERR_PTR(error);
-	node_new_owner(&what, path_node(dir), cred);
 	(void)scnprintf(text, sizeof(text), "#%llu", (unsigned long long)tree_next_id());
 	file = file_open_unnamed(dir, &what, text, how->flags, cred);
 	if (!IS_ERR(file) && !(how->flags & O_EXCL))
@@ -259,7 +263,7 @@ static int open_last_or_create(struct walk *walk, const struct open_how_kernel *
 			       const struct cred *cred)
 {
 	struct node *dir = path_node(&walk->path);
-	struct node_new what = { .mode = S_IFREG };
+	struct node_new what = { .mode = S_IFREG | (how->mode & 07777) };
 	struct entry *entry;
 	int error;
 
@@ -285,7 +289,7 @@ static int open_last_or_create(struct walk *walk, const struct open_how_kernel *
 	if (IS_ERR(entry) && PTR_ERR(entry) == -ENOENT) {
 		error = mount_want_write(walk->path.mount);
 		if (!error) {
-			what.mode |= how->mode & 07777 & ~fs_umask();
+			what.umask = fs_umask();
 			entry = create_locked(&walk->path, &walk->last, &what, cred);
 		} else {
 			entry = ERR_PTR(error);

@@ -2,11 +2,67 @@
  * Who may do what to a node: mode bits, capabilities, and Linux's rules for directories. Credentials are always an
  * argument.
  */
+#include <kumo/acl.h>
 #include <kumo/export.h>
+#include <kumo/rcu.h>
 #include <kumo/xattr.h>
 #include <linux/capability.h>
 
 #include "internal.h"
+
+/* The entry that `cred` goes by; *masked: and only as far as the mask goes. NULL: those that are meant by name, or by a group, are
+ * not granted `mask`. The owner goes by the mode. */
+static const struct posix_acl_xattr_entry *acl_find(const struct acl *acl, const struct node *node,
+						    u32 mask, const struct cred *cred, bool *masked)
+{
+	bool in_a_group = false;
+
+	*masked = true;
+	for (u32 i = 0; i < acl->count; i++) {
+		const struct posix_acl_xattr_entry *entry = &acl->entries[i];
+
+		switch (entry->e_tag) {
+		case ACL_USER:
+			if (entry->e_id == cred->fsuid)
+				return entry;
+			break;
+		case ACL_GROUP_OBJ:
+		case ACL_GROUP:
+			if (!cred_in_group(cred, entry->e_tag == ACL_GROUP ? entry->e_id
+									   : node->attr.gid))
+				break;
+			in_a_group = true;
+			if (!(mask & ~(u32)entry->e_perm))
+				return entry;
+			break;
+		case ACL_OTHER:
+			*masked = false;
+			return in_a_group ? NULL : entry;
+		default:
+			break;
+		}
+	}
+	return NULL;
+}
+
+bool acl_permits(const struct node *node, u32 mask, const struct cred *cred)
+{
+	const struct posix_acl_xattr_entry *entry;
+	const struct acl *acl;
+	u32 granted = 0;
+	bool masked;
+
+	rcu_read_lock();
+	acl = READ_ONCE(node->acl);
+	entry = acl ? acl_find(acl, node, mask, cred, &masked) : NULL;
+	if (entry)
+		granted = entry->e_perm;
+	for (u32 i = 0; entry && masked && i < acl->count; i++)
+		if (acl->entries[i].e_tag == ACL_MASK)
+			granted &= acl->entries[i].e_perm;
+	rcu_read_unlock();
+	return !(mask & ~granted);
+}
 
 /* What mode bits deny, capabilities may allow. */
 static bool capability_permits(const struct node *node, u32 mask, const struct cred *cred)

@@ -723,7 +723,7 @@ static int attach(struct tree *tree, struct ram_tree *ram, bool limits)
 	if (error)
 		return error;
 	tree->private = ram;
-	tree->flags |= TREE_NEGATIVE_FOREVER;
+	tree->flags |= TREE_NEGATIVE_FOREVER | TREE_ACL;
 	tree->root = ram_node(tree, S_IFDIR | ram->mode, ram->uid, ram->gid, 0, NULL);
 	return IS_ERR(tree->root) ? (int)PTR_ERR(tree->root) : 0;
 }

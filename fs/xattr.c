@@ -2,12 +2,15 @@
  * Extended attributes: who may do what with which names, and a store in memory for trees that have no other. The rules
  * and the order of the errors are Linux's (xattr(7)).
  *
- * A node's attributes are a list, protected by node->lock: files have none, or few.
+ * A node's attributes are a list, protected by node->lock: files have none, or few. Access lists are attributes to those who ask
+ * only: the node holds them (acl.h), and the tree that stores them is told by setattr.
  */
+#include <kumo/acl.h>
 #include <kumo/export.h>
 #include <kumo/notify.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
+#include <kumo/time.h>
 #include <kumo/xattr.h>
 #include <linux/capability.h>
 #include <linux/xattr.h>
@@ -189,7 +192,7 @@ static int security_permission(const char *name, const void *value, size_t size,
 	return cred_capable(cred, CAP_SETFCAP) ? 0 : -EPERM;
 }
 
-/* Is there such a namespace? Those of "system." (access lists) nothing keeps. */
+/* Is there such a namespace? */
 static int name_supported(const char *name)
 {
 	static const char *const prefixes[] = { XATTR_USER_PREFIX, XATTR_TRUSTED_PREFIX,
@@ -201,6 +204,92 @@ static int name_supported(const char *name)
 	return -EOPNOTSUPP;
 }
 
+/* ---- Access lists ---- */
+
+/* Does the name mean a list of the node's, and if so, that for new files? */
+static bool name_is_acl(const struct node *node, const char *name, bool *is_default)
+{
+	*is_default = !strcmp(name, XATTR_NAME_POSIX_ACL_DEFAULT);
+	return (*is_default || !strcmp(name, XATTR_NAME_POSIX_ACL_ACCESS)) &&
+	       (node->tree->flags & TREE_ACL);
+}
+
+/* node->lock held. */
+static ssize_t acl_show(const struct node *node, bool is_default, void *value, size_t size)
+{
+	const struct acl *acl = is_default ? node->default_acl : node->acl;
+
+	if (S_ISLNK(node->attr.mode))
+		return -EOPNOTSUPP;
+	return acl ? acl_to_value(acl, value, size) : -ENODATA;
+}
+
+/* The mode that goes with the list, which is not stored (NULL) if that says it all. */
+static void acl_change_mode(const struct node *node, struct attr_change *change, const struct cred *cred)
+{
+	change->valid |= SETATTR_MODE;
+	change->mode = node->attr.mode;
+	if (!acl_to_mode(change->acl, &change->mode))
+		change->acl = NULL;
+	if (!cred_in_group(cred, node->attr.gid) && !cred_capable(cred, CAP_FSETID))
+		change->mode &= ~(u32)S_ISGID;
+}
+
+/* value NULL, or a list without entries: removes. node->lock held. */
+static int acl_store(struct node *node, bool is_default, const void *value, size_t size,
+		     const struct cred *cred)
+{
+	struct acl *acl = value ? acl_from_value(value, size) : NULL;
+	struct attr_change change = {
+		.valid = SETATTR_CTIME | (is_default ? SETATTR_DEFAULT_ACL : SETATTR_ACL),
+		.ctime_ns = (s64)time_realtime_ns(),
+		.acl = acl,
+	};
+	int error = 0;
+
+	if (IS_ERR(acl))
+		return (int)PTR_ERR(acl);
+	if (S_ISLNK(node->attr.mode))
+		error = -EOPNOTSUPP;
+	else if (is_default && !S_ISDIR(node->attr.mode))
+		error = acl ? -EACCES : 0;
+	else if (!node_owner_or_capable(node, cred))
+		error = -EPERM;
+	else if (acl && !acl_valid(acl))
+		error = -EINVAL;
+	else {
+		if (acl && !is_default)
+			acl_change_mode(node, &change, cred);
+		error = node->tree->ops->setattr(node, &change, cred);
+	}
+	acl_put(acl);
+	return error;
+}
+
+/* Puts the names of the node's lists into `list`: their length; -ERANGE. node->lock held. */
+static ssize_t acl_names(const struct node *node, char *list, size_t size)
+{
+	static const char access[] = XATTR_NAME_POSIX_ACL_ACCESS,
+			  of_new[] = XATTR_NAME_POSIX_ACL_DEFAULT;
+	size_t used = 0;
+
+	if (node->acl) {
+		if (size && size < sizeof(access))
+			return -ERANGE;
+		if (size)
+			memcpy(list, access, sizeof(access));
+		used = sizeof(access);
+	}
+	if (node->default_acl) {
+		if (size && size - used < sizeof(of_new))
+			return -ERANGE;
+		if (size)
+			memcpy(list + used, of_new, sizeof(of_new));
+		used += sizeof(of_new);
+	}
+	return (ssize_t)used;
+}
+
 /* ---- What the system calls call ---- */
 
 ssize_t path_xattr_get(const struct path *path, const char *name, void *value, size_t size,
@@ -208,16 +297,20 @@ ssize_t path_xattr_get(const struct path *path, const char *name, void *value, s
 {
 	struct node *node = path_node(path);
 	ssize_t result = xattr_permission(node, name, MAY_READ, cred);
+	bool is_default, is_acl = name_is_acl(node, name, &is_default);
 
 	if (result)
 		return result;
-	result = node->tree->ops->xattr_get ? name_supported(name) : -EOPNOTSUPP;
-	if (result)
-		return result;
+	if (!is_acl) {
+		result = node->tree->ops->xattr_get ? name_supported(name) : -EOPNOTSUPP;
+		if (result)
+			return result;
+	}
 	result = mutex_lock_killable(&node->lock);
 	if (result)
 		return result;
-	result = node->tree->ops->xattr_get(node, name, value, size);
+	result = is_acl ? acl_show(node, is_default, value, size)
+			: node->tree->ops->xattr_get(node, name, value, size);
 	mutex_unlock(&node->lock);
 	return result;
 }
@@ -225,36 +318,47 @@ ssize_t path_xattr_get(const struct path *path, const char *name, void *value, s
 ssize_t path_xattr_list(const struct path *path, char *list, size_t size, const struct cred *cred)
 {
 	struct node *node = path_node(path);
-	ssize_t result;
+	bool trusted = cred_capable(cred, CAP_SYS_ADMIN);
+	ssize_t used, others = 0;
+	int error;
 
 	if (!node->tree->ops->xattr_list)
 		return 0;
-	result = mutex_lock_killable(&node->lock);
-	if (result)
-		return result;
-	result = node->tree->ops->xattr_list(node, list, size, cred_capable(cred, CAP_SYS_ADMIN));
+	error = mutex_lock_killable(&node->lock);
+	if (error)
+		return error;
+	used = acl_names(node, list, size);
+	if (used >= 0) {
+		size_t room = size ? size - (size_t)used : 0;
+
+		others = node->tree->ops->xattr_list(node, room ? list + used : NULL, room, trusted);
+		if (size && !room && others > 0)
+			others = -ERANGE;
+	}
 	mutex_unlock(&node->lock);
-	return result;
+	return used < 0 ? used : others < 0 ? others : used + others;
 }
 
 int path_xattr_set(const struct path *path, const char *name, const void *value, size_t size,
 		   int flags, const struct cred *cred)
 {
 	struct node *node = path_node(path);
+	bool is_default, is_acl = name_is_acl(node, name, &is_default);
 	int error = mount_want_write(path->mount);
 
 	if (!error)
 		error = xattr_permission(node, name, MAY_WRITE, cred);
 	if (!error)
 		error = security_permission(name, value, size, cred);
-	if (!error)
+	if (!error && !is_acl)
 		error = node->tree->ops->xattr_set ? name_supported(name) : -EOPNOTSUPP;
 	if (!error)
 		error = mutex_lock_killable(&node->lock);
 	if (error)
 		return error;
-	error = node->tree->ops->xattr_set(node, name, value, size, flags);
-	if (!error)
+	error = is_acl ? acl_store(node, is_default, value, size, cred)
+		       : node->tree->ops->xattr_set(node, name, value, size, flags);
+	if (!error && !is_acl)
 		node_touch(node, false, false, true);
 	mutex_unlock(&node->lock);
 	if (!error)

@@ -111,7 +111,7 @@ static int make(int fd, const char __user *name, const struct node_new *what)
 
 long sys_mkdirat(int fd, const char __user *name, u32 mode)
 {
-	struct node_new what = { .mode = S_IFDIR | (mode & 01777 & ~fs_umask()) };
+	struct node_new what = { .mode = S_IFDIR | (mode & 01777), .umask = fs_umask() };
 
 	return make(fd, name, &what);
 }
@@ -123,7 +123,7 @@ long sys_mkdir(const char __user *name, u32 mode)
 
 long sys_mknodat(int fd, const char __user *name, u32 mode, unsigned int device)
 {
-	struct node_new what = { .mode = (mode & S_IFMT) | (mode & 07777 & ~fs_umask()) };
+	struct node_new what = { .mode = mode & (S_IFMT | 07777), .umask = fs_umask() };
 
 	switch (mode & S_IFMT) {
 	case 0:

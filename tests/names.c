@@ -399,6 +399,19 @@ static void user_attributes(void)
 	CHECK(mkdir("grouped/dir", 0755) == 0);
 	CHECK((mode_of("grouped/dir") & 07777) == 02755);
 	CHECK(rmdir("grouped/dir") == 0 && unlink("grouped/mine") == 0);
+	CHECK(mknod("grouped/p", S_IFIFO | 02775, 0) == 0 && mode_of("grouped/p") == (S_IFIFO | 0755));
+	CHECK(lstat("grouped/p", &st) == 0 && st.st_gid == 7 && unlink("grouped/p") == 0);
+	CHECK(mknod("grouped/p", S_IFIFO | 02765, 0) == 0 && mode_of("grouped/p") == (S_IFIFO | 02745));
+	CHECK(unlink("grouped/p") == 0);
+	umask(010); /* what counts is the mode asked for */
+	close(open("grouped/f", O_CREAT | O_RDWR, 02777));
+	CHECK(mode_of("grouped/f") == (S_IFREG | 0767) && unlink("grouped/f") == 0);
+	umask(022);
+	fd = open("grouped", O_TMPFILE | O_RDWR, 02775);
+	CHECK(fd >= 0 && fstat(fd, &st) == 0 && st.st_mode == (S_IFREG | 0755) && st.st_gid == 7);
+	close(fd);
+	CHECK(symlink("x", "grouped/l") == 0 && lstat("grouped/l", &st) == 0 && st.st_gid == 7);
+	CHECK(st.st_mode == (S_IFLNK | 0777) && unlink("grouped/l") == 0);
 }
 
 static void test_attributes(void)

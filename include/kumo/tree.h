@@ -31,6 +31,7 @@
 /* Ranks of node->lock inside that of a directory (lockcheck.h): rename's other directory, and what a name stands for. */
 enum { NODE_SECOND = 1, NODE_CHILD = 2 };
 
+struct acl;
 struct block_device;
 struct block_map_ops;
 struct entry;
@@ -87,12 +88,15 @@ enum {
 	SETATTR_MTIME = 32,
 	SETATTR_CTIME = 64,
 	SETATTR_OWNER = 128, /* chown(2), also where it leaves both ids as they are: it takes set-id bits away */
+	SETATTR_ACL = 256, /* of a tree with TREE_ACL; the mode has been made to fit */
+	SETATTR_DEFAULT_ACL = 512,
 };
 struct attr_change {
 	u32 valid;
 	u32 mode, uid, gid;
 	u64 size;
 	s64 atime_ns, mtime_ns, ctime_ns;
+	struct acl *acl; /* of SETATTR_ACL or SETATTR_DEFAULT_ACL, the caller's; NULL: none any more */
 };
 
 /* What create shall make. mode says which kind; target: of a symbolic link. */
@@ -101,6 +105,8 @@ struct node_new {
 	u64 rdev;
 	const char *target;
 	u32 uid, gid; /* owner to be, as the core worked it out (set-group-id directories) */
+	u32 umask; /* what the core takes from mode, unless the directory's default list stands in its place */
+	struct acl *acl, *default_acl; /* as the core worked them out, for a tree that keeps them; NULL: none */
 };
 
 /* The core's object for one file. Found by identity (tree, id, generation) or held by the name cache and open files. */
@@ -115,7 +121,8 @@ struct node {
 	struct pipe *pipe;	    /* a fifo's, while open */
 	struct list locks;	    /* file locks (fs/lock.c) */
 	struct xattrs *xattrs; /* of a tree that keeps them in memory (fs/xattr.c); NULL: none */
-	struct hlist watches;  /* who is told what happens to it (fs/inotify.c) */
+	struct acl *acl, *default_acl; /* access lists (acl.h); NULL: none */
+	struct hlist watches;	       /* who is told what happens to it (fs/inotify.c) */
 	atomic_t writers; /* opened for writing, or (negative) being executed: node_write_begin() and friends */
 	/* A symbolic link whose target never changes: its text, kmalloc'ed, freed with the node. The walk then follows it
 	 * without locks. NULL: ask readlink. */
@@ -293,6 +300,7 @@ enum {
 	TREE_READ_ONLY = 2,
 	TREE_NEGATIVE_FOREVER = 4, /* absence may be cached until the core itself creates the name */
 	TREE_SEALS = 16,	   /* keeps to node->seals */
+	TREE_ACL = 32, /* has access lists: with nodes in memory alone, or the tree stores what create and setattr tell it */
 	TREE_WALK_MANY = 8, /* walks cost a round trip: the core asks for as many elements at once as it can */
 };
 

@@ -193,10 +193,8 @@ static void look(struct image *image, const char *path)
 	image_read(image, path, 0, data, sizeof(data));
 	if (size > sizeof(data))
 		image_read(image, path, size - 5000, data, 5000);
-	if (node->ops->xattr_list(node, data, sizeof(data), true) >= 0) {
+	if (node->ops->xattr_list(node, data, sizeof(data), true) >= 0)
 		image_get_attribute(image, path, "user.b", data, sizeof(data));
-		image_get_attribute(image, path, "system.posix_acl_access", data, sizeof(data));
-	}
 	node_put(node);
 }
 

@@ -56,10 +56,22 @@ stopped()
 		e2fsck -fn "$work/disk"
 }
 
-plan 5
+# Access lists, which the disk keeps. The test works in a folder of its own below /m.
+lists()
+{
+	rm -f "$work/disk" && truncate -s 64M "$work/disk" && mkfs.ext4 -q -F "$@" "$work/disk" || return
+	kumo --disk "$work/disk" --with "$BUILD_DIR/tests/acls:/acls" -- sh -c 'mkdir /m && mount -t ext4 /dev/vda /m &&
+		mkdir /m/d && /acls /m/d && /acls /m store && umount /m' > "$work/log" 2>&1 &&
+		e2fsck -fn "$work/disk" > "$work/log" 2>&1 || { cat "$work/log"; return 1; }
+	kumo --disk "$work/disk" --with "$BUILD_DIR/tests/acls:/acls" -- sh -c 'mkdir /m && mount -t ext4 /dev/vda /m && /acls /m kept'
+}
+
+plan 7
 make_source || exit 1
 check 'ext4' both ext4
 check 'ext4 with blocks of 1024 bytes' both ext4 -b 1024
 check 'ext3' both ext3
 check 'ext2' both ext2
 check 'a machine that stops' stopped
+check 'access lists in the inodes' lists
+check 'access lists in blocks of their own' lists -I 128

@@ -2,6 +2,7 @@
  * Trees, nodes and files' bytes, without a kernel: nodes are found by identity as the core does it; reads and writes go through
  * the same operations on pages, but nothing is cached.
  */
+#include <kumo/acl.h>
 #include <kumo/block.h>
 #include <kumo/block_pages.h>
 #include <kumo/file.h>
@@ -125,6 +126,8 @@ void node_put(struct node *node)
 		node->tree->ops->forget(node);
 		index_remove(entry);
 	}
+	acl_put(node->acl);
+	acl_put(node->default_acl);
 	kfree(node->link_text);
 	kfree(node->cache);
 	kfree(entry);
@@ -165,6 +168,10 @@ void node_setattr_copy(struct node *node, const struct attr_change *change)
 		attr->mtime_ns = change->mtime_ns;
 	if (change->valid & SETATTR_CTIME)
 		attr->ctime_ns = change->ctime_ns;
+	if (change->valid & SETATTR_ACL)
+		acl_assign(&node->acl, change->acl);
+	if (change->valid & SETATTR_DEFAULT_ACL)
+		acl_assign(&node->default_acl, change->acl);
 }
 
 struct page_cache *node_page_cache(struct node *node)

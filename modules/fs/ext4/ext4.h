@@ -325,13 +325,10 @@ int xattr_put(struct handle *handle, struct inode *inode, u8 index, const char *
 	      const void *value, size_t size, int flags) __must_check;
 #define XATTR_CREDITS 8
 
-/* ---- acl.c: the disk's form of access lists, and getxattr(2)'s ---- */
-ssize_t acl_from_disk(const void *disk, size_t size, void *value, size_t room) __must_check;
-ssize_t acl_to_disk(const void *value, size_t size, void *disk, size_t room) __must_check;
-int acl_mode_from(const void *disk, size_t size, u32 *mode) __must_check; /* 1: the mode says it all */
-int acl_chmod(struct handle *handle, struct inode *inode, u32 mode) __must_check;
-/* A new inode gets the default list of its directory, which changes its mode. */
-int acl_inherit(struct handle *handle, struct inode *dir, struct inode *inode) __must_check;
+/* ---- acl.c: access lists on the disk ---- */
+int acls_load(struct inode *inode) __must_check; /* the node gets its lists, before anybody sees it */
+/* index: XATTR_INDEX_ACL_*; acl NULL: there is none any more. */
+int acl_put_disk(struct handle *handle, struct inode *inode, u8 index, const struct acl *acl) __must_check;
 
 /* ---- orphan.c ---- */
 int orphan_add(struct handle *handle, struct inode *inode) __must_check;

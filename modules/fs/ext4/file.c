@@ -368,8 +368,10 @@ int ext4_setattr(struct node *node, const struct attr_change *change, const stru
 	if (error)
 		return error;
 	node_setattr_copy(node, change);
-	if (change->valid & SETATTR_MODE)
-		error = acl_chmod(&handle, inode, node->attr.mode);
+	if (change->valid & SETATTR_ACL)
+		error = acl_put_disk(&handle, inode, XATTR_INDEX_ACL_ACCESS, change->acl);
+	else if (change->valid & SETATTR_DEFAULT_ACL)
+		error = acl_put_disk(&handle, inode, XATTR_INDEX_ACL_DEFAULT, change->acl);
 	result = inode_store(&handle, inode);
 	error = error ? error : result;
 	result = handle_end(&handle);

@@ -259,6 +259,8 @@ struct node *inode_get_flags(struct volume *volume, u32 number, unsigned int fla
 		return node;
 	inode = inode_new(volume, node, number);
 	error = inode ? inode_read(inode, flags) : -ENOMEM;
+	if (!error)
+		error = acls_load(inode);
 	if (error) { /* forget() finds nothing to do */
 		node->private = NULL;
 		kfree(inode);

@@ -116,8 +116,12 @@ static int link_fill(struct handle *handle, struct inode *inode, const char *tar
 static int new_fill(struct handle *handle, struct inode *dir, struct inode *inode,
 		    const struct node_new *what)
 {
-	int error = acl_inherit(handle, dir, inode);
+	int error = 0;
 
+	if (what->acl)
+		error = acl_put_disk(handle, inode, XATTR_INDEX_ACL_ACCESS, what->acl);
+	if (!error && what->default_acl)
+		error = acl_put_disk(handle, inode, XATTR_INDEX_ACL_DEFAULT, what->default_acl);
 	if (error)
 		return error;
 	if (S_ISDIR(what->mode)) {

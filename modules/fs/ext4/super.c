@@ -438,7 +438,7 @@ static int ext4_attach(struct tree *tree, const struct cred *cred)
 		return -ENOMEM;
 	tree->private = volume;
 	tree->magic = EXT4_SUPER_MAGIC;
-	tree->flags |= TREE_NEGATIVE_FOREVER;
+	tree->flags |= TREE_NEGATIVE_FOREVER | TREE_ACL;
 	if (volume->device->read_only)
 		tree->flags |= TREE_READ_ONLY;
 	volume->read_only_wanted = tree->flags & TREE_READ_ONLY;

@@ -1,7 +1,8 @@
 /*
  * Extended attributes: some within the inode, behind its fields, others in one block, which inodes with the same attributes may share.
  * Both are regions: entries from the front, values from the end. What is set goes into the inode if it fits there, else into
- * the block; a shared block is copied before it changes. Access lists have a form of their own on the disk (acl.c).
+ * the block; a shared block is copied before it changes. Access lists are among them, with a form of their own and seen by
+ * the core in another way (acl.c).
  */
 #include "ext4.h"
 
@@ -16,19 +17,11 @@ struct region {
 static const struct {
 	u8 index;
 	const char *prefix; /* the rest is the name on disk */
-	bool whole;	    /* the prefix is all of it */
 } spaces[] = {
-	{ XATTR_INDEX_ACL_ACCESS, "system.posix_acl_access", true },
-	{ XATTR_INDEX_ACL_DEFAULT, "system.posix_acl_default", true },
-	{ XATTR_INDEX_USER, "user.", false },
-	{ XATTR_INDEX_TRUSTED, "trusted.", false },
-	{ XATTR_INDEX_SECURITY, "security.", false },
+	{ XATTR_INDEX_USER, "user." },
+	{ XATTR_INDEX_TRUSTED, "trusted." },
+	{ XATTR_INDEX_SECURITY, "security." },
 };
-
-static bool is_acl(u8 index)
-{
-	return index == XATTR_INDEX_ACL_ACCESS || index == XATTR_INDEX_ACL_DEFAULT;
-}
 
 /* The form on disk of a whole name. -EOPNOTSUPP. */
 static int name_split(const char *name, u8 *index, const char **rest)
@@ -36,7 +29,7 @@ static int name_split(const char *name, u8 *index, const char **rest)
 	for (u32 i = 0; i < ARRAY_SIZE(spaces); i++) {
 		size_t length = strlen(spaces[i].prefix);
 
-		if (strncmp(name, spaces[i].prefix, length) || (spaces[i].whole && name[length]))
+		if (strncmp(name, spaces[i].prefix, length))
 			continue;
 		*index = spaces[i].index;
 		*rest = name + length;
@@ -373,8 +366,6 @@ ssize_t ext4_xattr_get(struct node *node, const char *name, void *value, size_t 
 	length = xattr_find(inode_of(node), index, rest, &found);
 	if (length < 0)
 		return length;
-	if (is_acl(index))
-		return acl_from_disk(found, (size_t)length, value, size);
 	if (!size)
 		return length;
 	if ((size_t)length > size)
@@ -632,34 +623,6 @@ int xattrs_release(struct handle *handle, struct inode *inode)
 	return error;
 }
 
-/* An access list in the disk's form; what the mode says as well needs none. */
-static int acl_put(struct handle *handle, struct inode *inode, u8 index, const void *value,
-		   size_t size, int flags)
-{
-	char *disk __free_kfree = kmalloc(size + 4, GFP_KERNEL);
-	u32 mode = inode->node->attr.mode;
-	ssize_t length;
-	int all;
-
-	if (!disk)
-		return -ENOMEM;
-	if (index == XATTR_INDEX_ACL_DEFAULT && !S_ISDIR(mode))
-		return value ? -EACCES : 0;
-	length = value ? acl_to_disk(value, size, disk, size + 4) : 0;
-	if (length < 0)
-		return (int)length;
-	if (index == XATTR_INDEX_ACL_ACCESS && value) {
-		all = acl_mode_from(disk, (size_t)length, &mode);
-		if (all < 0)
-			return all;
-		inode->node->attr.mode = mode;
-		if (all)
-			value = NULL;
-	}
-	all = xattr_put(handle, inode, index, "", value ? disk : NULL, (size_t)length, flags);
-	return all == -ENODATA && !value ? 0 : all;
-}
-
 int ext4_xattr_set(struct node *node, const char *name, const void *value, size_t size, int flags)
 {
 	struct inode *inode = inode_of(node);
@@ -675,8 +638,7 @@ int ext4_xattr_set(struct node *node, const char *name, const void *value, size_
 	error = handle_begin(inode->volume, 2 * XATTR_CREDITS, &handle);
 	if (error)
 		return error;
-	error = is_acl(index) ? acl_put(&handle, inode, index, value, size, flags)
-			      : xattr_put(&handle, inode, index, rest, value, size, flags);
+	error = xattr_put(&handle, inode, index, rest, value, size, flags);
 	if (!error)
 		node_touch(node, false, false, true);
 	result = inode_store(&handle, inode); /* also in vain: blocks may have been counted */

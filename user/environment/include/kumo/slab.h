@@ -13,6 +13,11 @@ void *kcalloc(size_t count, size_t size, unsigned int gfp) __must_check;
 void kfree(const void *object);
 char *kstrdup(const char *s, unsigned int gfp) __must_check;
 void *kmemdup(const void *from, size_t size, unsigned int gfp) __must_check;
+/* Nobody reads without a lock here. */
+static inline void kfree_rcu(void *object)
+{
+	kfree(object);
+}
 
 static inline void kfree_scope(void *pointer)
 {
