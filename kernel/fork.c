@@ -240,6 +240,7 @@ static int thread_publish(struct thread *child, struct pid *pid)
 	}
 	child->sighand = sighand;
 	process_get(process);
+	seccomp_fork(child); /* in the same step: who synchronizes filters either sees it, or was before it */
 	list_add_tail(&process->threads, &child->process_link);
 	process->thread_count++;
 	process->live_threads++;
@@ -259,6 +260,9 @@ static int process_publish(struct thread *child, struct pid *pid, const struct c
 		spin_unlock_irqrestore(&process_tree_lock, flags);
 		return -ERESTARTNOINTR;
 	}
+	spin_lock(&maker->lock);
+	seccomp_fork(child);
+	spin_unlock(&maker->lock);
 	child->exit_signal = request->exit_signal;
 	process->parent = maker;
 	if (request->flags & CLONE_PARENT) {

@@ -8,6 +8,7 @@
 #include <kumo/uaccess.h>
 #include <kumo/vm.h>
 #include <linux/prctl.h>
+#include <linux/seccomp.h>
 #include <linux/securebits.h>
 
 #include "process.h"
@@ -230,8 +231,19 @@ static long machine_option(int option, unsigned long a, unsigned long b, unsigne
 	case PR_TASK_PERF_EVENTS_DISABLE:
 	case PR_TASK_PERF_EVENTS_ENABLE:
 		return 0; /* all of its performance events, of which there are none */
-	case PR_GET_SECCOMP:
-		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* The older way to seccomp(2). */
+static long seccomp_set(unsigned long mode, unsigned long program)
+{
+	switch (mode) {
+	case SECCOMP_MODE_STRICT:
+		return seccomp_operation(SECCOMP_SET_MODE_STRICT, 0, NULL);
+	case SECCOMP_MODE_FILTER:
+		return seccomp_operation(SECCOMP_SET_MODE_FILTER, 0, (void __user *)program);
 	default:
 		return -EINVAL;
 	}
@@ -263,6 +275,10 @@ static long credentials_option(int option, unsigned long a, unsigned long b, uns
 		return current->cred->no_new_privs ? 0 : set_no_new_privs();
 	case PR_GET_NO_NEW_PRIVS:
 		return a || b || c || d ? -EINVAL : current->cred->no_new_privs;
+	case PR_GET_SECCOMP:
+		return current->seccomp.mode;
+	case PR_SET_SECCOMP:
+		return seccomp_set(a, b);
 	default:
 		return machine_option(option, a, b, c, d);
 	}

@@ -51,6 +51,7 @@ static void thread_free(struct rcu_head *head)
 {
 	struct thread *thread = container_of(head, struct thread, rcu);
 
+	seccomp_release(thread);
 	cred_spare_release(thread);
 	cred_put(thread->cred);
 	if (thread->process)

@@ -6,6 +6,8 @@
  * top of the thread's kernel stack, for fork, signals and debuggers; the callee-saved ones need no reloading on the short
  * way back, because C functions keep them.
  *
+ * A number that is none, and each one of a thread whose calls are checked (seccomp), goes by syscall_slow() in C.
+ *
  * The short way is taken when the thread has no work to do. Calls that replace the saved registers (exec, sigreturn) set
  * WORK_FRAME, so the short way may rely on a frame that is as it was made: rcx and r11 are right, the address is below
  * USER_END and therefore canonical, the selectors are those that sysret loads.
@@ -35,7 +37,7 @@ syscall_entry:
 	save_regs
 	sti
 	mov	%eax, %eax			/* Linux looks at the low half alone */
-	cmp	$SYSCALL_COUNT, %eax
+	cmp	%gs:syscall_limit, %eax
 	jae	2f
 	mov	%r10, %rcx			/* the fourth argument, where C expects it */
 	call	*syscall_table(, %rax, 8)
@@ -61,7 +63,8 @@ syscall_entry:
 	swapgs
 	sysretq
 
-2:	call	sys_missing
+2:	mov	%rsp, %rdi
+	call	syscall_slow
 	jmp	1b
 	.size syscall_entry, . - syscall_entry
 

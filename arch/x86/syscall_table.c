@@ -5,7 +5,9 @@
 #include <kumo/arch/ptrace.h>
 #include <kumo/atomic.h>
 #include <kumo/err.h>
+#include <kumo/seccomp.h>
 #include <kumo/syscalls.h>
+#include <kumo/thread.h>
 
 #include "syscall.h"
 
@@ -34,6 +36,19 @@ const syscall_function syscall_table[SYSCALL_COUNT] = {
 };
 #pragma GCC diagnostic pop
 #undef SYSCALL
+
+/* The long way into a call, from syscall_entry.S: its number is none, or somebody looks at the thread's calls first. */
+long syscall_slow(struct pt_regs *regs)
+{
+	unsigned int number = (unsigned int)regs->orig_ax;
+	long result;
+
+	if (current->seccomp.mode && !seccomp_check(regs, &result))
+		return result;
+	if (number >= SYSCALL_COUNT)
+		return sys_missing();
+	return syscall_table[number](regs->di, regs->si, regs->dx, regs->r10, regs->r8, regs->r9);
+}
 
 #define SYSCALL(number, name) [number] = #name,
 static const char *const names[SYSCALL_COUNT] = {

@@ -6,9 +6,12 @@
 #include <kumo/arch/msr.h>
 #include <kumo/arch/ptrace.h>
 #include <kumo/export.h>
+#include <kumo/irq.h>
 #include <kumo/string.h>
 #include <kumo/thread.h>
 #include <kumo/uaccess.h>
+
+#include "syscall.h"
 
 _Static_assert(offsetof(struct thread, arch.stack_pointer) == 0, "switch.S stores it there");
 _Static_assert(sizeof(struct arch_thread) == 64, "kumo/arch/asm.h: THREAD_WORK");
@@ -95,6 +98,26 @@ void arch_thread_forbid_clock(bool forbid)
 	local_irq_restore(flags);
 }
 
+void arch_thread_check_calls(struct thread *thread)
+{
+	WRITE_ONCE(thread->arch.syscall_limit, 0);
+}
+
+static void load_limit(void *unused)
+{
+	this_cpu_write(syscall_limit, READ_ONCE(current->arch.syscall_limit));
+}
+
+void arch_check_calls_here(bool all)
+{
+	unsigned long flags = local_irq_save();
+
+	load_limit(NULL);
+	local_irq_restore(flags);
+	if (all)
+		smp_call_others(load_limit, NULL);
+}
+
 struct thread *arch_thread_switch(struct thread *previous, struct thread *next)
 {
 	if (previous->mm) {
@@ -108,6 +131,7 @@ struct thread *arch_thread_switch(struct thread *previous, struct thread *next)
 	if (unlikely((previous->flags ^ next->flags) & THREAD_FLAG_NO_CLOCK))
 		write_cr4(read_cr4() ^ CR4_TSD);
 	tss_set_kernel_stack(stack_top(next));
+	this_cpu_write(syscall_limit, next->arch.syscall_limit);
 	return switch_stack(previous, next);
 }
 
@@ -128,6 +152,7 @@ void arch_thread_init_kernel(struct thread *thread)
 
 	memset(regs, 0, sizeof(*regs));
 	thread->arch.fpu = NULL;
+	thread->arch.syscall_limit = SYSCALL_COUNT;
 	thread->arch.fs_base = thread->arch.gs_base = 0;
 	start_at(thread, regs, thread_start_kernel);
 }
@@ -144,6 +169,7 @@ int arch_thread_fork(struct thread *child, const struct pt_regs *regs, unsigned 
 	error = fpu_fork(child);
 	if (error)
 		return error;
+	child->arch.syscall_limit = SYSCALL_COUNT;
 	*own = *regs;
 	own->ax = 0;
 	if (user_stack)

@@ -284,14 +284,15 @@ static void status_identity(struct text *text, const struct cred *cred)
 		    cred->suid, cred->fsuid, cred->gid, cred->egid, cred->sgid, cred->fsgid);
 }
 
-static void status_capabilities(struct text *text, const struct cred *cred)
+static void status_capabilities(struct text *text, struct thread *thread, const struct cred *cred)
 {
 	text_printf(text,
 		    "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\nCapAmb:\t%016llx\n",
 		    (unsigned long long)cred->cap_inheritable,
 		    (unsigned long long)cred->cap_permitted, (unsigned long long)cred->cap_effective,
 		    (unsigned long long)cred->cap_bounding, (unsigned long long)cred->cap_ambient);
-	text_printf(text, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", cred->no_new_privs);
+	text_printf(text, "NoNewPrivs:\t%d\nSeccomp:\t%d\nSeccomp_filters:\t%u\n", cred->no_new_privs,
+		    READ_ONCE(thread->seccomp.mode), seccomp_filter_count(thread));
 }
 
 static void status_cpus(struct text *text, u64 affinity)
@@ -360,7 +361,7 @@ int status_show(struct text *text, void *object)
 		    (unsigned long long)signals.pending, (unsigned long long)signals.shared,
 		    (unsigned long long)signals.blocked, (unsigned long long)signals.ignored,
 		    (unsigned long long)signals.caught);
-	status_capabilities(text, cred);
+	status_capabilities(text, thread, cred);
 	status_cpus(text, thread->affinity);
 	text_printf(text, "voluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t%llu\n",
 		    (unsigned long long)thread->voluntary_switches,

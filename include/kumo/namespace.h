@@ -204,8 +204,8 @@ char *path_name(const struct path *path, const struct path *root, char *buffer, 
  * checked here. *made, if not NULL, is the new path, referenced.
  */
 int path_create(const struct path *parent, const struct name *last, const struct node_new *what,
-		const struct cred *cred, struct path *made)
-	__must_check; /* what->uid, gid and lists are set here, and its umask is applied */
+		const struct cred *cred,
+		struct path *made) __must_check; /* what->uid, gid and lists are set here, and its umask is applied */
 int path_unlink(const struct path *parent, const struct name *last, bool directory,
 		const struct cred *cred) __must_check;
 int path_link(const struct path *parent, const struct name *last, const struct path *old,

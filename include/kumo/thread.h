@@ -24,6 +24,7 @@
 #include <kumo/rbtree.h>
 #include <kumo/rcu.h>
 #include <kumo/refcount.h>
+#include <kumo/seccomp.h>
 #include <kumo/signal.h>
 #include <kumo/time.h>
 #include <kumo/wait.h>
@@ -107,6 +108,8 @@ struct thread {
 	bool stop_wanted; /* it takes part in a stop that has begun (job control); under sighand->lock */
 	stack_t signal_stack;
 	bool cancelled; /* a server cancelled the request it works on (Tflush): interruptible waits end */
+
+	struct seccomp seccomp; /* who looks at its system calls */
 
 	int __user *clear_child_tid, *set_child_tid;
 	void __user *robust_list;

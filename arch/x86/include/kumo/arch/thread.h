@@ -10,6 +10,7 @@ struct arch_thread {
 	unsigned long fs_base, gs_base; /* of user mode; while it does not run */
 	void *fpu; /* save area of the FPU's registers; NULL until the thread has been in user mode */
 	unsigned int fpu_cpu; /* CPU that last loaded them; see fpu.c */
+	unsigned int syscall_limit; /* numbers below it enter system calls the short way (syscall_entry.S) */
 	unsigned long fault_address, fault_code, trap_number;
 };
 
@@ -32,6 +33,10 @@ void arch_thread_exec(struct pt_regs *regs, unsigned long entry, unsigned long s
 void arch_thread_free(struct thread *thread); /* the FPU area */
 /* PR_SET_TSC for the current thread: reading the time-stamp counter faults in user mode. */
 void arch_thread_forbid_clock(bool forbid);
+/* The thread's system calls are checked first (seccomp_check()), from when it is next switched to. For who runs already, on this CPU
+ * or (all) on any: arch_check_calls_here(), interrupts on. */
+void arch_thread_check_calls(struct thread *thread);
+void arch_check_calls_here(bool all);
 long arch_prctl(int code, unsigned long address);
 
 /* Stops this CPU until an interrupt comes, which may be waiting already. Interrupts off; on when it returns. */
