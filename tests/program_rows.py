@@ -142,7 +142,7 @@ PROGRAMS = (
     Program("parallel", "seq 20 | parallel -j4 'echo $(({} * 2))' | sort -n | tail -1", "^40$"),
     Program("screens in tmux", "export TERM=xterm; s() { tmux new-session -d -x 100 -y 30 -s s \"$1\"; sleep 5; tmux capture-pane -pt s; tmux send-keys -t s q; sleep 1; tmux kill-session -t s; }; "
             "s 'top -d 1'; s 'htop -d 10'; s 'watch -n1 uptime'; s 'less /etc/passwd'; s 'nano /etc/hostname'; tmux kill-server; true", "Tasks:.*total(.|\n)*Load average(.|\n)*Every 1.0s: uptime(.|\n)*root:x:0:0(.|\n)*GNU nano"),
-    Program("vim in tmux", "tmux new-session -d -x 80 -y 24 -s v 'vim -u NONE f'; sleep 3; tmux send-keys -t v 'ihello' Escape ':wq' Enter; sleep 3; cat f; tmux kill-server", "^hello$"),
+    Program("vim in tmux", "tmux new-session -d -x 80 -y 24 -s v 'vim -u NONE f'; sleep 3; tmux send-keys -t v 'ihello' Escape ':wq' Enter; sleep 3; tmux kill-server 2> /dev/null; cat f", "^hello$"),
     Program("cron", "printf '* * * * * root echo ran > %s/ran\\n' $PWD > /etc/cron.d/k; cron -f & for i in $(seq 75); do test -s ran && break; sleep 1; done; kill $!; rm /etc/cron.d/k; cat ran", "^ran$"),
     Program("make -j4, Lua's source", "cp -r /programs/lua5.4/* . && make -j4 -C src lua CFLAGS='-O1 -DLUA_USE_POSIX' > log 2>&1 || tail -5 log; src/lua -e 'print(_VERSION, collectgarbage(\"count\") > 0)'", "Lua 5.4\ttrue"),
 )
