@@ -1,5 +1,5 @@
 #!/bin/bash
 # Each fuzz target for two minutes.
-# seconds: 1200
+# seconds: 3600
 fuzz_seconds=120
 . "$ROOT/tests/host/fuzz.sh"
