@@ -6,6 +6,7 @@
 #include <kumo/export.h>
 #include <kumo/kva.h>
 #include <kumo/rcu.h>
+#include <kumo/serve.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
 #include <linux/fcntl.h>
@@ -155,7 +156,7 @@ static int file_close(struct file *file, struct files *files)
 	if (unlikely(!list_empty(&file->node->locks)) && !named_only)
 		file_locks_release_owner(file, files);
 	if (unlikely(file->ops->flush) && !named_only)
-		error = file->ops->flush(file);
+		error = serve_flush(file);
 	file_put(file);
 	return error;
 }

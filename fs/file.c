@@ -10,12 +10,14 @@
 #include <kumo/lease.h>
 #include <kumo/module.h>
 #include <kumo/notify.h>
+#include <kumo/serve.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
 #include <kumo/time.h>
 #include <linux/mount.h>
 
 #include "internal.h"
+#include "rebind_internal.h"
 
 static struct slab_cache *file_cache;
 
@@ -53,6 +55,7 @@ struct file *file_alloc(u32 flags, const struct cred *cred)
 	file->read_ahead = (struct read_ahead){};
 	file->error_seen = 0;
 	file->watchers.first = NULL;
+	list_init(&file->tree_link);
 	/* Last: before, a reader that still holds the memory's former life under RCU cannot take it. */
 	__atomic_store_n(&file->refs.refs.counter, 1, __ATOMIC_RELEASE);
 	return file;
@@ -82,8 +85,39 @@ static __noinline void file_release(struct file *file)
 		dnotify_release(file);
 	if (unlikely(!list_empty(&node->locks)))
 		file_locks_release(file);
+	file_release_served(file);
+}
+
+/* Tells the instance that serves it, if one does. False: that must wait for another one. */
+static bool file_clunk(struct file *file)
+{
+	struct tree_visit visit;
+	int error;
+
+	if (!(file->mode & FILE_SERVED)) {
+		if ((file->mode & FILE_OPENED) && file->ops->clunk)
+			file->ops->clunk(file);
+		return true;
+	}
+	error = tree_enter_nowait(file->node->tree, &visit);
+	if (unlikely(error == -EAGAIN))
+		return false;
 	if ((file->mode & FILE_OPENED) && file->ops->clunk)
 		file->ops->clunk(file);
+	if (unlikely(!list_empty(&file->tree_link)))
+		file_unlist(file);
+	if (likely(!error))
+		tree_leave(&visit);
+	return true;
+}
+
+void file_release_served(struct file *file)
+{
+	struct node *node = file->node;
+
+	while (unlikely(!file_clunk(file)))
+		if (file_release_late(file))
+			return;
 	if (file->mode & FILE_WRITER) {
 		node_write_end(node);
 		mount_writer_put(file->path.mount);

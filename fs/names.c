@@ -5,6 +5,7 @@
 #include <kumo/acl.h>
 #include <kumo/export.h>
 #include <kumo/notify.h>
+#include <kumo/serve.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
 #include <kumo/time.h>
@@ -71,7 +72,7 @@ struct entry *create_locked(const struct path *parent, const struct name *last,
 	if (error)
 		return ERR_PTR(error);
 	tree_change_begin(tree);
-	error = dir->ops->create(dir, last, &new, &node, cred);
+	error = serve_create(dir, last, &new, &node, cred);
 	tree_change_end(tree);
 	node_new_end(&new, error ? NULL : node);
 	if (error)
@@ -185,7 +186,7 @@ int path_link(const struct path *parent, const struct name *last, const struct p
 	error = -ENOENT;
 	if (node->attr.nlink || (node->flags & NODE_LINKABLE)) {
 		tree_change_begin(tree);
-		error = dir->ops->link(dir, last, node, cred);
+		error = serve_link(dir, last, node, cred);
 		if (!error)
 			node->flags &= ~(unsigned int)NODE_LINKABLE;
 		tree_change_end(tree);
@@ -242,7 +243,7 @@ static int unlink_named(const struct path *parent, const struct name *last, bool
 	error = -EBUSY;
 	if (!mount_stands_on(entry)) {
 		tree_change_begin(tree);
-		error = dir->ops->unlink(dir, last, node, directory, cred);
+		error = serve_unlink(dir, last, node, directory, cred);
 		tree_change_end(tree);
 		if (!error && directory)
 			node->flags |= NODE_DEAD;
@@ -409,8 +410,7 @@ static int rename_locked(const struct path *old_parent, const struct name *old_l
 	if (error)
 		goto out;
 	tree_change_begin(tree);
-	error = old_dir->ops->rename(old_dir, old_last, entry->node, new_dir, new_last, replaced,
-				     flags, cred);
+	error = serve_rename(old_dir, old_last, entry->node, new_dir, new_last, replaced, flags, cred);
 	if (!error && (flags & RENAME_EXCHANGE)) {
 		entry_exchange(entry, target);
 	} else if (!error) {

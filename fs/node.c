@@ -7,12 +7,14 @@
 #include <kumo/export.h>
 #include <kumo/pagecache.h>
 #include <kumo/rcu.h>
+#include <kumo/serve.h>
 #include <kumo/slab.h>
 #include <kumo/time.h>
 #include <kumo/xattr.h>
 #include <linux/capability.h>
 
 #include "internal.h"
+#include "rebind_internal.h"
 
 static struct slab_cache *node_cache;
 static atomic64_t last_id = { 1 };
@@ -47,6 +49,11 @@ struct node *node_alloc(struct tree *tree, const struct attr *attr, void *privat
 	node->flags = 0;
 	node->attr_dirty = false;
 	node->index_state = NODE_INDEX_NONE;
+	node->unstable = 0;
+	node->list_cpu = 0;
+	list_init(&node->tree_link);
+	if (unlikely(tree && tree->flags & TREE_LISTED))
+		node_list(node);
 	return node;
 }
 
@@ -59,17 +66,53 @@ static void node_free_rcu(struct rcu_head *head)
 	slab_free(node_cache, node);
 }
 
+/* Has the instance that serves the node's tree something to let go of? */
+static inline bool is_served(const struct node *node)
+{
+	return node->tree && node->tree->ops->forget && node->index_state != NODE_INDEX_FAILED &&
+	       !(node->flags & NODE_STALE);
+}
+
+/* Tells the instance. False: that must wait for another one. */
+static bool node_forget(struct node *node)
+{
+	struct tree *tree = node->tree;
+	struct tree_visit visit;
+	int error = tree_enter_nowait(tree, &visit);
+
+	if (unlikely(error == -EAGAIN))
+		return false;
+	if (node->cache)
+		page_cache_destroy(node->cache);
+	/* The tree's table, not the node's own: that one may be a device's, and forget belongs to who made the node. */
+	if (likely(!error))
+		tree->ops->forget(node);
+	else if (tree->ops->release && !(node->flags & NODE_UNBOUND))
+		tree->ops->release(node);
+	if (unlikely(!list_empty(&node->tree_link)))
+		node_unlist(node);
+	if (likely(!error))
+		tree_leave(&visit);
+	return true;
+}
+
 void node_put(struct node *node)
 {
 	if (!refcount_dec_and_test(&node->refs))
 		return;
 	WARN_ON(!list_empty(&node->locks));
-	if (node->cache)
-		page_cache_destroy(node->cache);
-	/* The tree's table, not the node's own: that one may be a device's, and forget belongs to who made the node. */
-	if (node->tree && node->tree->ops->forget && node->index_state != NODE_INDEX_FAILED)
-		node->tree->ops->forget(node);
-	if (node->index_state == NODE_INDEX_READY)
+	if (likely(is_served(node))) {
+		if (unlikely(!node_forget(node))) {
+			node_put_late(node);
+			return;
+		}
+	} else {
+		if (node->cache)
+			page_cache_destroy(node->cache);
+		if (!list_empty(&node->tree_link))
+			node_unlist(node);
+	}
+	if (node->index_state == NODE_INDEX_READY || node->index_state == NODE_INDEX_UNBOUND)
 		node_index_remove(node);
 	node_xattrs_free(node);
 	acl_put(node->acl);
@@ -112,8 +155,15 @@ void node_attr_changed(struct node *node)
 {
 	const struct tree_ops *ops = node->tree ? node->tree->ops : NULL;
 
-	if (ops && ops->attr_changed && !__atomic_exchange_n(&node->attr_dirty, true, __ATOMIC_SEQ_CST))
+	struct tree_visit visit;
+
+	if (!ops || !ops->attr_changed || __atomic_exchange_n(&node->attr_dirty, true, __ATOMIC_SEQ_CST))
+		return;
+	if (tree_enter_nowait(node->tree, &visit))
+		return; /* the next instance is told when it has the node */
+	if (likely(!(node->flags & (NODE_STALE | NODE_UNBOUND))))
 		ops->attr_changed(node);
+	tree_leave(&visit);
 }
 
 u64 node_blocks(const struct node *node)
@@ -133,8 +183,15 @@ int node_getattr(struct node *node, const struct cred *cred)
 	if (!ops || !ops->getattr || node->attr.believe_until_ns == BELIEVE_FOREVER ||
 	    time_monotonic_ns() < node->attr.believe_until_ns)
 		return 0;
-	return ops->getattr(node, cred);
+	return serve_getattr(node, cred);
 }
+
+void node_set_internal(struct node *node)
+{
+	if (!list_empty(&node->tree_link))
+		node_unlist(node);
+}
+EXPORT_SYMBOL(node_set_internal);
 
 /* ---- Writers and executors exclude each other ---- */
 
@@ -288,7 +345,7 @@ int node_setattr(struct node *node, struct attr_change *change, const struct cre
 	    node->ops->read_pages)
 		page_cache_extend(node->cache, node_size(node));
 	if (ops && ops->setattr)
-		error = ops->setattr(node, change, cred);
+		error = serve_setattr(node, change, cred);
 	if (!error && node->xattrs && change->valid & (SETATTR_OWNER | SETATTR_SIZE))
 		node_drop_capabilities(node);
 out:

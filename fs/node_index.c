@@ -39,17 +39,23 @@ static bool is_leaving(struct tree *tree, u64 id, struct node *node)
 	return leaving;
 }
 
-/* What the index has for the identity, with a reference if it can be had; or puts `spare` there, if there is one. */
-static struct node *find_or_insert(struct tree *tree, u64 id, struct node *spare, bool *referenced)
+/* What the index has for the identity, with a reference if it can be had; or puts `spare` there, if there is one. *fresh: it is
+ * the caller's to fill: `spare`, or one that no instance has had since the last one went. */
+static struct node *find_or_insert(struct tree *tree, u64 id, struct node *spare, bool *referenced,
+				   bool *fresh)
 {
 	struct node *node;
 
 	spin_lock(&tree->nodes_lock);
 	node = xarray_load(&tree->nodes, id);
 	*referenced = node && refcount_inc_not_zero(&node->refs);
-	if (!node && spare) {
+	*fresh = *referenced && node->index_state == NODE_INDEX_UNBOUND;
+	if (*fresh) {
+		node->index_state = NODE_INDEX_FILLING;
+	} else if (!node && spare) {
 		spare->index_state = NODE_INDEX_FILLING;
-		node = xarray_store(&tree->nodes, id, spare, GFP_ATOMIC) ? ERR_PTR(-ENOMEM) : spare;
+		*fresh = !xarray_store(&tree->nodes, id, spare, GFP_ATOMIC);
+		node = *fresh ? spare : ERR_PTR(-ENOMEM);
 	}
 	spin_unlock(&tree->nodes_lock);
 	return node;
@@ -90,12 +96,10 @@ struct node *node_obtain(struct tree *tree, u64 id, bool *fresh)
 
 	*fresh = false;
 	for (;;) {
-		node = find_or_insert(tree, id, spare, &referenced);
-		if (node == spare && spare) {
-			*fresh = true;
+		node = find_or_insert(tree, id, spare, &referenced, fresh);
+		if (node == spare && *fresh)
 			return node;
-		}
-		if (IS_ERR(node))
+		if (IS_ERR(node) || *fresh)
 			break;
 		if (referenced)
 			node = wait_ready(node);
@@ -117,15 +121,27 @@ EXPORT_SYMBOL(node_obtain);
 void node_ready(struct node *node, int error)
 {
 	struct tree *tree = node->tree;
+	u8 state = NODE_INDEX_READY;
 
 	spin_lock(&tree->nodes_lock);
-	if (error)
+	if (!error)
+		node->flags &= ~(unsigned int)NODE_UNBOUND;
+	else if (node->flags & NODE_UNBOUND)
+		state = NODE_INDEX_UNBOUND; /* others hold it: as before */
+	else
+		state = NODE_INDEX_FAILED;
+	if (state == NODE_INDEX_FAILED)
 		xarray_remove(&tree->nodes, node->attr.id);
-	smp_store_release(&node->index_state, error ? NODE_INDEX_FAILED : NODE_INDEX_READY);
+	smp_store_release(&node->index_state, state);
 	spin_unlock(&tree->nodes_lock);
 	wake_up_all(queue_of(node->attr.id));
 }
 EXPORT_SYMBOL(node_ready);
+
+void node_index_wake(struct node *node)
+{
+	wake_up_all(queue_of(node->attr.id));
+}
 
 void node_index_remove(struct node *node)
 {

@@ -9,6 +9,7 @@
 #include <kumo/notify.h>
 #include <kumo/pipe.h>
 #include <kumo/rcu.h>
+#include <kumo/serve.h>
 #include <kumo/string.h>
 #include <linux/mount.h>
 
@@ -82,9 +83,9 @@ static int file_open_served(struct file *file, u32 kind, const struct cred *cred
 	case S_IFDIR:
 		if (path_is_union(&file->path))
 			return union_open(file);
-		return file->ops->open ? file->ops->open(file, cred) : 0;
+		return serve_open(file, cred);
 	case S_IFREG:
-		return file->ops->open ? file->ops->open(file, cred) : 0;
+		return serve_open(file, cred);
 	case S_IFCHR:
 	case S_IFBLK:
 		return device_open(file, cred);
@@ -182,8 +183,9 @@ static struct file *file_open_take(const struct path *path, u32 flags, bool crea
 	return file;
 
 fail_opened:
-	if (file->ops->clunk)
-		file->ops->clunk(file);
+	path_get(path); /* its reference is the caller's */
+	file_put(file);
+	return ERR_PTR(error);
 fail:
 	file_writer_end(file);
 	file_free_unopened(file);
@@ -211,7 +213,7 @@ struct file *file_open_unnamed(const struct path *dir, const struct node_new *wh
 	int error = node_new_begin(&new, parent, cred);
 
 	if (!error) {
-		error = parent->ops->create_unnamed(parent, &new, &node, cred);
+		error = serve_create_unnamed(parent, &new, &node, cred);
 		node_new_end(&new, error ? NULL : node);
 	}
 	if (error)

@@ -5,6 +5,7 @@
 #include <kumo/acl.h>
 #include <kumo/export.h>
 #include <kumo/rcu.h>
+#include <kumo/serve.h>
 #include <kumo/xattr.h>
 #include <linux/capability.h>
 
@@ -86,7 +87,7 @@ int node_permission(struct node *node, int mask, const struct cred *cred)
 	    (S_ISREG(node->attr.mode) || S_ISDIR(node->attr.mode) || S_ISLNK(node->attr.mode)))
 		return -EROFS;
 	if (unlikely(node->ops && node->ops->permission))
-		return node->ops->permission(node, mask, cred);
+		return serve_permission(node, mask, cred);
 	mask &= MAY_READ | MAY_WRITE | MAY_EXEC;
 	if (mode_permits(node, (u32)mask, cred) || capability_permits(node, (u32)mask, cred))
 		return 0;
@@ -156,6 +157,6 @@ void file_remove_privileges(struct file *file)
 	change.mode = mode_without_privileges(node, current->cred);
 	if (change.mode != mode && node->tree->ops->setattr)
 		/* A tree that will not drop them refuses the write itself, if it must; Linux goes on as well. */
-		(void)node->tree->ops->setattr(node, &change, file->cred);
+		(void)serve_setattr(node, &change, file->cred);
 }
 EXPORT_SYMBOL(node_permission);

@@ -4,6 +4,7 @@
  */
 #include <kumo/export.h>
 #include <kumo/poll.h>
+#include <kumo/serve.h>
 #include <kumo/slab.h>
 
 #include "internal.h"
@@ -86,7 +87,7 @@ u32 file_poll(struct file *file, struct poll_table *table)
 {
 	if (!file->ops->poll)
 		return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
-	return file->ops->poll(file, table);
+	return serve_poll(file, table);
 }
 
 void poll_waiter_init(struct poll_waiter *waiter)

@@ -7,11 +7,13 @@
  * whatever is added or removed meanwhile. A reader that did not reach the end leaves a marker in the list, so that the
  * next call goes on there without a search.
  *
- * Locks: the directory's node->lock, taken by the core for changes and walks, and by readdir here, protects its entries.
+ * Locks: the directory's node->lock, taken by the core for changes, walks and reading, protects its entries; order_lock the list,
+ * too, for a file that is closed, which takes its marker away: an instance must not wait for node->lock (rebind.h).
  */
 #include <kumo/memfd.h>
 #include <kumo/pagecache.h>
 #include <kumo/rbtree.h>
+#include <kumo/rebind.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
 #include <kumo/time.h>
@@ -38,6 +40,7 @@ struct ram_entry {
 
 struct ram_directory {
 	struct rb_root by_name;
+	struct mutex order_lock; /* of the list, for who comes without node->lock: a reader whose file is closed */
 	struct list by_cookie; /* with markers between */
 	u64 next_cookie;
 	u64 count;
@@ -135,6 +138,7 @@ static struct node *ram_node(struct tree *tree, u32 mode, u32 uid, u32 gid, u64 
 			goto no_memory;
 		*directory = (struct ram_directory){ .next_cookie = 2 };
 		list_init(&directory->by_cookie);
+		mutex_init(&directory->order_lock, "ram_directory");
 		attr.nlink = 2;
 		attr.size = 2 * ENTRY_SIZE;
 	} else if (S_ISLNK(mode)) {
@@ -228,7 +232,9 @@ static void insert(struct node *dir, struct ram_entry *entry, struct node *node)
 	}
 	rb_insert(&directory->by_name, &entry->by_name, parent, link);
 	entry->cookie = directory->next_cookie++;
+	mutex_lock(&directory->order_lock);
 	list_add_tail(&directory->by_cookie, &entry->link);
+	mutex_unlock(&directory->order_lock);
 	directory->count++;
 	node_set_size(dir, dir->attr.size + ENTRY_SIZE);
 	if (S_ISDIR(node->attr.mode))
@@ -241,7 +247,9 @@ static void take_out(struct node *dir, struct ram_entry *entry)
 	struct ram_directory *directory = directory_of(dir);
 
 	rb_erase(&directory->by_name, &entry->by_name);
+	mutex_lock(&directory->order_lock);
 	list_del(&entry->link);
+	mutex_unlock(&directory->order_lock);
 	directory->count--;
 	node_set_size(dir, dir->attr.size - ENTRY_SIZE);
 	if (S_ISDIR(entry->node->attr.mode))
@@ -605,7 +613,7 @@ static int ram_readdir(struct file *file, struct dir_context *context)
 
 	if (!dir_emit_dots(file, context))
 		return 0;
-	error = mutex_lock_killable(&file->node->lock);
+	error = mutex_lock_killable(&directory->order_lock);
 	if (error)
 		return error;
 	marker = file->private;
@@ -632,7 +640,7 @@ static int ram_readdir(struct file *file, struct dir_context *context)
 			list_insert(&marker->link, at->prev, at);
 		}
 	}
-	mutex_unlock(&file->node->lock);
+	mutex_unlock(&directory->order_lock);
 	return 0;
 }
 
@@ -642,10 +650,10 @@ static void ram_clunk(struct file *file)
 
 	if (!marker || !S_ISDIR(file->node->attr.mode))
 		return;
-	mutex_lock(&file->node->lock);
+	mutex_lock(&directory_of(file->node)->order_lock);
 	if (marker->link.next)
 		list_del(&marker->link);
-	mutex_unlock(&file->node->lock);
+	mutex_unlock(&directory_of(file->node)->order_lock);
 	kfree(marker);
 }
 
@@ -716,10 +724,37 @@ static int parse_options(struct ram_tree *ram, const char *options, bool limits)
 	return error;
 }
 
+/* What a successor finds: the limits, and nodes as they are described above. */
+#define HANDOVER_LAYOUT "ram tree 1"
+
+static int ram_handover(struct tree *tree, struct handover *handover)
+{
+	*handover = (struct handover){ .layout = HANDOVER_LAYOUT, .state = tree->private, .whole = true };
+	tree->private = NULL;
+	return 0;
+}
+
+static int take_over(struct tree *tree, struct ram_tree *ram)
+{
+	struct ram_tree *former = tree->handover->state;
+
+	if (strcmp(tree->handover->layout, HANDOVER_LAYOUT))
+		return -EINVAL;
+	*ram = *former;
+	tree->private = ram;
+	tree->handover->state = NULL;
+	kfree(former);
+	return 0;
+}
+
 static int attach(struct tree *tree, struct ram_tree *ram, bool limits)
 {
-	int error = tree->options ? parse_options(ram, tree->options, limits) : 0;
+	int error = 0;
 
+	if (tree->handover)
+		return take_over(tree, ram);
+	if (tree->options)
+		error = parse_options(ram, tree->options, limits);
 	if (error)
 		return error;
 	tree->private = ram;
@@ -809,7 +844,7 @@ static void ram_unmounted(struct tree *tree)
 
 /* Directories and files share a table: the core asks a node's kind before it calls. */
 #define RAM_OPERATIONS                                                                             \
-	.detach = ram_detach, .unmounted = ram_unmounted, .statfs = ram_statfs, .walk = ram_walk,  \
+	.detach = ram_detach, .handover = ram_handover, .unmounted = ram_unmounted, .statfs = ram_statfs, .walk = ram_walk,  \
 	.create = ram_create, .create_unnamed = ram_create_unnamed, .link = ram_link,              \
 	.unlink = ram_unlink, .rename = ram_rename, .setattr = ram_setattr,                        \
 	.xattr_get = node_xattr_get, .xattr_set = node_xattr_set, .xattr_list = node_xattr_list,   \

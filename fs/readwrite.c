@@ -5,6 +5,7 @@
 #include <kumo/lease.h>
 #include <kumo/notify.h>
 #include <kumo/pagecache.h>
+#include <kumo/serve.h>
 #include <kumo/signal.h>
 #include <kumo/uaccess.h>
 #include <kumo/writeback.h>
@@ -59,13 +60,21 @@ static ssize_t transfer_direct(struct file *file, struct iter *iter, loff_t *pos
 		return result;
 	if (cache && write)
 		page_cache_drop(cache, start, end);
-	result = file->ops->direct(file, iter, *pos, write);
+	result = serve_direct(file, iter, *pos, write);
 	cache = smp_load_acquire(&file->contents->cache);
 	if (cache && write)
 		page_cache_drop(cache, start, end); /* what somebody has read in meanwhile */
 	if (result > 0)
 		*pos += result;
 	return result;
+}
+
+/* What is done in the page cache alone does not ask the tree's instance. */
+static inline ssize_t read_bytes(struct file *file, struct iter *to, loff_t *pos)
+{
+	if (likely(file->ops->read == page_cache_read))
+		return page_cache_read(file, to, pos);
+	return file->mode & FILE_SERVED ? serve_read(file, to, pos) : file->ops->read(file, to, pos);
 }
 
 ssize_t file_read(struct file *file, struct iter *to, loff_t *pos)
@@ -91,7 +100,7 @@ ssize_t file_read(struct file *file, struct iter *to, loff_t *pos)
 	else if (unlikely(file->flags & O_DIRECT) && file->ops->direct)
 		result = transfer_direct(file, to, pos, false);
 	else
-		result = file->ops->read(file, to, pos);
+		result = read_bytes(file, to, pos);
 	if (locked)
 		mutex_unlock(&file->pos_lock);
 	current->io.reads++;
@@ -131,7 +140,9 @@ static inline ssize_t write_bytes(struct file *file, struct iter *from, loff_t *
 {
 	if (unlikely(file->flags & O_DIRECT) && file->ops->direct)
 		return transfer_direct(file, from, pos, true);
-	return file->ops->write(file, from, pos);
+	if (likely(file->ops->write == page_cache_write))
+		return page_cache_write(file, from, pos);
+	return file->mode & FILE_SERVED ? serve_write(file, from, pos) : file->ops->write(file, from, pos);
 }
 
 static ssize_t write_regular(struct file *file, struct iter *from, loff_t *pos)
@@ -285,7 +296,7 @@ loff_t file_seek(struct file *file, loff_t offset, int whence)
 	if (result)
 		return result;
 	if (file->ops->seek)
-		result = file->ops->seek(file, offset, whence);
+		result = serve_seek(file, offset, whence);
 	else
 		result = file_seek_size(file, offset, whence,
 					S_ISREG(node->attr.mode) ? node_size(node) : 0);
@@ -320,6 +331,22 @@ bool dir_emit_dots(struct file *file, struct dir_context *context)
 	return true;
 }
 
+/* The directory's node->lock keeps it as it is. A union has none of its own: its members are listed as files of theirs. */
+static int readdir_locked(struct file *file, struct dir_context *context)
+{
+	struct node *node = file->node;
+	int error;
+
+	if (!(file->mode & FILE_SERVED))
+		return file->ops->readdir(file, context);
+	error = mutex_lock_killable(&node->lock);
+	if (error)
+		return error;
+	error = serve_readdir(file, context);
+	mutex_unlock(&node->lock);
+	return error;
+}
+
 int file_readdir(struct file *file, struct dir_context *context)
 {
 	struct node *node = file->node;
@@ -335,7 +362,7 @@ int file_readdir(struct file *file, struct dir_context *context)
 		error = -ENOENT;
 	} else {
 		context->offset = file->pos;
-		error = file->ops->readdir(file, context);
+		error = readdir_locked(file, context);
 		file->pos = context->offset;
 		file_accessed(file);
 		if (!error)
@@ -382,7 +409,7 @@ int file_allocate(struct file *file, int mode, loff_t offset, loff_t length)
 		error = may_have_size(node, (u64)(offset + length));
 	if (!error) {
 		file_remove_privileges(file);
-		error = file->ops->fallocate(file, mode, (u64)offset, (u64)length);
+		error = serve_fallocate(file, mode, (u64)offset, (u64)length);
 	}
 	mutex_unlock(&node->lock);
 	if (!error)

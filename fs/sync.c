@@ -6,6 +6,7 @@
 #include <kumo/error_sequence.h>
 #include <kumo/export.h>
 #include <kumo/pagecache.h>
+#include <kumo/serve.h>
 #include <kumo/writeback.h>
 
 #include "internal.h"
@@ -36,7 +37,7 @@ int file_sync_range(struct file *file, u64 start, u64 end, bool data_only)
 	if (cache)
 		error = page_cache_sync(cache, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT);
 	if (!error)
-		error = file->ops->fsync(file, data_only);
+		error = serve_fsync(file, data_only);
 	written = file_write_error(file);
 	return error ?: written;
 }
@@ -64,8 +65,6 @@ int file_write_out(struct file *file, u64 start, u64 end, bool wait)
 
 int tree_sync(struct tree *tree)
 {
-	int error = writeback_sync(tree), synced = tree->ops->sync ? tree->ops->sync(tree) : 0;
-
-	return error ?: synced;
+	return serve_sync(tree);
 }
 EXPORT_SYMBOL(tree_sync);

@@ -14,6 +14,7 @@
 #include <kumo/writeback.h>
 
 #include "internal.h"
+#include "rebind_internal.h"
 
 static struct mutex types_lock = MUTEX_INIT(types_lock, "tree_types"); /* the list of types and type->single */
 static struct list types = LIST_INIT(types);
@@ -101,6 +102,7 @@ static void tree_free(struct tree *tree)
 	writeback_stop(tree);
 	synchronize_rcu();
 	xarray_destroy(&tree->nodes);
+	tree_gate_free(tree);
 	module_put(tree->type->owner);
 	kfree(tree->source);
 	kfree(tree->options);
@@ -157,8 +159,10 @@ static struct tree *tree_make(struct tree_type *type, const char *source, const 
 	tree->source = kstrdup(source, GFP_KERNEL);
 	if (options)
 		tree->options = kstrdup(options, GFP_KERNEL);
-	if (!tree->source || (options && !tree->options))
+	if (!tree->source || (options && !tree->options) || tree_gate_make(tree))
 		goto fail;
+	if (type->owner && tree_replaceable(tree))
+		tree->flags |= TREE_LISTED;
 	mutex_lock(&trees_lock);
 	tree->device = device_make(0, next_minor++);
 	mutex_unlock(&trees_lock);
@@ -278,16 +282,17 @@ void tree_put(struct tree *tree)
 	mutex_lock(&trees_lock);
 	list_del(&tree->all_link);
 	mutex_unlock(&trees_lock);
+	tree_gate_end(tree);
 	notify_tree_gone(tree);
 	writeback_stop(tree); /* which lets go of nodes, and finds nothing that anybody could make dirty again */
 	if (!entries_release(tree)) {
 		pr_err("a name of '%s' is still held: the tree stays in memory\n", tree->source);
 		return;
 	}
-	if (tree->ops->unmounted)
+	if (tree->ops->unmounted && !tree->detached)
 		tree->ops->unmounted(tree);
 	node_put(tree->root);
-	if (tree->ops->detach)
+	if (tree->ops->detach && !tree->detached)
 		tree->ops->detach(tree);
 	tree_close_device(tree);
 	tree_free(tree);

@@ -16,6 +16,7 @@
  */
 #include <kumo/export.h>
 #include <kumo/rcu.h>
+#include <kumo/serve.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
 #include <kumo/time.h>
@@ -407,7 +408,7 @@ static struct entry *lookup_ask(struct entry *dir, const struct name *name, cons
 		while (rest && count < WALK_AT_ONCE && next_element(&rest, &names[count]))
 			count++;
 	}
-	reached = dir->node->ops->walk(dir->node, names, count, nodes, &negative_until_ns, cred);
+	reached = serve_walk(dir->node, names, count, nodes, &negative_until_ns, cred);
 	if (reached == -ENOENT)
 		entry_learn_absent(dir, name, negative_until_ns);
 	if (reached <= 0)
@@ -593,7 +594,7 @@ ssize_t node_readlink(struct node *node, char *buffer, size_t size, const struct
 	}
 	if (!node->ops->readlink)
 		return -EINVAL;
-	return node->ops->readlink(node, buffer, size, cred);
+	return serve_readlink(node, buffer, size, cred);
 }
 
 /* A link whose target is an object leads anywhere: does the walk allow it? */
@@ -623,7 +624,7 @@ static int walk_into_link(struct walk *walk, struct entry *entry)
 	if (node->ops->follow) {
 		struct path to;
 
-		error = node->ops->follow(node, &to, walk->cred);
+		error = serve_follow(node, &to, walk->cred);
 		if (!error) {
 			error = may_jump(walk, &to);
 			if (error) {

@@ -8,6 +8,7 @@
 #include <kumo/acl.h>
 #include <kumo/export.h>
 #include <kumo/notify.h>
+#include <kumo/serve.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
 #include <kumo/time.h>
@@ -310,7 +311,7 @@ ssize_t path_xattr_get(const struct path *path, const char *name, void *value, s
 	if (result)
 		return result;
 	result = is_acl ? acl_show(node, is_default, value, size)
-			: node->tree->ops->xattr_get(node, name, value, size);
+			: serve_xattr_get(node, name, value, size);
 	mutex_unlock(&node->lock);
 	return result;
 }
@@ -331,7 +332,7 @@ ssize_t path_xattr_list(const struct path *path, char *list, size_t size, const 
 	if (used >= 0) {
 		size_t room = size ? size - (size_t)used : 0;
 
-		others = node->tree->ops->xattr_list(node, room ? list + used : NULL, room, trusted);
+		others = serve_xattr_list(node, room ? list + used : NULL, room, trusted);
 		if (size && !room && others > 0)
 			others = -ERANGE;
 	}
@@ -357,7 +358,7 @@ int path_xattr_set(const struct path *path, const char *name, const void *value,
 	if (error)
 		return error;
 	error = is_acl ? acl_store(node, is_default, value, size, cred)
-		       : node->tree->ops->xattr_set(node, name, value, size, flags);
+		       : serve_xattr_set(node, name, value, size, flags);
 	if (!error && !is_acl)
 		node_touch(node, false, false, true);
 	mutex_unlock(&node->lock);

@@ -7,6 +7,7 @@
 #include <kumo/memfd.h>
 #include <kumo/notify.h>
 #include <kumo/pipe.h>
+#include <kumo/serve.h>
 #include <kumo/syscalls.h>
 #include <kumo/thread.h>
 #include <kumo/uaccess.h>
@@ -235,7 +236,7 @@ long sys_fcntl(unsigned int fd, unsigned int command, unsigned long argument)
 
 static long driver_ioctl(struct file *file, unsigned int command, unsigned long argument)
 {
-	long result = file->ops->ioctl ? file->ops->ioctl(file, command, argument) : -ENOTTY;
+	long result = file->ops->ioctl ? serve_ioctl(file, command, argument) : -ENOTTY;
 
 	return result == -ENOIOCTLCMD ? -ENOTTY : result;
 }

@@ -4,6 +4,7 @@
  */
 #include <kumo/err.h>
 #include <kumo/mount.h>
+#include <kumo/serve.h>
 #include <kumo/string.h>
 #include <kumo/syscalls.h>
 #include <kumo/thread.h>
@@ -166,8 +167,8 @@ static int remount(const struct path *path, unsigned long flags, const char *opt
 	if (!(flags & MS_BIND) && !capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	error = mount_remount(path, flags, flags & MS_BIND);
-	if (!error && !(flags & MS_BIND) && tree->ops->remount)
-		error = tree->ops->remount(tree, options);
+	if (!error && !(flags & MS_BIND))
+		error = serve_remount(tree, options);
 	return error;
 }
 

@@ -4,6 +4,7 @@
 #include <kumo/device.h>
 #include <kumo/err.h>
 #include <kumo/namespace.h>
+#include <kumo/serve.h>
 #include <kumo/string.h>
 #include <kumo/syscalls.h>
 #include <kumo/thread.h>
@@ -228,7 +229,7 @@ static int put_statfs(struct statfs __user *to, const struct mount *mount, struc
 				    .block_size = PAGE_SIZE,
 				    .name_max = NAME_MAX_LENGTH };
 	struct statfs statfs = {};
-	int error = tree->ops->statfs ? tree->ops->statfs(tree, &info) : 0;
+	int error = serve_statfs(tree, &info);
 
 	if (error)
 		return error;

@@ -11,6 +11,7 @@
 #include <kumo/err.h>
 #include <kumo/export.h>
 #include <kumo/file.h>
+#include <kumo/serve.h>
 #include <kumo/string.h>
 #include <kumo/thread.h>
 #include <linux/resource.h>
@@ -280,6 +281,21 @@ out:
 	return error;
 }
 
+/* The mapping's file has no instance that serves it now: waits for one, without the lock of the address space, which is let go of.
+ * 0: try again; -EIO, -EINTR. */
+static int fault_wait_served(struct vma *vma)
+{
+	struct mm *mm = vma->mm;
+	struct file *file = file_get(vma->file);
+	struct tree *tree = file->contents->tree;
+	int error;
+
+	up_read(&mm->map_lock);
+	error = tree_is_inside(tree) ? -EIO : tree_wait_served(tree); /* nor can its own instance wait */
+	file_put(file);
+	return error;
+}
+
 int vm_fault(struct mm *mm, unsigned long address, unsigned int access)
 {
 	struct vma *vma;
@@ -301,6 +317,12 @@ int vm_fault(struct mm *mm, unsigned long address, unsigned int access)
 		error = likely(vma_allows(vma, access))
 				? fault_in_mapping(vma, address, access & FAULT_WRITE)
 				: -EACCES;
+		if (unlikely(error == -ETREELOST)) {
+			error = fault_wait_served(vma);
+			if (error)
+				return error;
+			continue;
+		}
 		up_read(&mm->map_lock);
 		return error;
 	}
@@ -359,7 +381,10 @@ static struct page *get_page(struct mm *mm, unsigned long address, bool write, b
 			if (!error)
 				page = page_if_mapped(mm, address, write && vma->flags & VM_WRITE);
 		}
-		up_read(&mm->map_lock);
+		if (unlikely(error == -ETREELOST))
+			error = fault_wait_served(vma);
+		else
+			up_read(&mm->map_lock);
 		if (page)
 			return page;
 		if (error)
@@ -430,7 +455,12 @@ int vm_populate_access(struct mm *mm, unsigned long address, unsigned long lengt
 					vma, address,
 					write || (vma->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE);
 		}
-		up_read(&mm->map_lock);
+		if (unlikely(error == -ETREELOST)) {
+			error = fault_wait_served(vma);
+			address -= PAGE_SIZE; /* once more */
+		} else {
+			up_read(&mm->map_lock);
+		}
 		cond_resched();
 	}
 	return error == -EIO ? -EFAULT : error;

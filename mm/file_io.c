@@ -7,6 +7,7 @@
 #include <kumo/export.h>
 #include <kumo/file.h>
 #include <kumo/iter.h>
+#include <kumo/serve.h>
 #include <kumo/string.h>
 #include <kumo/thread.h>
 #include <linux/fcntl.h>
@@ -145,22 +146,19 @@ static int write_reserve(struct page_cache *cache, const struct iter *from, loff
 	if (!ops->reserve_pages || index < *reserved)
 		return 0;
 	end = min(size_in_pages((u64)pos + from->count), index + RESERVE_PAGES);
-	error = ops->reserve_pages(cache->node, index, (unsigned int)(end - index));
+	error = serve_reserve_pages(cache->node, index, (unsigned int)(end - index), false);
 	if (!error)
 		*reserved = end;
 	return error;
 }
 
-ssize_t page_cache_write(struct file *file, struct iter *from, loff_t *pos)
+static ssize_t write_pages(struct file *file, struct page_cache *cache, struct iter *from, loff_t *pos)
 {
-	struct page_cache *cache = node_page_cache(file->contents);
 	ssize_t done = 0, written = 0;
 	unsigned int pages = 0;
 	size_t offset, part;
 	u64 reserved = 0;
 
-	if (!cache)
-		return -ENOMEM;
 	if (cache_is_backed(cache) && (u64)*pos > node_size(file->contents))
 		page_cache_extend(cache, node_size(file->contents));
 	while (from->count) {
@@ -193,6 +191,27 @@ ssize_t page_cache_write(struct file *file, struct iter *from, loff_t *pos)
 		return written;
 	node_touch(file->contents, false, true, true);
 	return done;
+}
+
+ssize_t page_cache_write(struct file *file, struct iter *from, loff_t *pos)
+{
+	struct page_cache *cache = node_page_cache(file->contents);
+	struct tree_visit visit;
+	ssize_t result;
+
+	if (!cache)
+		return -ENOMEM;
+	if (!cache_is_backed(cache))
+		return write_pages(file, cache, from, pos);
+	/* Sizes and pages change as a whole before another instance comes to serve the file, or after. */
+	do {
+		result = node_enter(cache->node, &visit);
+		if (result)
+			return result;
+		result = write_pages(file, cache, from, pos);
+		tree_leave(&visit);
+	} while (unlikely(result == -ETREELOST) && !tree_is_inside(cache->node->tree));
+	return result;
 }
 EXPORT_SYMBOL(page_cache_write);
 
@@ -236,10 +255,17 @@ EXPORT_SYMBOL(page_cache_seek);
 
 /* ---- Mappings ---- */
 
-static struct page *mapping_fault(struct vma *vma, u64 offset_pages, bool write)
+static int fault_error(int error)
+{
+	if (error == -EINTR || error == -ENOMEM || error == -ETREELOST)
+		return error;
+	return error == -EAGAIN ? -ETREELOST : -EIO;
+}
+
+/* The page, with room for it if it is to be written. */
+static struct page *fault_page(struct vma *vma, u64 offset_pages, bool write)
 {
 	struct page_cache *cache = vma->private;
-
 	struct page *page;
 	int error;
 
@@ -248,11 +274,36 @@ static struct page *mapping_fault(struct vma *vma, u64 offset_pages, bool write)
 	page = page_cache_lookup(cache, offset_pages, true, &vma->file->read_ahead, AROUND_PAGES);
 	if (IS_ERR(page) || !write || !cache->node->ops->reserve_pages)
 		return page;
-	error = cache->node->ops->reserve_pages(cache->node, offset_pages, 1);
+	error = serve_reserve_pages(cache->node, offset_pages, 1, true);
 	if (!error)
 		return page;
 	page_put(page);
-	return ERR_PTR(error == -EINTR || error == -ENOMEM ? error : -EIO);
+	return ERR_PTR(fault_error(error));
+}
+
+/* map_lock is held: where there is no instance the fault is tried again without it (-ETREELOST: fault.c). */
+static struct page *mapping_fault(struct vma *vma, u64 offset_pages, bool write)
+{
+	struct page_cache *cache = vma->private;
+	struct tree_visit visit;
+	struct page *page;
+	int error;
+
+	if (!cache_is_backed(cache) && !cache->node->ops->reserve_pages)
+		return fault_page(vma, offset_pages, write);
+	error = tree_enter_nowait(cache->node->tree, &visit);
+	if (!error) {
+		page = cache->node->flags & NODE_STALE ? ERR_PTR(-EIO)
+						       : fault_page(vma, offset_pages, write);
+		tree_leave(&visit);
+		return IS_ERR(page) && tree_is_losing(cache->node->tree) ? ERR_PTR(-ETREELOST) : page;
+	}
+	page = write ? NULL : page_cache_find(cache, offset_pages); /* what is there needs no instance */
+	if (page && READ_ONCE(page->flags) & BIT(PG_UPTODATE))
+		return page;
+	if (page)
+		page_put(page);
+	return ERR_PTR(error == -EAGAIN ? -ETREELOST : -EIO);
 }
 
 int page_cache_make_writable(struct vma *vma, struct page *page)
@@ -261,9 +312,9 @@ int page_cache_make_writable(struct vma *vma, struct page *page)
 	int error = 0;
 
 	if (cache->node->ops->reserve_pages && !(READ_ONCE(page->flags) & BIT(PG_DIRTY)))
-		error = cache->node->ops->reserve_pages(cache->node, page->index, 1);
+		error = serve_reserve_pages(cache->node, page->index, 1, true);
 	if (error)
-		return error == -EINTR || error == -ENOMEM ? error : -EIO;
+		return fault_error(error);
 	page_cache_set_dirty(page);
 	return 0;
 }

@@ -20,6 +20,7 @@
 #include "pagecache_internal.h"
 #include <kumo/err.h>
 #include <kumo/export.h>
+#include <kumo/serve.h>
 #include <kumo/string.h>
 #include <kumo/thread.h>
 #include <kumo/wait.h>
@@ -161,7 +162,8 @@ static struct page *insert_for_reading(struct page_cache *cache, u64 index)
 	return ERR_PTR(error);
 }
 
-int page_cache_read_in(struct page_cache *cache, u64 first, unsigned int count, u64 mark)
+/* Inside the instance that is to read. */
+static int read_in(struct page_cache *cache, u64 first, unsigned int count, u64 mark)
 {
 	struct page *run[READ_RUN], *page;
 	unsigned int length = 0;
@@ -191,27 +193,68 @@ int page_cache_read_in(struct page_cache *cache, u64 first, unsigned int count, 
 	return error;
 }
 
-/* Waits until a page that is being read is there. -EAGAIN: it left the cache meanwhile. Else 0, -EIO, -EINTR. */
+int page_cache_read_in(struct page_cache *cache, u64 first, unsigned int count, u64 mark)
+{
+	struct tree_visit visit;
+	int error = node_enter(cache->node, &visit); /* before any page is locked */
+
+	if (error)
+		return error;
+	error = read_in(cache, first, count, mark);
+	tree_leave(&visit);
+	return error;
+}
+
+/* What of the page there is, once nobody fills it: 0: it is there; 1: nobody could; -EAGAIN: it left the cache; -EINTR. */
+static int filled(struct page_cache *cache, struct page *page)
+{
+	int error = page_lock(page);
+
+	if (error)
+		return error;
+	if (!(page->flags & BIT(PG_UPTODATE)))
+		error = READ_ONCE(page->cache) == cache ? 1 : -EAGAIN;
+	page_unlock(page);
+	return error;
+}
+
+/* Tries to read a page that others could not; inside the instance. Results as before. */
+static int fill_again(struct page_cache *cache, struct page *page)
+{
+	int error = page_lock(page);
+
+	if (error)
+		return error;
+	if (page->flags & BIT(PG_UPTODATE) || READ_ONCE(page->cache) != cache) {
+		page_unlock(page);
+	} else {
+		page_get(page);
+		cache->node->ops->read_pages(cache->node, &page, 1); /* unlocks it */
+	}
+	return filled(cache, page);
+}
+
+/* Waits until a page that is being read is there. -EAGAIN: it left the cache meanwhile. Else 0, -EIO, -ESTALE, -EINTR. */
 static int wait_filled(struct page_cache *cache, struct page *page)
 {
-	int error;
+	struct tree_visit visit;
+	bool lost = true;
+	int result;
 
 	if (likely(READ_ONCE(page->flags) & BIT(PG_UPTODATE)))
 		return 0;
-	error = page_lock(page);
-	if (error)
-		return error;
-	if (!(page->flags & BIT(PG_UPTODATE)) && READ_ONCE(page->cache) == cache) {
-		page_get(page);
-		cache->node->ops->read_pages(cache->node, &page, 1); /* unlocks it */
-		error = page_lock(page);
-		if (error)
-			return error;
+	result = filled(cache, page);
+	while (result > 0 && lost) {
+		result = node_enter(cache->node, &visit);
+		if (result)
+			return result;
+		result = fill_again(cache, page);
+		lost = tree_is_losing(cache->node->tree);
+		tree_leave(&visit);
+		if (result > 0 && lost && tree_is_inside(cache->node->tree))
+			return -ETREELOST; /* who is inside cannot wait for the next one */
 	}
-	if (!(page->flags & BIT(PG_UPTODATE)))
-		error = READ_ONCE(page->cache) == cache ? -EIO : -EAGAIN;
-	page_unlock(page);
-	return error;
+	return result > 0 ? -EIO : result;
 }
 
 /* A page of zeros where there was none. */

@@ -19,6 +19,7 @@
 #include <kumo/export.h>
 #include <kumo/file.h>
 #include <kumo/printk.h>
+#include <kumo/serve.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
 #include <kumo/thread.h>
@@ -572,7 +573,7 @@ static long map_locked(struct mm *mm, unsigned long address, unsigned long lengt
 	if (file) {
 		vma->file = file_get(file);
 		vma->offset_pages = offset_pages;
-		error = file->ops->mmap(file, vma);
+		error = serve_mmap(file, vma);
 	} else if (vm_flags & VM_SHARED) {
 		error = vm_flags & VM_NORESERVE || may_promise(length >> PAGE_SHIFT)
 				? shared_memory_attach(vma)

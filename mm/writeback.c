@@ -16,6 +16,7 @@
 #include "pagecache_internal.h"
 #include <kumo/error_sequence.h>
 #include <kumo/export.h>
+#include <kumo/serve.h>
 #include <kumo/slab.h>
 #include <kumo/thread.h>
 #include <kumo/time.h>
@@ -155,24 +156,49 @@ static unsigned int take_run(struct page_cache *cache, u64 *index, u64 last, str
 /* What to do about pages that are being written and were changed since. */
 enum conflict { CONFLICT_SKIP, CONFLICT_WAIT, CONFLICT_WAIT_KILLABLE };
 
+/* Writes the next run; how many pages, or (-EAGAIN, -EIO, -EINTR) the instance could not be asked. A dead or stale file's pages are
+ * done with: they are lost. */
+static int write_next(struct page_cache *cache, u64 *first, u64 last, enum conflict conflict,
+		      struct page **busy)
+{
+	struct node *node = cache->node;
+	struct page *run[WRITE_RUN];
+	struct tree_visit visit;
+	unsigned int count;
+	int error = conflict == CONFLICT_SKIP ? tree_enter_nowait(node->tree, &visit)
+					      : tree_enter(node->tree, &visit);
+
+	*busy = NULL;
+	if (unlikely(error && READ_ONCE(node->tree->state) != TREE_DEAD))
+		return error; /* before any page is marked */
+	count = take_run(cache, first, last, run, conflict != CONFLICT_SKIP, busy);
+	if (count)
+		page_cache_unmap(cache, run[0]->index, run[count - 1]->index, UNMAP_FROM_WRITERS);
+	if (likely(count && !error && !(node->flags & NODE_STALE)))
+		node->ops->write_pages(node, run, count);
+	else
+		for (unsigned int i = 0; i < count; i++)
+			page_write_done(run[i], -EIO);
+	if (!error)
+		tree_leave(&visit);
+	return (int)count;
+}
+
 static int write_out(struct page_cache *cache, u64 first, u64 last, enum conflict conflict)
 {
-	struct page *run[WRITE_RUN], *busy;
-	unsigned int count;
-	int error = 0;
+	struct page *busy;
+	int error = 0, written;
 
 	if (!cache_is_written_back(cache))
 		return 0;
 	while (!error) {
-		count = take_run(cache, &first, last, run, conflict != CONFLICT_SKIP, &busy);
-		if (count) {
-			page_cache_unmap(cache, run[0]->index, run[count - 1]->index,
-					 UNMAP_FROM_WRITERS);
-			cache->node->ops->write_pages(cache->node, run, count);
-		} else if (busy) {
+		written = write_next(cache, &first, last, conflict, &busy);
+		if (written < 0)
+			return written;
+		if (busy) {
 			error = page_wait_written(busy, conflict == CONFLICT_WAIT_KILLABLE);
 			page_put(busy);
-		} else {
+		} else if (!written) {
 			break;
 		}
 		cond_resched();
@@ -184,22 +210,40 @@ static int write_out(struct page_cache *cache, u64 first, u64 last, enum conflic
 
 void page_cache_write_out(struct page_cache *cache, u64 first, u64 last)
 {
-	(void)write_out(cache, first, last, CONFLICT_SKIP); /* nothing to wait for, so nothing to fail */
+	(void)write_out(cache, first, last, CONFLICT_SKIP); /* what cannot be written now stays dirty */
 }
 EXPORT_SYMBOL(page_cache_write_out);
+
+/* The instance was lost with the page: it stays dirty, for the next one. False: it has become so again by itself. cache->lock held. */
+static bool keep_dirty(struct page_cache *cache, struct page *page)
+{
+	cache->kept_dirty++;
+	if (page->flags & BIT(PG_DIRTY))
+		return false;
+	set_bit(&page->flags, PG_DIRTY);
+	xarray_set_mark(&cache->pages, page->index, PAGES_DIRTY);
+	cache->dirty_pages++;
+	return true;
+}
 
 void page_write_done(struct page *page, int error)
 {
 	struct page_cache *cache = page->cache; /* stays: who takes pages out waits for this */
+	struct tree *tree = cache->node->tree;
+	bool done;
 
 	spin_lock(&cache->lock);
-	if (error)
+	done = error != -ETREELOST || !keep_dirty(cache, page);
+	if (error && error != -ETREELOST)
 		error_sequence_note(&cache->errors, error);
 	clear_bit(&page->flags, PG_WRITEBACK);
 	xarray_clear_mark(&cache->pages, page->index, PAGES_WRITEBACK);
 	cache->writeback_pages--;
 	spin_unlock(&cache->lock);
-	atomic64_add(&pages_total, -1);
+	if (!error && tree->flags & TREE_LISTED) /* acknowledged, and not stable yet */
+		WRITE_ONCE(cache->node->unstable, READ_ONCE(tree->write_epoch));
+	if (done)
+		atomic64_add(&pages_total, -1);
 	page_wake_waiters(page);
 	if (wait_queue_active(&throttled))
 		wake_up_all(&throttled);
@@ -222,8 +266,10 @@ static struct page *find_writing(struct page_cache *cache, u64 *first, u64 last)
 	return page;
 }
 
+/* -ETREELOST: pages are dirty again, since their instance was lost. */
 static int sync_pages(struct page_cache *cache, u64 first, u64 last, enum conflict conflict)
 {
+	unsigned int kept = READ_ONCE(cache->kept_dirty);
 	int error = write_out(cache, first, last, conflict);
 	struct page *page;
 
@@ -231,12 +277,17 @@ static int sync_pages(struct page_cache *cache, u64 first, u64 last, enum confli
 		error = page_wait_written(page, conflict == CONFLICT_WAIT_KILLABLE);
 		page_put(page);
 	}
-	return error;
+	return !error && kept != READ_ONCE(cache->kept_dirty) ? -ETREELOST : error;
 }
 
 int page_cache_sync(struct page_cache *cache, u64 first, u64 last)
 {
-	return sync_pages(cache, first, last, CONFLICT_WAIT_KILLABLE);
+	int error;
+
+	do
+		error = sync_pages(cache, first, last, CONFLICT_WAIT_KILLABLE);
+	while (error == -ETREELOST && !tree_is_inside(cache->node->tree));
+	return error;
 }
 EXPORT_SYMBOL(page_cache_sync);
 
@@ -397,6 +448,8 @@ int writeback_throttle(struct page_cache *cache)
 		return 0;
 	hurry(cache->node->tree->writeback);
 	while (!error && too_many(LIMIT_PART)) {
+		if (READ_ONCE(cache->node->tree->state) != TREE_SERVED)
+			return -ETREELOST; /* nothing is written until who is inside comes out */
 		hurry(cache->node->tree->writeback);
 		error = wait_event_mode(&throttled, !too_many(LIMIT_PART), WAIT_KILLABLE, false,
 					time_monotonic_ns() + THROTTLE_NS);
@@ -441,7 +494,7 @@ void writeback_stop(struct tree *tree)
 	(void)kthread_stop(writeback->thread);
 	take_all(writeback, &taken);
 	while ((cache = take_first(writeback, &taken, 0))) {
-		(void)sync_pages(cache, 0, ~0ULL, CONFLICT_WAIT); /* not to be interrupted, so it does not fail */
+		(void)sync_pages(cache, 0, ~0ULL, CONFLICT_WAIT); /* not to be interrupted, and of a dead tree all is done with */
 		return_cache(writeback, cache);
 	}
 	spin_lock(&all_lock);

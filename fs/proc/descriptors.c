@@ -1,4 +1,5 @@
 /* /proc/PID/fd, fdinfo, cwd, root: what a process has open and where it stands. */
+#include <kumo/serve.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
 #include <linux/fs.h>
@@ -167,7 +168,7 @@ static int descriptor_info_show(struct text *text, void *object)
 		    file->path.mount ? file->path.mount->id : 0,
 		    (unsigned long long)(file->node ? file->node->attr.id : 0));
 	if (file->ops->show_info)
-		file->ops->show_info(file, text);
+		serve_show_info(file, text);
 	file_put(file);
 	return 0;
 }

@@ -77,4 +77,5 @@ void __init sys_init(void)
 					"transparent_hugepage", huge_page_files, NULL)))
 		pr_err("sysfs: no memory for kernel/mm/transparent_hugepage\n");
 	sys_cpu_init();
+	tree_control_init();
 }

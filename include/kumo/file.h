@@ -32,10 +32,15 @@ struct file {
 	struct mutex pos_lock; /* serialises users of pos, as POSIX asks, when the file is shared */
 	struct file_owner *told;  /* F_SETOWN, F_SETSIG (async.h); NULL: nobody */
 	struct file_async *async; /* O_ASYNC: its hooks (fs/async.c) */
-	const char *name;	  /* of an anonymous file: "pipe", "socket", "[eventfd]" */
+	union {
+		const char *name;	/* of an anonymous file: "pipe", "socket", "[eventfd]" */
+		struct file *next_late; /* of one with a path, whose clunk is put off (fs/gate.c) */
+	};
 	struct read_ahead read_ahead;
 	u32 error_seen;	       /* of contents->cache->errors: what fsync has told */
 	struct hlist watchers; /* event sets that it is in (fs/epoll.c) */
+	struct list tree_link; /* of a tree with TREE_LISTED: in the list of the CPU below */
+	u16 list_cpu;
 };
 enum {
 	FILE_READ = 1,
@@ -46,6 +51,7 @@ enum {
 	FILE_STREAM = 32,  /* no position lock needed: pipes, ttys, sockets */
 	FILE_WRITER = 64,  /* counted in node->writers */
 	FILE_OPENED = 128, /* ops->open succeeded: clunk is due */
+	FILE_SERVED = 256, /* ops are those of the instance that serves the node's tree */
 };
 
 static inline struct file *file_get(struct file *file)

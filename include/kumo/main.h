@@ -12,6 +12,7 @@ void thread_start_first(int (*function)(void *)); /* kernel/kthread.c: the threa
 void proc_init(void);				  /* fs/proc/ */
 void sockets_init(void);			  /* net/settings.c: after /proc */
 void sys_init(void);				  /* fs/sys/ */
+void tree_control_init(void);			  /* fs/rebind_control.c: /sys/fs/mounts */
 void device_init(void);	      /* fs/dev.c: the device tree's type and the core's devices */
 void device_tree_mount(void); /* fs/dev.c: on /dev, if the root has that folder */
 void modules_init(void);      /* kernel/module/ */

@@ -159,6 +159,7 @@ void pseudo_forget(struct node *node);
 	.statfs = pseudo_statfs, .walk = pseudo_walk, .readlink = pseudo_readlink,                 \
 	.follow = pseudo_follow, .setattr = pseudo_setattr, .open = pseudo_open,                   \
 	.clunk = pseudo_clunk, .read = pseudo_read, .write = pseudo_write,                         \
-	.readdir = pseudo_readdir, .seek = pseudo_seek, .forget = pseudo_forget
+	.readdir = pseudo_readdir, .seek = pseudo_seek, .forget = pseudo_forget,                              \
+	.release = pseudo_forget
 
 #endif

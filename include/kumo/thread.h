@@ -38,6 +38,7 @@ struct tty;
 struct module;
 struct pt_regs;
 struct rseq;
+struct tree_visit;
 
 enum thread_state {
 	THREAD_RUNNING = 0,	  /* running or on a run queue */
@@ -107,6 +108,7 @@ struct thread {
 	sigset_t waited; /* sigtimedwait waits for these: neither ignored nor left to another thread */
 	bool stop_wanted; /* it takes part in a stop that has begun (job control); under sighand->lock */
 	stack_t signal_stack;
+	struct tree_visit *visit; /* the innermost of the trees whose instance it is inside of (serve.h) */
 	bool cancelled; /* a server cancelled the request it works on (Tflush): interruptible waits end */
 
 	struct seccomp seccomp; /* who looks at its system calls */

@@ -12,8 +12,8 @@
  * forget: nothing to do.
  *
  * Locks, outermost first: a tree's rename lock (tree->rename_lock), node->lock of directories (parent before child),
- * node->lock of files, page locks. The core takes node->lock of a directory for create, link, unlink and rename (both
- * parents), and of a file for write and truncation; an implementation finds them held.
+ * node->lock of files, page locks. The core takes node->lock of a directory for walk, readdir, create, link, unlink and rename (both
+ * parents), and of a file for write and truncation; an implementation finds them held, and takes none of them itself (rebind.h).
  */
 #ifndef KUMO_TREE_H
 #define KUMO_TREE_H
@@ -36,6 +36,7 @@ struct block_device;
 struct block_map_ops;
 struct entry;
 struct file;
+struct handover;
 struct module;
 struct page;
 struct page_cache;
@@ -45,6 +46,8 @@ struct xattrs;
 struct poll_table;
 struct text;
 struct tree;
+struct tree_cpu;
+struct tree_gate;
 struct vma;
 struct writeback;
 
@@ -133,19 +136,25 @@ struct node {
 	u32 seals;	    /* F_SEAL_* that a tree of files in memory keeps to; under lock */
 	bool attr_dirty; /* the core changed attr since node_attr_clean(): see tree_ops.attr_changed */
 	u8 index_state; /* NODE_INDEX_*, under tree->nodes_lock */
+	u16 list_cpu;	/* whose list tree_link is in, of a tree with TREE_LISTED */
+	u32 unstable;	/* tree->write_epoch of the last change that an instance has acknowledged; 0: made stable since */
+	struct list tree_link;
 };
 enum {
 	NODE_DEAD = 1 /* unlinked, no more names */,
 	NODE_LINKABLE = 4 /* made by O_TMPFILE: link may give it its first name */,
 	NODE_LEASED = 8 /* somebody has, or had, a lease on it (fs/lease.c) */,
-	NODE_NOTIFIES = 16 /* of a directory: F_NOTIFY was asked for (fs/dnotify.c) */
+	NODE_NOTIFIES = 16 /* of a directory: F_NOTIFY was asked for (fs/dnotify.c) */,
+	NODE_STALE = 32 /* no instance knows it any more: -ESTALE; private is NULL */,
+	NODE_UNBOUND = 64 /* no instance has it now: private is NULL (fs/rebind.c) */
 };
 /* Where a node is in its tree's index of identities (fs/node_index.c). */
 enum {
 	NODE_INDEX_NONE,    /* not in it: the tree has its own way to find nodes */
 	NODE_INDEX_FILLING, /* node_obtain() made it; node_ready() is still to come */
 	NODE_INDEX_READY,
-	NODE_INDEX_FAILED /* could not be filled; out of the index again */
+	NODE_INDEX_FAILED, /* could not be filled; out of the index again */
+	NODE_INDEX_UNBOUND /* to be filled by a new instance: node_obtain() gives it out as fresh */
 };
 
 /*
@@ -267,6 +276,19 @@ struct tree_ops {
 	/* The core lets go of a node: release node->private, and the file itself if it has no links any more. Called once, may
 	 * sleep. */
 	void (*forget)(struct node *node);
+
+	/*
+	 * Rebinding (rebind.h): another instance is going to serve the tree. Nobody is inside.
+	 *
+	 * handover: what the instance leaves to the next; detach comes then and lets go of the rest. Absent: nothing.
+	 * release: lets go of node->private alone; the file stays, whether it has links or not. Absent, and without handover: the
+	 * instance cannot be replaced.
+	 * find: the node of a file that others hold, by identity: of a tree that uses node_obtain() that very node, filled; else a new
+	 * one. ERR_PTR(-ESTALE): there is none any more. Absent, or -EOPNOTSUPP: files are found by walking to their names.
+	 */
+	int (*handover)(struct tree *tree, struct handover *handover);
+	void (*release)(struct node *node);
+	struct node *(*find)(struct tree *tree, u64 id, u32 generation, const struct cred *cred);
 };
 
 enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 };
@@ -294,6 +316,24 @@ struct tree {
 	struct xarray nodes;
 	spinlock_t nodes_lock;
 	struct writeback *writeback; /* of its dirty pages (writeback.h); NULL: files live in the cache alone */
+	/* Rebinding (rebind.h) */
+	u32 state;		   /* enum tree_state */
+	struct tree_cpu *cpus;	   /* of each CPU: who is inside, what is open */
+	struct tree_gate *gate;	   /* of fs/gate.c */
+	struct handover *handover; /* for attach(): what a predecessor left */
+	bool rebinding;		   /* attach() is called for a tree that is in use */
+	bool detached;		   /* there is no instance: its attach() failed */
+	/* Changes that are acknowledged bear the first; what bears no more than the second is stable. */
+	u32 write_epoch, stable_epoch;
+	u64 retry_ns, lost_wait_ns; /* set by attach() */
+};
+/* Who may call the instance. */
+enum tree_state {
+	TREE_UNGATED, /* a tree of the core's own, never replaced: nobody is counted */
+	TREE_SERVED,
+	TREE_CLOSED, /* being replaced: who comes waits */
+	TREE_LOST,   /* the instance cannot serve: who comes waits for another */
+	TREE_DEAD    /* there will be none: -EIO */
 };
 enum {
 	TREE_NO_CACHE_NAMES = 1, /* names may change behind the core (proc): walk each time */
@@ -302,6 +342,10 @@ enum {
 	TREE_SEALS = 16,	   /* keeps to node->seals */
 	TREE_ACL = 32, /* has access lists: with nodes in memory alone, or the tree stores what create and setattr tell it */
 	TREE_WALK_MANY = 8, /* walks cost a round trip: the core asks for as many elements at once as it can */
+	/* What the instance has answered is stable, or outlives it: nothing is lost with it. Else data that was written since the last
+	 * fsync is reported as lost (EIO at fsync) when the instance is. */
+	TREE_STABLE_ANSWERS = 32,
+	TREE_LISTED = 64, /* the core's: its nodes and open files are in lists, so that another instance may serve them */
 };
 
 /* A kind of tree that mount(2) knows by name. */
@@ -362,6 +406,8 @@ void node_put(struct node *node); /* may sleep */
 struct node *node_obtain(struct tree *tree, u64 id, bool *fresh) __must_check;
 /* The node is filled, or (error) is not to be had: forget will not be called, and the caller puts its reference. */
 void node_ready(struct node *node, int error);
+/* The instance holds the node for itself (a journal's, say): it goes with the instance, and is never another's. */
+void node_set_internal(struct node *node);
 /* attr is taken over by the tree, to be made stable: false if it was clean. Before the tree reads attr. */
 static inline bool node_attr_clean(struct node *node)
 {

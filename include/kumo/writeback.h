@@ -20,7 +20,8 @@ void writeback_stop(struct tree *tree);
 void page_cache_mark_dirty(struct page *page);
 /* Begins to write the dirty pages of [first, last] that are not being written yet. Errors show in page_cache_sync(). May sleep. */
 void page_cache_write_out(struct page_cache *cache, u64 first, u64 last);
-/* Writes them all and waits until they are written: 0, -EINTR. Whether that went well is in cache->errors (error_sequence.h). */
+/* Writes them all and waits until they are written: 0, -EINTR, -EIO (nobody serves the tree any more); -ETREELOST to who is inside
+ * the instance (rebind.h). Whether that went well is in cache->errors (error_sequence.h). */
 int page_cache_sync(struct page_cache *cache, u64 first, u64 last) __must_check;
 /* All files of the tree: 0, -EINTR, or the first error that nobody was told of yet. */
 int writeback_sync(struct tree *tree) __must_check;

@@ -381,15 +381,11 @@ int directory_read(struct file *file, struct dir_context *context)
 
 	if (!dir_emit_dots(file, context))
 		return 0;
-	error = mutex_lock_killable(&file->node->lock);
-	if (error)
-		return error;
 	if (inode_is_inline(dir))
 		error = inline_directory_read(dir, context);
 	else if (dir->flags & INODE_INDEX && has_compat(dir->volume, COMPAT_DIR_INDEX))
 		error = htree_read(dir, context);
 	else
 		error = list_read(dir, context);
-	mutex_unlock(&file->node->lock);
 	return error;
 }

@@ -194,6 +194,7 @@ int inode_store(struct handle *handle, struct inode *inode) __must_check;
 int inode_store_changed(struct inode *inode) __must_check;
 int inodes_store_all(struct volume *volume) __must_check;
 void inode_forget(struct node *node);
+void inode_release(struct node *node); /* another instance goes on with the file */
 /* The inode's buffer and place in it; the buffer is the caller's. */
 struct inode_disk *inode_raw(struct volume *volume, u32 number, struct buffer **buffer) __must_check;
 void inode_checksum_set(const struct inode *inode, struct inode_disk *raw);
@@ -334,6 +335,7 @@ int acl_put_disk(struct handle *handle, struct inode *inode, u8 index, const str
 int orphan_add(struct handle *handle, struct inode *inode) __must_check;
 int orphan_remove(struct handle *handle, struct inode *inode) __must_check;
 int orphans_clean(struct volume *volume) __must_check; /* after the journal was replayed */
+int orphans_keep(struct volume *volume) __must_check; /* the same while there are files in use that others had open */
 /* Brings a file to its size, freeing what lies behind, in as many transactions as it takes. */
 int inode_truncate(struct inode *inode) __must_check;
 

@@ -570,29 +570,40 @@ static int inode_delete(struct inode *inode)
 	return error ? error : inode_free_number(inode);
 }
 
-void inode_forget(struct node *node)
+static void inode_end(struct inode *inode, bool delete)
 {
-	struct inode *inode = inode_of(node);
-	struct volume *volume;
+	struct volume *volume = inode->volume;
 	int error = 0;
 
-	if (!inode)
-		return;
-	volume = inode->volume;
 	spin_lock(&volume->changed_lock);
 	if (!list_empty(&inode->changed_link))
 		list_del_init(&inode->changed_link);
 	spin_unlock(&volume->changed_lock);
-	if (!volume->read_only && !node->attr.nlink && inode->number != volume->super->journal_inode)
-		error = inode_delete(inode);
-	else if (!volume->read_only)
-		error = inode_store_changed(inode);
+	if (!volume->read_only)
+		error = delete ? inode_delete(inode) : inode_store_changed(inode);
 	if (error && error != -EROFS)
 		pr_err("%s: inode %u: could not be %s: error %d\n", volume->device->name,
-		       inode->number, node->attr.nlink ? "stored" : "freed", error);
+		       inode->number, delete ? "freed" : "stored", error);
 	mutex_lock(&volume->orphan_lock);
 	if (!list_empty(&inode->orphan_link))
 		list_del_init(&inode->orphan_link);
 	mutex_unlock(&volume->orphan_lock);
 	kfree(inode);
+}
+
+void inode_forget(struct node *node)
+{
+	struct inode *inode = inode_of(node);
+
+	if (inode)
+		inode_end(inode, !node->attr.nlink &&
+					 inode->number != inode->volume->super->journal_inode);
+}
+
+void inode_release(struct node *node)
+{
+	struct inode *inode = inode_of(node);
+
+	if (inode)
+		inode_end(inode, false);
 }

@@ -529,6 +529,7 @@ static int journal_open(struct journal *journal)
 
 	if (IS_ERR(node))
 		return (int)PTR_ERR(node);
+	node_set_internal(node);
 	journal->inode = inode_of(node);
 	if (!S_ISREG(node->attr.mode) || inode_is_inline(journal->inode))
 		return -EUCLEAN;

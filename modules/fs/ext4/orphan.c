@@ -160,6 +160,37 @@ static int list_clean(struct volume *volume)
 	return error;
 }
 
+/*
+ * An instance before this one has left its files to be served on: orphans are those that are open without a name. The list is learnt in
+ * its order, which orphan_remove() goes by; then those that nobody has open after all are finished.
+ */
+int orphans_keep(struct volume *volume)
+{
+	u32 number = volume->super->last_orphan;
+	struct inode *inode, *next;
+	struct node *node;
+	int error = 0;
+
+	while (number && !error) {
+		node = inode_get_flags(volume, number, GET_UNLINKED);
+		if (IS_ERR(node)) {
+			error = (int)PTR_ERR(node);
+			break;
+		}
+		inode = inode_of(node);
+		if (inode->orphan) {
+			node_put(node);
+			return volume_damaged(volume, number, 0, "list of orphans");
+		}
+		inode->orphan = true;
+		list_add_tail(&volume->orphans, &inode->orphan_link);
+		error = link_get(inode, &number);
+	}
+	list_for_each_safe(inode, next, &volume->orphans, orphan_link)
+		node_put(inode->node); /* without links, forget() frees it */
+	return error;
+}
+
 /* ---- The file of orphans ---- */
 
 static u32 file_checksum(const struct inode *file, const struct buffer *buffer)

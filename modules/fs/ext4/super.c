@@ -22,6 +22,7 @@
 #include <kumo/block_pages.h>
 #include <kumo/module.h>
 #include <kumo/pagecache.h>
+#include <kumo/rebind.h>
 #include <linux/magic.h>
 
 #define COMPAT_READ                                                                                    \
@@ -454,7 +455,8 @@ static int ext4_attach(struct tree *tree, const struct cred *cred)
 	if (!error && !volume->read_only_wanted)
 		error = write_begin(volume);
 	if (!error && !volume->read_only)
-		error = orphans_clean(volume); /* now: later there are some that are in use */
+		error = tree_is_rebinding(tree) ? orphans_keep(volume)
+						: orphans_clean(volume); /* now: later some are in use */
 	if (!error)
 		error = root_open(volume);
 	if (error) {
@@ -483,6 +485,11 @@ static void ext4_detach(struct tree *tree)
 	if (volume->failed && !volume->device->read_only && super_write(volume))
 		pr_err("%s: the superblock cannot be written\n", volume->device->name);
 	volume_free(volume);
+}
+
+static struct node *ext4_find(struct tree *tree, u64 id, u32 generation, const struct cred *cred)
+{
+	return inode_get_flags(tree->private, (u32)id, GET_UNLINKED);
 }
 
 static int ext4_sync(struct tree *tree)
@@ -574,6 +581,8 @@ static const struct tree_ops ext4_ops = {
 	.block_map = &ext4_block_map,
 	.attr_changed = inode_attr_changed,
 	.forget = inode_forget,
+	.release = inode_release,
+	.find = ext4_find,
 };
 
 static struct tree_type types[] = {

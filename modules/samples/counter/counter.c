@@ -14,6 +14,7 @@
 #include <kumo/module.h>
 #include <kumo/mutex.h>
 #include <kumo/pseudo.h>
+#include <kumo/rebind.h>
 #include <kumo/string.h>
 
 static struct mutex lock = MUTEX_INIT(lock, "counter"); /* protects value */
@@ -53,12 +54,32 @@ static const struct pseudo_file root_files[] = {
 
 static struct pseudo_tree *counter_tree;
 
+/* Another instance, of a newer module perhaps, goes on with the value: echo replace > /sys/fs/mounts/ID/ctl. */
+#define LAYOUT "counter 1"
+
+static int counter_handover(struct tree *tree, struct handover *handover)
+{
+	*handover = (struct handover){ .layout = LAYOUT, .state = &value };
+	return 0;
+}
+
 static int counter_attach(struct tree *tree, const struct cred *cred)
 {
+	struct handover *left = tree->handover;
+
+	if (left && strcmp(left->layout, LAYOUT))
+		return -EINVAL;
+	if (left) {
+		mutex_lock(&lock);
+		value = *(const s64 *)left->state;
+		mutex_unlock(&lock);
+	}
 	return pseudo_tree_attach(tree, counter_tree);
 }
 
-static const struct tree_ops counter_ops = { PSEUDO_TREE_OPERATIONS, .attach = counter_attach };
+static const struct tree_ops counter_ops = { PSEUDO_TREE_OPERATIONS,
+					     .attach = counter_attach,
+					     .handover = counter_handover };
 
 static struct tree_type counter_type = { .name = "counter", .ops = &counter_ops, .owner = THIS_MODULE };
 

@@ -1,0 +1,577 @@
+/*
+ * The calls of an instance's operations, each through the gate of its tree (serve.h).
+ *
+ * An operation that returns -ETREELOST is asked again of the next instance. What a first try may have done already is looked
+ * for then: an unlink whose name is gone has happened; a rename whose file is at the new name, too. A file that is there where
+ * one was to be made may be somebody else's: that cannot be known, and is -EIO.
+ */
+#include <kumo/poll.h>
+#include <kumo/serve.h>
+#include <kumo/writeback.h>
+
+#include "internal.h"
+#include "rebind_internal.h"
+
+/* An instance has acknowledged a change of the node that is not stable yet. */
+static inline void note_change(struct node *node)
+{
+	if (node->tree->flags & TREE_LISTED)
+		WRITE_ONCE(node->unstable, READ_ONCE(node->tree->write_epoch));
+}
+
+/* ---- Names ---- */
+
+int serve_walk(struct node *dir, const struct name *names, unsigned int count, struct node **nodes,
+	       u64 *negative_until_ns, const struct cred *cred)
+{
+	struct tree_visit visit;
+	int result;
+
+	do {
+		result = node_enter(dir, &visit);
+		if (result)
+			return result;
+		result = dir->ops->walk(dir, names, count, nodes, negative_until_ns, cred);
+	} while (tree_leave_again(&visit, result));
+	return result;
+}
+
+int serve_create(struct node *dir, const struct name *name, const struct node_new *what,
+		 struct node **node, const struct cred *cred)
+{
+	struct tree_visit visit;
+	bool again = false;
+	int error;
+
+	for (;;) {
+		error = node_enter(dir, &visit);
+		if (error)
+			return error;
+		error = dir->ops->create(dir, name, what, node, cred);
+		if (!tree_leave_again(&visit, error))
+			break;
+		again = true;
+	}
+	if (!error)
+		note_change(dir);
+	return again && error == -EEXIST ? -EIO : error;
+}
+
+int serve_create_unnamed(struct node *dir, const struct node_new *what, struct node **node,
+			 const struct cred *cred)
+{
+	struct tree_visit visit;
+	int error;
+
+	do {
+		error = node_enter(dir, &visit);
+		if (error)
+			return error;
+		error = dir->ops->create_unnamed(dir, what, node, cred);
+	} while (tree_leave_again(&visit, error));
+	return error;
+}
+
+/* Does the name stand for the node? For who has tried to bring that about. */
+static bool names_node(struct node *dir, const struct name *name, const struct node *node,
+		       const struct cred *cred)
+{
+	u64 negative_until_ns;
+	struct node *found;
+	bool same;
+
+	if (serve_walk(dir, name, 1, &found, &negative_until_ns, cred) != 1)
+		return false;
+	same = found == node ||
+	       (found->attr.id == node->attr.id && found->attr.generation == node->attr.generation);
+	node_put(found);
+	return same;
+}
+
+int serve_link(struct node *dir, const struct name *name, struct node *node, const struct cred *cred)
+{
+	struct tree_visit visit;
+	bool again = false;
+	int error;
+
+	for (;;) {
+		error = node_enter(dir, &visit);
+		if (error)
+			return error;
+		error = dir->ops->link(dir, name, node, cred);
+		if (!tree_leave_again(&visit, error))
+			break;
+		again = true;
+	}
+	if (again && error == -EEXIST)
+		error = names_node(dir, name, node, cred) ? 0 : -EIO;
+	if (!error)
+		note_change(dir);
+	return error;
+}
+
+int serve_unlink(struct node *dir, const struct name *name, struct node *node, bool directory,
+		 const struct cred *cred)
+{
+	struct tree_visit visit;
+	bool again = false;
+	int error;
+
+	for (;;) {
+		error = node_enter(dir, &visit);
+		if (error)
+			return error;
+		error = dir->ops->unlink(dir, name, node, directory, cred);
+		if (!tree_leave_again(&visit, error))
+			break;
+		again = true;
+	}
+	if (again && error == -ENOENT)
+		error = 0;
+	if (!error)
+		note_change(dir);
+	return error;
+}
+
+int serve_rename(struct node *old_dir, const struct name *old_name, struct node *node,
+		 struct node *new_dir, const struct name *new_name, struct node *replaced,
+		 unsigned int flags, const struct cred *cred)
+{
+	struct tree_visit visit;
+	bool again = false;
+	int error;
+
+	for (;;) {
+		error = node_enter(old_dir, &visit);
+		if (error)
+			return error;
+		/* An exchange done twice is none: what the first try did is looked for before. */
+		if (again && names_node(new_dir, new_name, node, cred) &&
+		    !names_node(old_dir, old_name, node, cred)) {
+			tree_leave(&visit);
+			error = 0;
+			break;
+		}
+		error = old_dir->ops->rename(old_dir, old_name, node, new_dir, new_name, replaced,
+					     flags, cred);
+		if (!tree_leave_again(&visit, error))
+			break;
+		again = true;
+	}
+	if (again && (error == -ENOENT || error == -EEXIST))
+		error = -EIO;
+	if (!error) {
+		note_change(old_dir);
+		note_change(new_dir);
+	}
+	return error;
+}
+
+ssize_t serve_readlink(struct node *node, char *buffer, size_t size, const struct cred *cred)
+{
+	struct tree_visit visit;
+	ssize_t result;
+
+	do {
+		result = node_enter(node, &visit);
+		if (result)
+			return result;
+		result = node->ops->readlink(node, buffer, size, cred);
+	} while (tree_leave_again(&visit, result));
+	return result;
+}
+
+int serve_follow(struct node *node, struct path *path, const struct cred *cred)
+{
+	struct tree_visit visit;
+	int error;
+
+	do {
+		error = node_enter(node, &visit);
+		if (error)
+			return error;
+		error = node->ops->follow(node, path, cred);
+	} while (tree_leave_again(&visit, error));
+	return error;
+}
+
+/* ---- Attributes ---- */
+
+int serve_getattr(struct node *node, const struct cred *cred)
+{
+	struct tree_visit visit;
+	int error;
+
+	do {
+		error = node_enter(node, &visit);
+		if (error)
+			return error;
+		error = node->tree->ops->getattr(node, cred);
+	} while (tree_leave_again(&visit, error));
+	return error;
+}
+
+int serve_setattr(struct node *node, const struct attr_change *change, const struct cred *cred)
+{
+	struct tree_visit visit;
+	int error;
+
+	do {
+		error = node_enter(node, &visit);
+		if (error)
+			return error;
+		error = node->tree->ops->setattr(node, change, cred);
+	} while (tree_leave_again(&visit, error));
+	if (!error)
+		note_change(node);
+	return error;
+}
+
+int serve_permission(struct node *node, int mask, const struct cred *cred)
+{
+	struct tree_visit visit;
+	int error;
+
+	do {
+		error = node_enter(node, &visit);
+		if (error)
+			return error;
+		error = node->ops->permission(node, mask, cred);
+	} while (tree_leave_again(&visit, error));
+	return error;
+}
+
+ssize_t serve_xattr_get(struct node *node, const char *name, void *value, size_t size)
+{
+	struct tree_visit visit;
+	ssize_t result;
+
+	do {
+		result = node_enter(node, &visit);
+		if (result)
+			return result;
+		result = node->tree->ops->xattr_get(node, name, value, size);
+	} while (tree_leave_again(&visit, result));
+	return result;
+}
+
+int serve_xattr_set(struct node *node, const char *name, const void *value, size_t size, int flags)
+{
+	struct tree_visit visit;
+	bool again = false;
+	int error;
+
+	for (;;) {
+		error = node_enter(node, &visit);
+		if (error)
+			return error;
+		error = node->tree->ops->xattr_set(node, name, value, size, flags);
+		if (!tree_leave_again(&visit, error))
+			break;
+		again = true;
+	}
+	if (again && error == -ENODATA && !value)
+		error = 0;
+	else if (again && (error == -EEXIST || error == -ENODATA))
+		error = -EIO;
+	if (!error)
+		note_change(node);
+	return error;
+}
+
+ssize_t serve_xattr_list(struct node *node, char *list, size_t size, bool trusted)
+{
+	struct tree_visit visit;
+	ssize_t result;
+
+	do {
+		result = node_enter(node, &visit);
+		if (result)
+			return result;
+		result = node->tree->ops->xattr_list(node, list, size, trusted);
+	} while (tree_leave_again(&visit, result));
+	return result;
+}
+
+/* ---- Open files ---- */
+
+/* Waits until there is an instance, if one serves the file: 1: inside; 0: the file is no tree's; or negative. */
+static inline int file_enter(const struct file *file, struct tree_visit *visit)
+{
+	int error;
+
+	if (!(file->mode & FILE_SERVED))
+		return 0;
+	error = tree_enter(file->node->tree, visit);
+	return error ? error : 1;
+}
+
+static inline bool file_leave_again(int entered, struct tree_visit *visit, long result)
+{
+	return entered && tree_leave_again(visit, result);
+}
+
+int serve_open(struct file *file, const struct cred *cred)
+{
+	struct tree_visit visit;
+	int error;
+
+	file->mode |= FILE_SERVED;
+	do {
+		error = node_enter(file->node, &visit);
+		if (error)
+			return error;
+		error = file->ops->open ? file->ops->open(file, cred) : 0;
+		if (!error) { /* before it can be missed */
+			file->mode |= FILE_OPENED;
+			if (unlikely(file->node->tree->flags & TREE_LISTED))
+				file_list(file);
+		}
+	} while (tree_leave_again(&visit, error));
+	return error;
+}
+
+int serve_flush(struct file *file)
+{
+	struct tree_visit visit;
+	int entered, error;
+
+	do {
+		entered = file_enter(file, &visit);
+		if (entered < 0)
+			return entered;
+		error = file->ops->flush ? file->ops->flush(file) : 0;
+	} while (file_leave_again(entered, &visit, error));
+	return error;
+}
+
+ssize_t serve_read(struct file *file, struct iter *to, loff_t *pos)
+{
+	struct tree_visit visit;
+	ssize_t result;
+	int entered;
+
+	do {
+		entered = file_enter(file, &visit);
+		if (entered < 0)
+			return entered;
+		result = file->ops->read(file, to, pos);
+	} while (file_leave_again(entered, &visit, result));
+	return result;
+}
+
+ssize_t serve_write(struct file *file, struct iter *from, loff_t *pos)
+{
+	struct tree_visit visit;
+	ssize_t result;
+	int entered;
+
+	do {
+		entered = file_enter(file, &visit);
+		if (entered < 0)
+			return entered;
+		result = file->ops->write(file, from, pos);
+	} while (file_leave_again(entered, &visit, result));
+	if (result > 0 && entered)
+		note_change(file->node);
+	return result;
+}
+
+ssize_t serve_direct(struct file *file, struct iter *iter, loff_t pos, bool write)
+{
+	struct tree_visit visit;
+	ssize_t result;
+	int entered;
+
+	do {
+		entered = file_enter(file, &visit);
+		if (entered < 0)
+			return entered;
+		result = file->ops->direct ? file->ops->direct(file, iter, pos, write) : -EINVAL;
+	} while (file_leave_again(entered, &visit, result));
+	if (result > 0 && write && entered)
+		note_change(file->node);
+	return result;
+}
+
+int serve_readdir(struct file *file, struct dir_context *context)
+{
+	struct tree_visit visit;
+	int entered, error;
+
+	do {
+		entered = file_enter(file, &visit);
+		if (entered < 0)
+			return entered;
+		error = file->ops->readdir(file, context);
+	} while (file_leave_again(entered, &visit, error));
+	return error;
+}
+
+loff_t serve_seek(struct file *file, loff_t offset, int whence)
+{
+	struct tree_visit visit;
+	loff_t result;
+	int entered;
+
+	do {
+		entered = file_enter(file, &visit);
+		if (entered < 0)
+			return entered;
+		result = file->ops->seek(file, offset, whence);
+	} while (file_leave_again(entered, &visit, result));
+	return result;
+}
+
+u32 serve_poll(struct file *file, struct poll_table *table)
+{
+	struct tree_visit visit;
+	int entered = file_enter(file, &visit);
+	u32 events;
+
+	if (entered < 0)
+		return POLLERR;
+	events = file->ops->poll(file, table);
+	if (entered)
+		tree_leave(&visit);
+	return events;
+}
+
+void serve_show_info(struct file *file, struct text *text)
+{
+	struct tree_visit visit;
+	int entered = file_enter(file, &visit);
+
+	if (entered < 0)
+		return; /* lines more or less */
+	file->ops->show_info(file, text);
+	if (entered)
+		tree_leave(&visit);
+}
+
+long serve_ioctl(struct file *file, unsigned int command, unsigned long argument)
+{
+	struct tree_visit visit;
+	int entered = file_enter(file, &visit);
+	long result;
+
+	if (entered < 0)
+		return entered;
+	result = file->ops->ioctl(file, command, argument);
+	return file_leave_again(entered, &visit, result) ? -EIO : result;
+}
+
+int serve_mmap(struct file *file, struct vma *vma)
+{
+	struct tree_visit visit;
+	int entered, error;
+
+	if (likely(file->ops->mmap == page_cache_mmap))
+		return page_cache_mmap(file, vma);
+	do {
+		entered = file_enter(file, &visit);
+		if (entered < 0)
+			return entered;
+		error = file->ops->mmap(file, vma);
+	} while (file_leave_again(entered, &visit, error));
+	return error;
+}
+
+int serve_fsync(struct file *file, bool data_only)
+{
+	struct node *node = file->node;
+	u32 unstable = __atomic_exchange_n(&node->unstable, 0, __ATOMIC_ACQ_REL);
+	struct tree_visit visit;
+	int entered, error;
+
+	do {
+		entered = file_enter(file, &visit);
+		if (entered < 0)
+			return entered;
+		error = file->ops->fsync(file, data_only);
+	} while (file_leave_again(entered, &visit, error));
+	if (error && unstable)
+		WRITE_ONCE(node->unstable, unstable);
+	return error;
+}
+
+int serve_fallocate(struct file *file, int mode, u64 offset, u64 length)
+{
+	struct tree_visit visit;
+	int entered, error;
+
+	do {
+		entered = file_enter(file, &visit);
+		if (entered < 0)
+			return entered;
+		error = file->ops->fallocate(file, mode, offset, length);
+	} while (file_leave_again(entered, &visit, error));
+	if (!error && entered)
+		note_change(file->node);
+	return error;
+}
+
+/* ---- The tree ---- */
+
+int serve_statfs(struct tree *tree, struct statfs_info *info)
+{
+	struct tree_visit visit;
+	int error;
+
+	do {
+		error = tree_enter(tree, &visit);
+		if (error)
+			return error;
+		error = tree->ops->statfs ? tree->ops->statfs(tree, info) : 0;
+	} while (tree_leave_again(&visit, error));
+	return error;
+}
+
+int serve_sync(struct tree *tree)
+{
+	u32 epoch = __atomic_fetch_add(&tree->write_epoch, 1, __ATOMIC_ACQ_REL);
+	struct tree_visit visit;
+	int error, synced;
+
+	do {
+		error = tree_enter(tree, &visit); /* before the list of dirty files is anybody's */
+		if (error)
+			return error;
+		error = writeback_sync(tree);
+		synced = tree->ops->sync && error != -ETREELOST ? tree->ops->sync(tree) : 0;
+	} while (tree_leave_again(&visit, error == -ETREELOST ? error : synced));
+	if (!error && !synced)
+		WRITE_ONCE(tree->stable_epoch, epoch);
+	return error ? error : synced;
+}
+
+int serve_remount(struct tree *tree, const char *options)
+{
+	struct tree_visit visit;
+	int error;
+
+	do {
+		error = tree_enter(tree, &visit);
+		if (error)
+			return error;
+		error = tree->ops->remount ? tree->ops->remount(tree, options) : 0;
+	} while (tree_leave_again(&visit, error));
+	return error;
+}
+
+/* ---- The page cache ---- */
+
+int serve_reserve_pages(struct node *node, u64 index, unsigned int count, bool nowait)
+{
+	struct tree_visit visit;
+	int error;
+
+	do {
+		error = nowait ? tree_enter_nowait(node->tree, &visit) : tree_enter(node->tree, &visit);
+		if (error)
+			return error;
+		error = node->flags & NODE_STALE ? -ESTALE
+						 : node->ops->reserve_pages(node, index, count);
+	} while (tree_leave_again(&visit, error));
+	return error;
+}
