@@ -12,6 +12,7 @@
 
 #include <kumo/file.h>
 #include <kumo/namespace.h>
+#include <kumo/serve.h>
 #include <kumo/printk.h>
 #include <kumo/spinlock.h>
 #include <kumo/thread.h>
@@ -155,6 +156,7 @@ int mount_writer_get(struct mount *mount) __must_check;
 static inline void mount_writer_put(struct mount *mount)
 {
 	mount_counts(mount)->writers -= 1;
+	mount->tree->cpus[smp_processor_id()].writers -= 1;
 }
 /* What the mount covers, for who has no lock; false: nothing, or it is just being taken off, which names_sequence tells. */
 static inline bool mount_over_peek(const struct mount *mount, struct path *over)

@@ -169,6 +169,7 @@ int mount_writer_get(struct mount *mount)
 	int error;
 
 	mount_counts(mount)->writers += 1;
+	mount->tree->cpus[smp_processor_id()].writers += 1;
 	smp_mb();
 	error = mount_want_write(mount);
 	if (error)
@@ -182,6 +183,15 @@ bool mount_has_writers(const struct mount *mount)
 
 	for_each_cpu(cpu)
 		sum += READ_ONCE(mount->counts[cpu].writers);
+	return sum > 0;
+}
+
+bool tree_has_writers(const struct tree *tree)
+{
+	long sum = 0;
+
+	for_each_cpu(cpu)
+		sum += READ_ONCE(tree->cpus[cpu].writers);
 	return sum > 0;
 }
 

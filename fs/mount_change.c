@@ -310,17 +310,6 @@ int mount_move(const struct path *from, const struct path *at)
 
 /* ---- Remount ---- */
 
-/* Does any mount of the tree have writers? */
-static bool tree_has_writers(const struct namespace *namespace, const struct tree *tree)
-{
-	const struct mount *mount;
-
-	list_for_each(mount, &namespace->mounts, namespace_link)
-		if (mount->tree == tree && mount_has_writers(mount))
-			return true;
-	return false;
-}
-
 static bool locks_permit(const struct mount *mount, unsigned long flags)
 {
 	u8 locks = mount->locks;
@@ -354,27 +343,51 @@ static int mount_change_flags(struct mount *mount, unsigned long flags, bool bin
 		tree->flags &= ~(unsigned int)TREE_READ_ONLY;
 	smp_mb(); /* pairs with the one in mount_writer_get() */
 	if (!(flags & MS_RDONLY) ||
-	    !(bind ? mount_has_writers(mount) : tree_has_writers(mount->namespace, tree)))
+	    !(bind ? mount_has_writers(mount) : tree_has_writers(tree)))
 		return 0;
 	tree->flags = tree_before;
 	WRITE_ONCE(mount->flags, before);
 	return -EBUSY;
 }
 
-int mount_remount(const struct path *path, unsigned long flags, bool bind)
+int mount_lock_whole(const struct path *path)
 {
 	struct mount *mount = path->mount;
 	int error = down_write_killable(&mounts_lock);
 
 	if (error)
 		return error;
-	error = -EINVAL;
 	if (path->entry == mount->root && mount->namespace == fs_current()->namespace)
-		error = mount_change_flags(mount, flags, bind);
+		return 0;
+	up_write(&mounts_lock);
+	return -EINVAL;
+}
+
+int mount_unlock_changed(const struct path *path, int error)
+{
 	if (!error)
-		namespace_changed(mount->namespace);
+		namespace_changed(path->mount->namespace);
 	up_write(&mounts_lock);
 	return error;
+}
+
+int mount_remount(const struct path *path, unsigned long flags, bool bind)
+{
+	int error = mount_lock_whole(path);
+
+	return error ? error : mount_unlock_changed(path, mount_change_flags(path->mount, flags, bind));
+}
+
+int mount_remount_member(const struct path *from, const struct path *union_path, unsigned long flags)
+{
+	struct mount *member;
+	int error = mount_lock_whole(union_path);
+
+	if (error)
+		return error;
+	member = union_member_of(union_path->mount, from);
+	error = member ? mount_change_flags(member, flags, true) : -EINVAL;
+	return mount_unlock_changed(union_path, error);
 }
 
 /* ---- Detach ---- */

@@ -22,6 +22,7 @@
 
 long mount_count(const struct mount *mount); /* references; nobody may come or go meanwhile */
 bool mount_has_writers(const struct mount *mount);
+bool tree_has_writers(const struct tree *tree); /* through any mount of it, in whatever namespace or none */
 /* Into the hashes by mount->over, and out of them. */
 void mount_hash(struct mount *mount);
 void mount_unhash(struct mount *mount);
@@ -80,6 +81,10 @@ bool propagated_busy(struct mount *mount);
 
 /* ---- mount_change.c ---- */
 
+/* mounts_lock, for a change of the mount that the path is the root of, in the caller's namespace: 0, -EINVAL, -EINTR. Without it before.
+ * And the end of that: tells of the change, unless it failed; returns `error`. */
+int mount_lock_whole(const struct path *path) __must_check;
+int mount_unlock_changed(const struct path *path, int error);
 /* What protects now is not to be taken away, nor (of `locks`) what else is said. */
 void mount_lock_flags(struct mount *mount, u8 locks);
 /* Has the mount's root a file that stands for a namespace of mounts? */
@@ -103,6 +108,7 @@ void mount_tree_detach(struct mount *top, bool propagate);
 
 int unions_copy(struct mount *top) __must_check; /* the members of copied heads below it. -ENOMEM */
 /* A member of the union; own: by a mount, else what the union stands on. False: there are not so many. Reading suffices. */
+struct mount *union_member_of(const struct mount *head, const struct path *from); /* the mount that shows `from` there, or NULL */
 bool union_member_at(const struct mount *head, unsigned int index, struct path *path, bool *own,
 		     bool *create);
 

@@ -152,18 +152,9 @@ static int set_types(struct mount *top, unsigned long type, bool recursive)
 
 int mount_set_propagation(const struct path *path, unsigned long type, bool recursive)
 {
-	struct mount *mount = path->mount;
-	int error = down_write_killable(&mounts_lock);
+	int error = mount_lock_whole(path);
 
-	if (error)
-		return error;
-	error = -EINVAL;
-	if (path->entry == mount->root && mount->namespace == fs_current()->namespace)
-		error = set_types(mount, type, recursive);
-	if (!error)
-		namespace_changed(mount->namespace);
-	up_write(&mounts_lock);
-	return error;
+	return error ? error : mount_unlock_changed(path, set_types(path->mount, type, recursive));
 }
 
 /* ---- The way of a change ---- */

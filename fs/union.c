@@ -591,6 +591,16 @@ static struct mount_union *table_without(const struct mount_union *old, const st
 	return ERR_PTR(-EINVAL);
 }
 
+struct mount *union_member_of(const struct mount *head, const struct path *from)
+{
+	const struct mount_union *table = head->members;
+
+	for (unsigned int i = 0; table && i < table->count; i++)
+		if (table->members[i].own && member_shows(&table->members[i], from))
+			return table->members[i].path.mount;
+	return NULL;
+}
+
 int mount_disunite(const struct path *from, const struct path *at)
 {
 	struct list gone = LIST_INIT(gone), going = LIST_INIT(going);

@@ -90,7 +90,7 @@ out:
 /* What the data of a bind mount says of unions; other words Linux ignores, too. */
 struct bind_words {
 	unsigned int how; /* UNION_* */
-	bool remove;
+	bool remove, member;
 };
 
 static void bind_word(const char *word, size_t length, struct bind_words *said)
@@ -105,6 +105,8 @@ static void bind_word(const char *word, size_t length, struct bind_words *said)
 			said->how |= words[i].how;
 	if (length == strlen("remove") && !memcmp(word, "remove", length))
 		said->remove = true;
+	if (length == strlen("member") && !memcmp(word, "member", length))
+		said->member = true;
 }
 
 static struct bind_words bind_words(const char *text)
@@ -158,11 +160,28 @@ static int mount_propagation(const struct path *path, unsigned long flags)
 	return mount_set_propagation(path, type, flags & MS_REC);
 }
 
+/* `mount -o remount,bind,member,ro A B`: the flags of the member of the union at B that shows A. */
+static int remount_member(const char __user *source, const struct path *path, unsigned long flags)
+{
+	struct path from;
+	int error = source ? user_path_walk(AT_FDCWD, source, WALK_FOLLOW, &from) : -EINVAL;
+
+	if (error)
+		return error;
+	error = mount_remount_member(&from, path, flags);
+	path_put(&from);
+	return error;
+}
+
 /* Of what the tree itself is like only who administers the machine decides. */
-static int remount(const struct path *path, unsigned long flags, const char *options)
+static int remount(const char __user *source, const struct path *path, unsigned long flags,
+		   const char *options)
 {
 	struct tree *tree = path_tree(path);
 	int error;
+
+	if (flags & MS_BIND && options && bind_words(options).member)
+		return remount_member(source, path, flags);
 
 	if (!(flags & MS_BIND) && !capable(CAP_SYS_ADMIN))
 		return -EPERM;
@@ -190,7 +209,7 @@ long sys_mount(const char __user *source, const char __user *target, const char 
 	if (error)
 		goto out;
 	if (flags & MS_REMOUNT)
-		error = remount(&over, flags, options);
+		error = remount(source, &over, flags, options);
 	else if (flags & MS_BIND)
 		error = mount_from(source, &over, flags, options);
 	else if (flags & PROPAGATION)

@@ -15,7 +15,8 @@
 
 /* What a CPU has of a tree. */
 struct tree_cpu {
-	long inside; /* calls that came in less those that left here; the sum over all CPUs counts */
+	long inside;  /* calls that came in less those that left here; the sum over all CPUs counts */
+	long writers; /* likewise: files open for writing, through whatever mount and namespace */
 	spinlock_t lock;
 	struct list nodes, files; /* of a tree with TREE_LISTED; under lock */
 } __cacheline_aligned;
