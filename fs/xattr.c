@@ -261,7 +261,7 @@ static int acl_store(struct node *node, bool is_default, const void *value, size
 	else {
 		if (acl && !is_default)
 			acl_change_mode(node, &change, cred);
-		error = node->tree->ops->setattr(node, &change, cred);
+		error = serve_setattr(node, &change, cred);
 	}
 	acl_put(acl);
 	return error;
