@@ -82,6 +82,18 @@ void __init boot_set_initrd(phys_addr_t start, u64 size)
 	boot_info.initrd_size = size;
 }
 
+/* Where the loader put the initrd there is memory, whatever the map says: SeaBIOS, with some disks, says that the end of it is its own. */
+static void __init initrd_reserve(void)
+{
+	phys_addr_t start = ALIGN_DOWN(boot_info.initrd_start, PAGE_SIZE),
+		    end = ALIGN_UP(boot_info.initrd_start + boot_info.initrd_size, PAGE_SIZE);
+
+	if (!boot_info.initrd_size)
+		return;
+	boot_memory_add(start, end - start);
+	boot_memory_reserve(start, end - start);
+}
+
 /* entry.S calls it with what the loader left in registers, on the boot stack, per-CPU data in place. */
 void __init boot_start(u32 magic, u32 information)
 {
@@ -105,7 +117,7 @@ void __init boot_start(u32 magic, u32 information)
 		boot_stop("the boot loader gave no memory map");
 
 	boot_memory_reserve(virt_to_phys(_text), (u64)(_end - _text));
-	boot_memory_reserve(boot_info.initrd_start, boot_info.initrd_size);
+	initrd_reserve();
 	low_page_find();
 	if (boot_low_page)
 		boot_memory_reserve(boot_low_page, PAGE_SIZE);
