@@ -178,7 +178,8 @@ int path_link(const struct path *parent, const struct name *last, const struct p
 	if (error)
 		goto out;
 	error = -EPERM;
-	if (S_ISDIR(node->attr.mode) || !dir->ops->link)
+	if (node_is_append_only(node) || node_is_immutable(node) || S_ISDIR(node->attr.mode) ||
+	    !dir->ops->link)
 		goto out;
 	error = mutex_lock_killable_nested(&node->lock, NODE_CHILD);
 	if (error)

@@ -291,6 +291,9 @@ static int setattr_permitted(const struct node *node, struct attr_change *change
 	const struct attr *attr = &node->attr;
 	bool owner = cred->fsuid == attr->uid;
 
+	if (change->valid & (SETATTR_MODE | SETATTR_UID | SETATTR_GID) &&
+	    (node_is_immutable(node) || node_is_append_only(node)))
+		return -EPERM;
 	if ((change->valid & SETATTR_UID) && !(owner && change->uid == attr->uid) &&
 	    !cred_capable(cred, CAP_CHOWN))
 		return -EPERM;

@@ -86,6 +86,8 @@ int node_permission(struct node *node, int mask, const struct cred *cred)
 	if ((mask & MAY_WRITE) && node->tree && (node->tree->flags & TREE_READ_ONLY) &&
 	    (S_ISREG(node->attr.mode) || S_ISDIR(node->attr.mode) || S_ISLNK(node->attr.mode)))
 		return -EROFS;
+	if ((mask & MAY_WRITE) && node_is_immutable(node))
+		return -EPERM;
 	if (unlikely(node->ops && node->ops->permission))
 		return serve_permission(node, mask, cred);
 	mask &= MAY_READ | MAY_WRITE | MAY_EXEC;
@@ -132,6 +134,8 @@ int may_delete(struct node *dir, struct node *victim, bool directory, const stru
 
 	if (error)
 		return error;
+	if (node_is_append_only(dir) || node_is_append_only(victim) || node_is_immutable(victim))
+		return -EPERM;
 	if ((dir->attr.mode & S_ISVTX) && cred->fsuid != victim->attr.uid &&
 	    cred->fsuid != dir->attr.uid && !cred_capable(cred, CAP_FOWNER))
 		return -EPERM;

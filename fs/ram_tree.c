@@ -459,6 +459,16 @@ static int ram_setattr(struct node *node, const struct attr_change *change, cons
 	return 0;
 }
 
+/* Those that Linux's tmpfs has. */
+static int ram_set_flags(struct node *node, u32 flags)
+{
+	if (flags & ~(u32)(FS_IMMUTABLE_FL | FS_APPEND_FL | FS_NODUMP_FL | FS_NOATIME_FL))
+		return -EOPNOTSUPP;
+	WRITE_ONCE(node->attr.flags, flags);
+	node_touch(node, false, false, true);
+	return 0;
+}
+
 static struct tree_type rootfs_type;
 
 static int ram_statfs(struct tree *tree, struct statfs_info *info)
@@ -847,6 +857,7 @@ static void ram_unmounted(struct tree *tree)
 	.detach = ram_detach, .handover = ram_handover, .unmounted = ram_unmounted, .statfs = ram_statfs, .walk = ram_walk,  \
 	.create = ram_create, .create_unnamed = ram_create_unnamed, .link = ram_link,              \
 	.unlink = ram_unlink, .rename = ram_rename, .setattr = ram_setattr,                        \
+	.set_flags = ram_set_flags,                                                                \
 	.xattr_get = node_xattr_get, .xattr_set = node_xattr_set, .xattr_list = node_xattr_list,   \
 	.clunk = ram_clunk, .read = page_cache_read, .write = ram_write, .readdir = ram_readdir,   \
 	.mmap = page_cache_mmap, .seek = page_cache_seek, .fallocate = ram_fallocate,              \

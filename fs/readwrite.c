@@ -25,7 +25,7 @@ void file_accessed(struct file *file)
 	unsigned long flags;
 	u64 now;
 
-	if ((file->flags & O_NOATIME) || !file->path.mount)
+	if ((file->flags & O_NOATIME) || !file->path.mount || unlikely(attr->flags & FS_NOATIME_FL))
 		return;
 	flags = file->path.mount->flags;
 	if (unlikely(flags & (MS_NOATIME | MS_RDONLY)) || (node->tree->flags & TREE_READ_ONLY) ||
@@ -155,16 +155,17 @@ static ssize_t write_regular(struct file *file, struct iter *from, loff_t *pos)
 		return result;
 	if ((file->flags & O_APPEND) || from->append)
 		*pos = (loff_t)node_size(node);
-	result = limit_file_size(*pos, asked);
+	/* It may have been opened before it was marked so. */
+	result = node_is_immutable(node) ? -EPERM : limit_file_size(*pos, asked);
 	if (result >= 0) {
 		from->count = (size_t)result;
 		file_remove_privileges(file);
 		result = write_bytes(file, from, pos);
 	}
 	mutex_unlock(&node->lock);
-	if (unlikely(file->flags & O_DSYNC) && result > 0) {
+	if (unlikely(file->flags & O_DSYNC || READ_ONCE(node->attr.flags) & FS_SYNC_FL) && result > 0) {
 		int error = file_sync_range(file, (u64)(*pos - result), (u64)*pos,
-					    !(file->flags & __O_SYNC));
+					    file->flags & O_DSYNC && !(file->flags & __O_SYNC));
 
 		if (error)
 			return error;
@@ -400,6 +401,8 @@ int file_allocate(struct file *file, int mode, loff_t offset, loff_t length)
 		return -ENODEV;
 	if (offset + length < 0)
 		return -EFBIG;
+	if (node_is_immutable(node) || (mode & ~FALLOC_FL_KEEP_SIZE && node_is_append_only(node)))
+		return -EPERM;
 	if (!file->ops->fallocate)
 		return -EOPNOTSUPP;
 	error = mutex_lock_killable(&node->lock);
@@ -429,6 +432,8 @@ int file_truncate(struct file *file, u64 size, const struct cred *cred)
 {
 	if (!S_ISREG(file->node->attr.mode) || !(file->mode & FILE_WRITE) || !file->path.entry)
 		return -EINVAL;
+	if (node_is_append_only(file->node) || node_is_immutable(file->node))
+		return -EPERM;
 	return entry_truncate(file->path.entry, size, cred);
 }
 
@@ -444,6 +449,8 @@ int path_truncate(const struct path *path, u64 size, const struct cred *cred)
 	error = mount_want_write(path->mount);
 	if (!error)
 		error = node_permission(node, MAY_WRITE, cred);
+	if (!error && node_is_append_only(node))
+		error = -EPERM;
 	if (!error)
 		error = node_write_begin(node);
 	if (error)

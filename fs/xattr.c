@@ -150,6 +150,8 @@ static int xattr_permission(struct node *node, const char *name, int mask, const
 	bool write = mask & MAY_WRITE;
 	u32 mode = node->attr.mode;
 
+	if (write && (node_is_immutable(node) || node_is_append_only(node)))
+		return -EPERM;
 	if (has_prefix(name, XATTR_SECURITY_PREFIX) || has_prefix(name, XATTR_SYSTEM_PREFIX))
 		return 0;
 	if (has_prefix(name, XATTR_TRUSTED_PREFIX)) {

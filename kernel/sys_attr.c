@@ -136,6 +136,8 @@ static int set_times(const struct path *path, const struct __kernel_timespec *ti
 	bool now = !times || (times[0].tv_nsec == UTIME_NOW && times[1].tv_nsec == UTIME_NOW);
 	int error = mount_want_write(path->mount);
 
+	if (!error && (node_is_immutable(node) || (!now && node_is_append_only(node))))
+		error = -EPERM;
 	if (error)
 		return error;
 	/* Whoever may write may set both to now; other times are the owner's to set. */

@@ -14,9 +14,9 @@
 #include <linux/capability.h>
 #include <linux/close_range.h>
 #include <linux/fcntl.h>
-#include <linux/fiemap.h>
 #include <linux/fs.h>
 
+#include "file_ioctl.h"
 #include "process.h"
 
 /* What F_SETFL may change. */
@@ -74,12 +74,14 @@ static int set_flags(unsigned int fd, struct file *file, unsigned long flags)
 {
 	int error = 0;
 
-	/* A file that is only appended to by agreement stays so; no tree has such files. */
+	/* A file that is only appended to stays so. */
+	if ((flags ^ file->flags) & O_APPEND && node_is_append_only(file->node))
+		return -EPERM;
 	if ((flags & O_NOATIME) && !(file->flags & O_NOATIME) &&
 	    !node_owner_or_capable(file->node, current->cred))
 		return -EPERM;
-	/* No file goes past the page cache; for a pipe it means packets. */
-	if ((flags & O_DIRECT) && S_ISREG(file->node->attr.mode))
+	/* For a pipe it means packets. */
+	if ((flags & O_DIRECT) && S_ISREG(file->node->attr.mode) && !file->ops->direct)
 		return -EINVAL;
 	if ((flags ^ file->flags) & FASYNC)
 		error = file_async_set(file, fd, flags & FASYNC);
@@ -294,12 +296,28 @@ static long generic_ioctl(unsigned int fd, struct file *file, unsigned int comma
 			return put_user((int)((s64)node_size(file->node) - file->pos),
 					(int __user *)argument);
 		break;
-	case FIBMAP: /* no tree shows its blocks */
+	case FIBMAP:
 		if (S_ISREG(mode))
-			return capable(CAP_SYS_RAWIO) ? -EINVAL : -EPERM;
+			return file_block_find(file, (int __user *)argument);
 		break;
 	case FS_IOC_FIEMAP:
-		return -EOPNOTSUPP;
+		return file_extents_tell(file, (struct fiemap __user *)argument);
+	case FS_IOC_GETFLAGS:
+		if (file->node->tree && file->node->tree->ops->set_flags)
+			return put_user(file->node->attr.flags, (u32 __user *)argument);
+		break;
+	case FS_IOC_SETFLAGS:
+		if (file->node->tree && file->node->tree->ops->set_flags)
+			return file_flags_set(file, (const u32 __user *)argument);
+		break;
+	case FS_IOC_GETVERSION:
+		if (file->node->tree && file->node->tree->ops->set_flags)
+			return put_user(file->node->attr.generation, (u32 __user *)argument);
+		break;
+	case FITRIM:
+		if (file->node->tree && file->node->tree->ops->trim)
+			return file_tree_trim(file, (struct fstrim_range __user *)argument);
+		break;
 	case FICLONE:
 		return clone_file(file, argument);
 	case FIFREEZE:

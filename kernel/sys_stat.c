@@ -131,15 +131,24 @@ static struct statx_timestamp statx_time(s64 ns)
 	return (struct statx_timestamp){ .tv_sec = seconds_of(ns), .tv_nsec = nanoseconds_of(ns) };
 }
 
-/* What statx(2) tells besides the attributes: about the mount. */
-static void statx_mount(struct statx *statx, const struct path *path)
+/* What statx(2) tells besides the attributes: about the mount, and what chattr(1) marked the file with. */
+static void statx_place(struct statx *statx, const struct path *path)
 {
+	const u32 marks = STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND | STATX_ATTR_NODUMP | STATX_ATTR_COMPRESSED;
+
+	_Static_assert(STATX_ATTR_IMMUTABLE == FS_IMMUTABLE_FL && STATX_ATTR_APPEND == FS_APPEND_FL &&
+			       STATX_ATTR_NODUMP == FS_NODUMP_FL && STATX_ATTR_COMPRESSED == FS_COMPR_FL,
+		       "statx(2) has the same numbers");
 	if (!path->mount)
 		return;
 	statx->stx_mask |= STATX_MNT_ID;
 	statx->stx_mnt_id = (u64)path->mount->id;
 	if (path->entry == path->mount->root)
 		statx->stx_attributes |= STATX_ATTR_MOUNT_ROOT;
+	if (path->mount->tree->ops->set_flags) {
+		statx->stx_attributes_mask |= marks;
+		statx->stx_attributes |= path_node(path)->attr.flags & marks;
+	}
 }
 
 static int statx_find(int fd, const char __user *name, unsigned int flags, struct statx *statx,
@@ -155,7 +164,7 @@ static int statx_find(int fd, const char __user *name, unsigned int flags, struc
 	if (!first && fd != AT_FDCWD) {
 		ref = fd_borrow_path((unsigned int)fd);
 		if (ref.file)
-			statx_mount(statx, &ref.file->path);
+			statx_place(statx, &ref.file->path);
 		fd_release(ref);
 		return file_attributes((unsigned int)fd, attr, device);
 	}
@@ -169,7 +178,7 @@ static int statx_find(int fd, const char __user *name, unsigned int flags, struc
 	*attr = path_node(&path)->attr;
 	attr->blocks = node_blocks(path_node(&path));
 	*device = path_tree(&path)->device;
-	statx_mount(statx, &path);
+	statx_place(statx, &path);
 	path_put(&path);
 	return error;
 }
@@ -201,7 +210,7 @@ long sys_statx(int fd, const char __user *name, unsigned int flags, unsigned int
 	statx.stx_ino = attr.id;
 	statx.stx_size = attr.size;
 	statx.stx_blocks = attr.blocks;
-	statx.stx_attributes_mask = STATX_ATTR_MOUNT_ROOT | STATX_ATTR_AUTOMOUNT | STATX_ATTR_DAX;
+	statx.stx_attributes_mask |= STATX_ATTR_MOUNT_ROOT | STATX_ATTR_AUTOMOUNT | STATX_ATTR_DAX;
 	statx.stx_atime = statx_time(attr.atime_ns);
 	statx.stx_btime = statx_time(attr.btime_ns);
 	statx.stx_ctime = statx_time(attr.ctime_ns);

@@ -495,6 +495,8 @@ static int file_flags(const struct file *file, unsigned int *flags, u64 offset_p
 			return -EACCES;
 		*flags &= ~VM_MAYWRITE;
 	}
+	if (*flags & VM_SHARED && file->mode & FILE_WRITE && node_is_append_only(file->node))
+		return -EACCES;
 	if (file->path.mount && file->path.mount->flags & MS_NOEXEC) {
 		if (*flags & VM_EXEC)
 			return -EPERM;

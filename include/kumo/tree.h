@@ -26,6 +26,7 @@
 #include <kumo/rcu.h>
 #include <kumo/refcount.h>
 #include <kumo/xarray.h>
+#include <linux/fs.h>
 #include <linux/stat.h>
 
 /* Ranks of node->lock inside that of a directory (lockcheck.h): rename's other directory, and what a name stands for. */
@@ -78,6 +79,7 @@ struct attr {
 	u64 blocks; /* of 512 bytes */
 	u32 block_size;
 	s64 atime_ns, mtime_ns, ctime_ns, btime_ns;
+	u32 flags;	      /* FS_*_FL, as chattr(1) sets them (linux/fs.h); 0 where the tree has none */
 	u64 believe_until_ns; /* monotonic; BELIEVE_FOREVER */
 };
 
@@ -196,6 +198,9 @@ struct tree_ops {
 	int (*statfs)(struct tree *tree, struct statfs_info *info);
 	int (*sync)(struct tree *tree); /* makes everything stable: sync(2) */
 	int (*remount)(struct tree *tree, const char *options); /* takes new options */
+	/* fstrim(8): tells the device which bytes of [start, start + length) nobody uses, in pieces of `least` or more; *trimmed: how
+	 * many. -EOPNOTSUPP: the device does not want to know; -EINVAL: nothing is there. Absent: -ENOTTY. */
+	int (*trim)(struct tree *tree, u64 start, u64 length, u64 least, u64 *trimmed);
 
 	/* Names. walk: descends from `dir` along names[0..count), as far as it can, storing a referenced node for each element
 	 * reached (attributes fresh, with believe_until_ns). Returns how many (>0), or a negative errno for the first
@@ -225,6 +230,9 @@ struct tree_ops {
 	/* Attributes. getattr refreshes node->attr. setattr has been checked for permission already; updates node->attr. */
 	int (*getattr)(struct node *node, const struct cred *cred);
 	int (*setattr)(struct node *node, const struct attr_change *change, const struct cred *cred);
+	/* FS_IOC_SETFLAGS, as chattr(1) asks for it: attr.flags becomes what the tree can keep of `flags`. node->lock held; who may do so
+	 * the core has looked at, and it enforces them. -EOPNOTSUPP: for flags that it does not know. Absent: there are none. */
+	int (*set_flags)(struct node *node, u32 flags);
 	/* Access check where the tree has its own rules; absent: mode bits. mask: MAY_*. */
 	int (*permission)(struct node *node, int mask, const struct cred *cred);
 
@@ -440,6 +448,15 @@ u64 node_blocks(const struct node *node); /* st_blocks; under rcu_read_lock() or
 int node_getattr(struct node *node, const struct cred *cred) __must_check;
 /* May `cred` do what owners may (or has CAP_FOWNER)? */
 bool node_owner_or_capable(const struct node *node, const struct cred *cred);
+/* Marks that chattr(1) leaves on files, which not even root may pass: i, nothing changes; a, bytes and names are only added. */
+static inline bool node_is_immutable(const struct node *node)
+{
+	return unlikely(READ_ONCE(node->attr.flags) & FS_IMMUTABLE_FL);
+}
+static inline bool node_is_append_only(const struct node *node)
+{
+	return unlikely(READ_ONCE(node->attr.flags) & FS_APPEND_FL);
+}
 
 /* A file is either open for writing or being executed: -ETXTBSY from whoever comes second. */
 int node_write_begin(struct node *node) __must_check;
