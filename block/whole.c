@@ -76,6 +76,14 @@ int block_discard(struct block_device *device, u64 position, u64 length)
 }
 EXPORT_SYMBOL(block_discard);
 
+u32 block_discard_granularity(const struct block_device *device)
+{
+	const struct block_limits *limits = &device->disk->limits;
+
+	return limits->discard_bytes_max ? max(limits->discard_granularity, device->logical_block_size) : 0;
+}
+EXPORT_SYMBOL(block_discard_granularity);
+
 /* Zeros as bytes, all segments the same page. */
 static int zeros_write(struct block_device *device, u64 position, u32 length)
 {

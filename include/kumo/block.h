@@ -117,6 +117,8 @@ int block_write_bytes(struct block_device *device, u64 position, const void *buf
 		      unsigned int flags) __must_check;
 /* -EOPNOTSUPP: the device cannot. What the page cache holds of the range is the caller's business. */
 int block_discard(struct block_device *device, u64 position, u64 length) __must_check;
+/* Discards are told in multiples of so many bytes, best; 0: the device cannot discard. */
+u32 block_discard_granularity(const struct block_device *device);
 /* Writes zeros where the device has no faster way. */
 int block_zero(struct block_device *device, u64 position, u64 length) __must_check;
 

@@ -136,6 +136,28 @@ int block_zero(struct block_device *device, u64 position, u64 length)
 	return error;
 }
 
+u32 block_discard_granularity(const struct block_device *device)
+{
+	return device->logical_block_size;
+}
+
+/* What was there is gone, in a way that shows who still needed it. */
+int block_discard(struct block_device *device, u64 position, u64 length)
+{
+	static char garbage[65536];
+	int error = 0;
+
+	memset(garbage, 0xdd, sizeof(garbage));
+	while (length && !error) {
+		u64 part = min(length, (u64)sizeof(garbage));
+
+		error = device_write_bytes(device, position, garbage, part);
+		position += part;
+		length -= part;
+	}
+	return error;
+}
+
 /* ---- Buffers ---- */
 
 static struct cached *cached_of(struct buffer *buffer)
