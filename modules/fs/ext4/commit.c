@@ -17,11 +17,6 @@ struct log_writer {
 	char *last_tag;
 };
 
-static u16 be16_make(u16 value)
-{
-	return __builtin_bswap16(value);
-}
-
 /* Memory for the log must be found: what is committed is in memory already, and giving up would lose it. */
 static struct buffer *log_buffer_must(struct journal *journal, u32 block)
 {
@@ -93,46 +88,13 @@ static int descriptor_open(struct log_writer *writer)
 	return 0;
 }
 
-static void tag_add_flag(const struct journal *journal, char *tag, u32 flag)
-{
-	if (journal->checksum_v3)
-		((struct journal_tag3 *)tag)->flags |= be32_make(flag);
-	else
-		((struct journal_tag *)tag)->flags |= be16_make((u16)flag);
-}
-
 static void descriptor_close(struct log_writer *writer)
 {
 	if (!writer->descriptor)
 		return;
-	tag_add_flag(writer->journal, writer->last_tag, TAG_LAST);
+	log_tag_add_flag(writer->journal, writer->last_tag, TAG_LAST);
 	tail_set(writer->journal, writer->descriptor->data);
 	writer->descriptor = NULL;
-}
-
-static void tag_write(struct log_writer *writer, u64 block, u32 flags, u32 checksum)
-{
-	const struct journal *journal = writer->journal;
-
-	writer->last_tag = writer->tag;
-	if (journal->checksum_v3) {
-		*(struct journal_tag3 *)writer->tag =
-			(struct journal_tag3){ be32_make((u32)block), be32_make(flags),
-					       be32_make((u32)(block >> 32)), be32_make(checksum) };
-	} else {
-		struct journal_tag *tag = (struct journal_tag *)writer->tag;
-
-		tag->block = be32_make((u32)block);
-		tag->flags = be16_make((u16)flags);
-		tag->checksum = journal->checksum_v2 ? be16_make((u16)checksum) : 0;
-		if (journal->wide)
-			tag->block_hi = be32_make((u32)(block >> 32));
-	}
-	writer->tag += journal->tag_size;
-	if (!(flags & TAG_SAME_UUID)) {
-		memcpy(writer->tag, journal->super->uuid, 16);
-		writer->tag += 16;
-	}
 }
 
 /* A buffer's bytes as they are now go to the next block of the log. */
@@ -162,7 +124,9 @@ static int writer_copy(struct log_writer *writer, struct buffer *from)
 	if (journal_has_checksums(journal))
 		checksum = crc32c(crc32c(journal->checksum_seed, &sequence, sizeof(sequence)),
 				  copy->data, copy->size);
-	tag_write(writer, from->block, flags, checksum);
+	writer->last_tag = writer->tag;
+	writer->tag = log_tag_write(journal, writer->tag,
+				    &(struct log_tag){ from->block, flags, checksum });
 	if (writer->tag + journal->tag_size > writer->tags_end)
 		descriptor_close(writer);
 	return 0;

@@ -122,32 +122,44 @@ struct dirent_disk *directory_block_find(struct inode *dir, struct buffer *buffe
 	return NULL;
 }
 
+/* What the entry itself needs of its length. */
+static u32 entry_used(const struct dirent_disk *entry)
+{
+	return entry->inode ? DIRENT_SIZE(entry->name_length) : 0;
+}
+
+/* The first entry with room behind it, or in it, for one more of that name. */
+static struct dirent_disk *room_find(const struct inode *dir, const struct buffer *buffer,
+				     const struct name *name)
+{
+	FOR_ENTRIES(entry, buffer, dir)
+	if (entry->length >= entry_used(entry) + DIRENT_SIZE(name->length))
+		return entry;
+	return NULL;
+}
+
 int directory_block_add(struct inode *dir, struct buffer *buffer, const struct name *name,
 			u32 number, u8 type)
 {
-	u32 needed = DIRENT_SIZE(name->length);
+	struct dirent_disk *entry = room_find(dir, buffer, name);
+	u32 used;
 
-	FOR_ENTRIES(entry, buffer, dir)
-	{
-		u32 used = entry->inode ? DIRENT_SIZE(entry->name_length) : 0;
+	if (!entry)
+		return -ENOSPC;
+	used = entry_used(entry);
+	if (used) {
+		struct dirent_disk *fresh = (struct dirent_disk *)((char *)entry + used);
 
-		if (entry->length < used + needed)
-			continue;
-		if (used) {
-			struct dirent_disk *fresh = (struct dirent_disk *)((char *)entry + used);
-
-			fresh->length = (u16)(entry->length - used);
-			entry->length = (u16)used;
-			entry = fresh;
-		}
-		entry->inode = number;
-		entry->name_length = (u8)name->length;
-		entry->type = type;
-		memcpy(entry->name, name->text, name->length);
-		directory_checksum_set(dir, buffer);
-		return 0;
+		fresh->length = (u16)(entry->length - used);
+		entry->length = (u16)used;
+		entry = fresh;
 	}
-	return -ENOSPC;
+	entry->inode = number;
+	entry->name_length = (u8)name->length;
+	entry->type = type;
+	memcpy(entry->name, name->text, name->length);
+	directory_checksum_set(dir, buffer);
+	return 0;
 }
 
 /* ---- Looking ---- */
@@ -247,11 +259,13 @@ static int entries_add(struct handle *handle, struct inode *dir, const struct na
 		buffer = directory_block(dir, block);
 		if (IS_ERR(buffer))
 			return (int)PTR_ERR(buffer);
-		error = handle_join(handle, buffer);
-		if (!error)
-			error = directory_block_add(dir, buffer, name, number, type);
-		if (!error)
-			handle_dirty(handle, buffer);
+		if (room_find(dir, buffer, name)) { /* only then it belongs to the transaction */
+			error = handle_join(handle, buffer);
+			if (!error)
+				error = directory_block_add(dir, buffer, name, number, type);
+			if (!error)
+				handle_dirty(handle, buffer);
+		}
 		buffer_put(buffer);
 	}
 	if (error != -ENOSPC)

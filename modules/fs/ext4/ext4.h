@@ -61,6 +61,8 @@ struct volume {
 	bool read_only, barriers, failed; /* failed: an error has been met; errors= decides what follows */
 	u8 on_error;			  /* ERRORS_* */
 	bool no_load, read_only_wanted;
+	bool discard; /* the device is told of blocks that become free */
+	struct rate_limit damage_said;
 	u32 commit_interval_s;
 
 	spinlock_t changed_lock; /* the list of inodes whose attributes the disk does not have */
@@ -166,6 +168,8 @@ int groups_load(struct volume *volume) __must_check;
 void groups_free(struct volume *volume);
 struct group_disk *group_descriptor(struct volume *volume, u32 group, struct buffer **buffer);
 bool group_has_super(const struct volume *volume, u32 group);
+
+/* ---- allocate.c ---- */
 /* `*count` blocks or fewer in a row, near `goal`; marked used. -ENOSPC. */
 int blocks_alloc(struct handle *handle, struct volume *volume, u64 goal, u32 *count,
 		 u64 *first) __must_check;
@@ -173,6 +177,8 @@ int blocks_alloc(struct handle *handle, struct volume *volume, u64 goal, u32 *co
 int blocks_free(struct handle *handle, struct volume *volume, u64 first, u64 count,
 		bool metadata) __must_check;
 void blocks_freed_committed(struct volume *volume, u64 first, u64 count); /* a commit made them really free */
+/* Discards free runs of `least` blocks or more in [first, end); adds up how many blocks. -EOPNOTSUPP, -EIO, -EINTR. */
+int blocks_trim(struct volume *volume, u64 first, u64 end, u32 least, u64 *trimmed) __must_check;
 int inode_number_alloc(struct handle *handle, struct volume *volume, u32 parent, bool directory,
 		       u32 *number) __must_check;
 int inode_number_free(struct handle *handle, struct volume *volume, u32 number,
@@ -212,6 +218,7 @@ static inline bool inode_is_inline(const struct inode *inode)
 /* Symbolic links below 60 bytes lie in the inode. */
 bool inode_is_fast_link(const struct inode *inode);
 int inode_map_init(struct inode *inode); /* of a new, empty file */
+int ext4_set_flags(struct node *node, u32 flags);
 
 /* ---- map.c: which blocks a file has ---- */
 enum map_kind { MAP_HOLE, MAP_WRITTEN, MAP_UNWRITTEN };
@@ -229,8 +236,11 @@ enum { CREATE_WRITTEN = 1 /* metadata, which the caller writes itself */ };
 /* The same, and a hole gets blocks. map_lock held for writing. */
 int map_create(struct handle *handle, struct inode *inode, u32 block, u32 count, unsigned int flags,
 	       struct mapping *mapping) __must_check;
-/* Unwritten blocks hold data now. */
-int map_written(struct inode *inode, u32 block, u32 count) __must_check;
+/* Unwritten blocks hold data now, up to byte `end`: in the same transactions the size on disk is raised, as far as the file reaches, for
+ * written blocks behind the size are a fault. */
+int map_written(struct inode *inode, u32 block, u32 count, u64 end) __must_check;
+/* The size on disk may be at least `end` bytes now, as far as the file reaches; false: it is. map_lock held for writing. */
+bool disk_size_raise(struct inode *inode, u64 end);
 /* Frees all blocks from `first` on up to `last`, in as many transactions as it takes. Takes map_lock. */
 int map_remove(struct inode *inode, u32 first, u32 last) __must_check;
 u64 map_size_max(const struct inode *inode);
@@ -359,6 +369,7 @@ int ext4_fallocate(struct file *file, int mode, u64 offset, u64 length);
 loff_t ext4_seek(struct file *file, loff_t offset, int whence);
 void ext4_read_pages(struct node *node, struct page **pages, unsigned int count);
 int ext4_reserve_pages(struct node *node, u64 index, unsigned int count);
+ssize_t ext4_direct(struct file *file, struct iter *iter, loff_t pos, bool write);
 extern const struct block_map_ops ext4_block_map;
 /* An operation found no room: true if a commit may have made some, and it is worth another try. */
 bool volume_room_made(struct volume *volume, int error, unsigned int *tries);

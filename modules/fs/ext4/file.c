@@ -56,8 +56,16 @@ static int ext4_map(struct node *node, u64 offset, u64 length, bool create, stru
 		*extent = (struct block_extent){ .offset = offset, .length = length, .kind = EXTENT_HOLE };
 		return create ? -EFBIG : 0;
 	}
+	if (inode_is_inline(inode) && !create) { /* ext4_read_pages() and ext4_direct() have the bytes */
+		*extent = (struct block_extent){ .offset = offset, .length = end - offset, .kind = EXTENT_HOLE };
+		if (offset < node_size(node)) {
+			extent->length = node_size(node) - offset;
+			extent->kind = EXTENT_INSIDE;
+		}
+		return 0;
+	}
 	if (inode_is_inline(inode)) {
-		error = create ? inline_convert(inode) : -EUCLEAN; /* ext4_read_pages() has the bytes */
+		error = inline_convert(inode);
 		if (error)
 			return error;
 	}
@@ -93,11 +101,8 @@ static int size_raise(struct inode *inode, u64 end)
 	if (error)
 		return error;
 	down_write(&inode->map_lock);
-	end = min(end, node_size(inode->node)); /* a truncation may have come between */
-	if (end > inode->disk_size) {
-		inode->disk_size = end;
+	if (disk_size_raise(inode, end)) /* else a truncation has come between */
 		error = inode_store(&handle, inode);
-	}
 	up_write(&inode->map_lock);
 	result = handle_end(&handle);
 	return error ? error : result;
@@ -115,7 +120,7 @@ static int ext4_written(struct node *node, u64 offset, u64 length)
 		return 0;
 	if (inode_has_extents(inode))
 		error = map_written(inode, (u32)(offset >> bits),
-				    (u32)(((end - 1) >> bits) - (offset >> bits)) + 1);
+				    (u32)(((end - 1) >> bits) - (offset >> bits)) + 1, end);
 	return error ? error : size_raise(inode, end);
 }
 
@@ -141,6 +146,29 @@ void ext4_read_pages(struct node *node, struct page **pages, unsigned int count)
 			memset((char *)page_address(pages[i]) + size, 0, PAGE_SIZE - (size_t)size);
 		page_read_done(pages[i], size < 0 ? (int)size : 0);
 	}
+}
+
+/* A file within its inode is too small for the device to read or write. */
+ssize_t ext4_direct(struct file *file, struct iter *iter, loff_t pos, bool write)
+{
+	struct inode *inode = inode_of(file->node);
+	char *bytes;
+	ssize_t size;
+
+	if (inode_is_inline(inode) && write)
+		size = inline_convert(inode);
+	else
+		size = 0;
+	if (size || !inode_is_inline(inode))
+		return size ? size : block_direct(file, iter, pos, write);
+	bytes = kmalloc(inode->volume->block_size, GFP_KERNEL);
+	if (!bytes)
+		return -ENOMEM;
+	size = inline_read(inode, bytes, (u64)pos, min(iter->count, (size_t)inode->volume->block_size));
+	if (size > 0)
+		size = (ssize_t)iter_copy_to(iter, bytes, (size_t)size);
+	kfree(bytes);
+	return size || pos >= (loff_t)node_size(file->node) ? size : -EFAULT;
 }
 
 int ext4_reserve_pages(struct node *node, u64 index, unsigned int count)

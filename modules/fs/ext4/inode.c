@@ -196,6 +196,7 @@ static int inode_read(struct inode *inode, unsigned int flags)
 	inode->generation = raw->generation;
 	checksum_seed_set(inode);
 	inode->flags = raw->flags;
+	node->attr.flags = inode->flags & INODE_SHOWN;
 	if (volume->inode_size > INODE_SMALL) {
 		inode->extra_isize = raw->extra_isize;
 		if (inode->extra_isize > volume->inode_size - INODE_SMALL || inode->extra_isize % 4) {
@@ -342,6 +343,7 @@ int inode_store(struct handle *handle, struct inode *inode)
 		sectors_to_disk(inode, raw);
 		attr_to_disk(inode, raw);
 		raw->flags = inode->flags;
+		WRITE_ONCE(inode->node->attr.flags, inode->flags & INODE_SHOWN);
 		memcpy(raw->block, inode->block, sizeof(raw->block));
 		inode_checksum_set(inode, raw);
 		mutex_unlock(&inode->raw_lock);
@@ -417,6 +419,38 @@ int inodes_store_all(struct volume *volume)
 	return error;
 }
 
+/* ---- Flags ---- */
+
+#define DIRECTORY_FLAGS                                                                            \
+	(INODE_DIRECTORY_SYNC | INODE_TOP_DIRECTORY | INODE_PROJECT_INHERIT) /* of directories alone */
+#define OTHER_FLAGS (INODE_NO_DUMP | INODE_NO_ACCESS_TIME) /* of what is neither a directory nor a regular file */
+
+int ext4_set_flags(struct node *node, u32 flags)
+{
+	struct inode *inode = inode_of(node);
+	u32 settable = INODE_SETTABLE, known = inode->flags & INODE_SHOWN;
+	struct handle handle;
+	int error, result;
+
+	/* chattr(1) gives back what it was shown. Blocks stay mapped as they are, and data is not journalled. */
+	if (flags & ~(u32)INODE_SHOWN || (flags ^ known) & (INODE_EXTENTS | INODE_JOURNAL_DATA))
+		return -EOPNOTSUPP;
+	if (known & flags & INODE_IMMUTABLE && (flags ^ known) & settable)
+		return -EPERM;
+	if (!S_ISDIR(node->attr.mode))
+		settable &= ~(u32)DIRECTORY_FLAGS;
+	if (!S_ISDIR(node->attr.mode) && !S_ISREG(node->attr.mode))
+		settable &= OTHER_FLAGS;
+	error = handle_begin(inode->volume, 2, &handle);
+	if (error)
+		return error;
+	inode->flags = (inode->flags & ~(u32)INODE_SETTABLE) | (flags & settable);
+	node_touch(node, false, false, true);
+	error = inode_store(&handle, inode);
+	result = handle_end(&handle);
+	return error ? error : result;
+}
+
 /* ---- New ones ---- */
 
 static u32 inherited_flags(const struct volume *volume, const struct inode *parent, u32 mode)
@@ -424,9 +458,9 @@ static u32 inherited_flags(const struct volume *volume, const struct inode *pare
 	u32 flags = parent->flags & INODE_INHERITED;
 
 	if (!S_ISDIR(mode))
-		flags &= ~(u32)(0x10000 | INODE_PROJECT_INHERIT); /* of directories alone */
+		flags &= ~(u32)DIRECTORY_FLAGS;
 	if (!S_ISDIR(mode) && !S_ISREG(mode))
-		flags &= 0x40 | 0x80; /* no dump, no access times */
+		flags &= OTHER_FLAGS;
 	if (has_incompat(volume, INCOMPAT_EXTENTS) && (S_ISREG(mode) || S_ISDIR(mode)))
 		flags |= INODE_EXTENTS;
 	return flags;

@@ -84,6 +84,15 @@ static inline u32 log_tags_per_block(const struct journal *journal)
 
 	return (room - (journal_has_checksums(journal) ? 4 : 0)) / journal->tag_size;
 }
+/* A tag of a descriptor, apart from its form on disk (journal_tag.c). */
+struct log_tag {
+	u64 block; /* where the copy belongs */
+	u32 flags, checksum;
+};
+/* Puts it at `at`, with the journal's UUID unless flags say that it is the one before; gives the place behind. */
+char *log_tag_write(const struct journal *journal, char *at, const struct log_tag *tag);
+void log_tag_add_flag(const struct journal *journal, char *at, u32 flag);
+struct log_tag log_tag_read(const struct journal *journal, const char *at);
 /* The checksum at the end of a block of descriptors or revocations. */
 u32 log_tail_checksum(const struct journal *journal, void *block);
 /* Tells the disk where the log begins; start 0: it is empty. */

@@ -78,17 +78,26 @@ int map_create(struct handle *handle, struct inode *inode, u32 block, u32 count,
 	return inode_store(handle, inode);
 }
 
-int map_written(struct inode *inode, u32 block, u32 count)
+bool disk_size_raise(struct inode *inode, u64 end)
 {
-	u32 end = block + count;
+	end = min(end, node_size(inode->node));
+	if (end <= inode->disk_size)
+		return false;
+	inode->disk_size = end;
+	return true;
+}
+
+int map_written(struct inode *inode, u32 block, u32 count, u64 end)
+{
+	u32 after = block + count, bits = inode->volume->block_bits;
 	int error = 0;
 
-	while (block < end && !error) {
+	while (block < after && !error) {
 		struct mapping mapping;
 		struct handle handle;
 
 		down_read(&inode->map_lock);
-		error = map_find(inode, block, end - block, &mapping);
+		error = map_find(inode, block, after - block, &mapping);
 		up_read(&inode->map_lock);
 		if (error)
 			break;
@@ -100,6 +109,8 @@ int map_written(struct inode *inode, u32 block, u32 count)
 				break;
 			down_write(&inode->map_lock);
 			error = extents_convert(&handle, inode, block, mapping.count);
+			if (!error)
+				disk_size_raise(inode, min(end, ((u64)block + mapping.count) << bits));
 			if (!error)
 				error = inode_store(&handle, inode);
 			up_write(&inode->map_lock);

@@ -158,6 +158,17 @@ static bool subdirectories_full(const struct inode *dir)
 	return dir->node->attr.nlink >= LINKS_MAX && !has_ro_compat(dir->volume, RO_COMPAT_DIR_NLINK);
 }
 
+/* Ends what changed names of the directory; where chattr(1) asked for it (S, D), only when it is on disk. */
+static int names_end(struct handle *handle, const struct inode *dir)
+{
+	u64 transaction = handle_transaction(handle);
+	int error = handle_end(handle);
+
+	if (!error && dir->flags & (INODE_SYNC | INODE_DIRECTORY_SYNC))
+		error = journal_wait(dir->volume, transaction);
+	return error;
+}
+
 static int directory_touched(struct handle *handle, struct inode *dir)
 {
 	node_touch(dir->node, false, true, true);
@@ -196,7 +207,7 @@ static int create_once(struct inode *dir, const struct name *name, const struct 
 		new_abandon(&handle, inode);
 	else
 		error = inode_store(&handle, inode);
-	result = handle_end(&handle);
+	result = names_end(&handle, dir);
 	error = error ? error : result;
 	if (error)
 		node_put(node);
@@ -260,7 +271,7 @@ int ext4_link(struct node *dir_node, const struct name *name, struct node *node,
 	}
 	result = directory_touched(&handle, dir);
 	error = error ? error : result;
-	result = handle_end(&handle);
+	result = names_end(&handle, dir);
 	return error ? error : result;
 }
 
@@ -308,7 +319,7 @@ int ext4_unlink(struct node *dir_node, const struct name *name, struct node *nod
 		result = directory_touched(&handle, dir);
 		error = error ? error : result;
 	}
-	result = handle_end(&handle);
+	result = names_end(&handle, dir);
 	return error ? error : result;
 }
 
@@ -467,7 +478,7 @@ static int rename_once(struct rename *rename, unsigned int flags, const struct c
 		result = directory_touched(&rename->handle, rename->new_dir);
 		error = error ? error : result;
 	}
-	result = handle_end(&rename->handle);
+	result = names_end(&rename->handle, rename->new_dir);
 	if (whiteout)
 		node_put(whiteout);
 	return error ? error : result;

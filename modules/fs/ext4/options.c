@@ -63,8 +63,8 @@ static int option_word(struct volume *volume, const char *word, bool remount)
 		volume->barriers = word[0] == 'b';
 	} else if (!strcmp(word, "noload") || !strcmp(word, "norecovery")) {
 		volume->no_load = true;
-	} else if (!strcmp(word, "nodiscard")) {
-		/* Blocks are never discarded: fstrim does that. */
+	} else if (!strcmp(word, "discard") || !strcmp(word, "nodiscard")) {
+		volume->discard = word[0] == 'd';
 	} else {
 		return -EINVAL;
 	}

@@ -92,33 +92,8 @@ static int revoke_read(struct replay *replay, const struct buffer *buffer, u32 s
 	return error;
 }
 
-struct tag {
-	u64 block;
-	u32 flags, checksum;
-};
-
-static struct tag tag_read(const struct journal *journal, const char *at)
-{
-	struct tag tag;
-
-	if (journal->checksum_v3) {
-		const struct journal_tag3 *disk = (const struct journal_tag3 *)at;
-
-		tag = (struct tag){ be32_read(disk->block), be32_read(disk->flags),
-				    be32_read(disk->checksum) };
-		tag.block |= journal->wide ? (u64)be32_read(disk->block_hi) << 32 : 0;
-	} else {
-		const struct journal_tag *disk = (const struct journal_tag *)at;
-
-		tag = (struct tag){ be32_read(disk->block), __builtin_bswap16(disk->flags),
-				    __builtin_bswap16(disk->checksum) };
-		tag.block |= journal->wide ? (u64)be32_read(disk->block_hi) << 32 : 0;
-	}
-	return tag;
-}
-
 /* One copy goes home. */
-static int block_replay(struct replay *replay, const struct tag *tag, u32 log_block, u32 sequence)
+static int block_replay(struct replay *replay, const struct log_tag *tag, u32 log_block, u32 sequence)
 {
 	struct journal *journal = replay->journal;
 	struct volume *volume = journal->volume;
@@ -173,7 +148,7 @@ static int descriptor_read(struct replay *replay, enum pass pass, struct buffer 
 	int error = 0;
 
 	while (at + journal->tag_size <= end) {
-		struct tag tag = tag_read(journal, at);
+		struct log_tag tag = log_tag_read(journal, at);
 
 		at += journal->tag_size + (tag.flags & TAG_SAME_UUID ? 0 : 16);
 		if (pass == PASS_REPLAY) {

@@ -273,14 +273,13 @@ static void error_handle(struct volume *volume, u32 inode, u64 block, const char
 
 int volume_damaged(struct volume *volume, u32 inode, u64 block, const char *format, ...)
 {
-	static struct rate_limit limit;
 	char what[128];
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
-	if (rate_limit_pass(&limit))
+	if (rate_limit_pass(&volume->damage_said))
 		pr_err("%s: damaged: inode %u, block %llu: %s\n", volume->device->name, inode,
 		       (unsigned long long)block, what);
 	error_handle(volume, inode, block, what);
@@ -548,6 +547,27 @@ static int ext4_statfs(struct tree *tree, struct statfs_info *info)
 	return 0;
 }
 
+static int ext4_trim(struct tree *tree, u64 start, u64 length, u64 least, u64 *trimmed)
+{
+	struct volume *volume = tree->private;
+	u32 granularity = block_discard_granularity(volume->device), bits = volume->block_bits;
+	u64 first = start >> bits, blocks = 0;
+	int error;
+
+	if (!granularity)
+		return -EOPNOTSUPP;
+	if (volume->no_load && has_incompat(volume, INCOMPAT_RECOVER))
+		return -EROFS; /* what is free the journal may know better */
+	least = max(least, (u64)granularity) >> bits;
+	if (least > volume->blocks_per_group || first >= volume->block_count ||
+	    length < volume->block_size)
+		return -EINVAL;
+	error = blocks_trim(volume, first, first + min(length >> bits, volume->block_count - first),
+			    (u32)least, &blocks);
+	*trimmed = blocks << bits;
+	return error;
+}
+
 /* ---- The table ---- */
 
 static const struct tree_ops ext4_ops = {
@@ -556,6 +576,7 @@ static const struct tree_ops ext4_ops = {
 	.statfs = ext4_statfs,
 	.sync = ext4_sync,
 	.remount = ext4_remount,
+	.trim = ext4_trim,
 	.walk = ext4_walk,
 	.create = ext4_create,
 	.create_unnamed = ext4_create_unnamed,
@@ -564,6 +585,7 @@ static const struct tree_ops ext4_ops = {
 	.rename = ext4_rename,
 	.readlink = ext4_readlink,
 	.setattr = ext4_setattr,
+	.set_flags = ext4_set_flags,
 	.xattr_get = ext4_xattr_get,
 	.xattr_set = ext4_xattr_set,
 	.xattr_list = ext4_xattr_list,
@@ -577,7 +599,7 @@ static const struct tree_ops ext4_ops = {
 	.read_pages = ext4_read_pages,
 	.write_pages = block_write_pages,
 	.reserve_pages = ext4_reserve_pages,
-	.direct = block_direct,
+	.direct = ext4_direct,
 	.block_map = &ext4_block_map,
 	.attr_changed = inode_attr_changed,
 	.forget = inode_forget,
