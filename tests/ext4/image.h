@@ -42,6 +42,9 @@ int image_list(struct image *image, const char *path,
 /* tool.c's commands that have files of their own. */
 int random_main(int count, char **words);
 int powercut_main(int count, char **words);
+int logged_main(int count, char **words);
+int cut_main(int count, char **words);
+int stable_main(int count, char **words);
 int script_main(struct image *image, const char *path);
 
 /* A generator of numbers that repeats. */

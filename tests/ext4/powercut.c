@@ -5,7 +5,7 @@
  * journal is replayed by mounting; only then e2fsck looks, so that it cannot hide what the replay missed. Files that were made
  * stable must be there with their bytes.
  */
-#include "image.h"
+#include "disk.h"
 
 #include <fcntl.h>
 #include <kumo/err.h>
@@ -14,16 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SECTOR                                                                                     \
-	4096u /* what a disk writes whole: a superblock torn in two could not even be mounted to replay */
 #define KEPT_MAX 4096
 #define OTHERS 30
-
-struct event {
-	u64 position, length;
-	char *data;
-	bool flush, stable;
-};
 
 struct kept { /* a file that was made stable */
 	int number;
@@ -34,38 +26,31 @@ struct kept { /* a file that was made stable */
 
 struct recording {
 	struct device_recorder recorder;
-	struct event *events;
-	size_t count, room;
+	struct disk_history history;
 	struct kept kept[KEPT_MAX];
 	int kept_count;
 };
 
-static struct event *event_add(struct recording *recording)
+static struct disk_history *history_of(struct device_recorder *recorder)
 {
-	if (recording->count == recording->room) {
-		recording->room = recording->room ? recording->room * 2 : 1024;
-		recording->events =
-			realloc(recording->events, recording->room * sizeof(*recording->events));
-	}
-	recording->events[recording->count] = (struct event){};
-	return &recording->events[recording->count++];
+	return &container_of(recorder, struct recording, recorder)->history;
 }
 
 static void record_write(struct device_recorder *recorder, u64 position, const void *data,
 			 u64 length, bool stable)
 {
-	struct event *event = event_add(container_of(recorder, struct recording, recorder));
+	struct disk_event *event = disk_event_add(history_of(recorder));
+	char *copy = malloc(length);
 
-	event->position = position;
-	event->length = length;
-	event->stable = stable;
-	event->data = malloc(length);
-	memcpy(event->data, data, length);
+	memcpy(copy, data, length);
+	*event = (struct disk_event){
+		.position = position, .length = length, .data = copy, .stable = stable
+	};
 }
 
 static void record_flush(struct device_recorder *recorder)
 {
-	event_add(container_of(recorder, struct recording, recorder))->flush = true;
+	disk_event_add(history_of(recorder))->flush = true;
 }
 
 /* ---- The load ---- */
@@ -100,7 +85,7 @@ static int keep_one(struct image *image, struct recording *recording, u64 *state
 	error = image_rename(image, hidden, path, 0);
 	if (!error)
 		error = image_fsync(image, path);
-	kept->from = recording->count;
+	kept->from = recording->history.count;
 	recording->kept_count++;
 	return error;
 }
@@ -112,7 +97,7 @@ static int drop_one(struct image *image, struct recording *recording, u64 *state
 
 	if (kept->number >= recording->kept_count || kept->until != ~(size_t)0 || !kept->from)
 		return 0;
-	kept->until = recording->count;
+	kept->until = recording->history.count;
 	snprintf(path, sizeof(path), "kept/f%d", kept->number);
 	return image_unlink(image, path);
 }
@@ -185,56 +170,6 @@ static int load(struct image *image, struct recording *recording, u64 seed, int 
 
 /* ---- The cuts ---- */
 
-struct cut {
-	struct recording *recording;
-	const char *path;
-	char *durable; /* the disk as of the last flush before `flushed` */
-	u64 size;
-	size_t flushed;
-	u64 state;
-};
-
-/* The disk goes on to the last flush before `point`. */
-static void durable_advance(struct cut *cut, size_t point)
-{
-	const struct event *events = cut->recording->events;
-	size_t flush = cut->flushed;
-
-	for (size_t i = cut->flushed; i < point; i++)
-		if (events[i].flush)
-			flush = i + 1;
-	for (size_t i = cut->flushed; i < flush; i++)
-		if (!events[i].flush)
-			memcpy(cut->durable + events[i].position, events[i].data, events[i].length);
-	cut->flushed = flush;
-}
-
-static void image_cut(struct cut *cut, size_t point)
-{
-	int fd = open(cut->path, O_RDWR | O_CREAT | O_TRUNC, 0666);
-	u32 chance = random_number(&cut->state, 101); /* that a write reached the disk, in percent */
-	bool torn = random_number(&cut->state, 2);
-
-	durable_advance(cut, point);
-	if (fd < 0 || pwrite(fd, cut->durable, cut->size, 0) != (ssize_t)cut->size)
-		abort();
-	for (size_t i = cut->flushed; i < point; i++) {
-		const struct event *event = &cut->recording->events[i];
-		bool whole = event->stable || random_number(&cut->state, 100) < chance;
-
-		for (u64 at = 0; at < event->length; at += SECTOR) {
-			size_t part = event->length - at < SECTOR ? event->length - at : SECTOR;
-			bool there = torn && !event->stable ? random_number(&cut->state, 100) < chance
-							    : whole;
-
-			if (there && pwrite(fd, event->data + at, part,
-					    (off_t)(event->position + at)) != (ssize_t)part)
-				abort();
-		}
-	}
-	close(fd);
-}
-
 static int kept_check(struct image *image, const struct kept *kept)
 {
 	static char data[40000], wanted[40000];
@@ -253,33 +188,20 @@ static int kept_check(struct image *image, const struct kept *kept)
 	return size != (ssize_t)strlen(path) || memcmp(value, path, (size_t)size);
 }
 
-static int point_check(struct cut *cut, size_t point, const char *options)
+static int recording_verify(struct image *image, size_t point, void *context)
 {
-	const struct recording *recording = cut->recording;
-	struct image image = {};
-	int error, status;
+	const struct recording *recording = context;
+	int error = 0;
 
-	image_cut(cut, point);
-	error = image_open(&image, cut->path, options, true); /* read-only: a replay and nothing else */
-	if (error) {
-		fprintf(stderr, "point %zu: not mounted: error %d\n", point, error);
-		return 1;
-	}
 	for (int i = 0; i < recording->kept_count && !error; i++)
 		if (recording->kept[i].from <= point && recording->kept[i].until > point)
-			error = kept_check(&image, &recording->kept[i]);
-	image_close(&image);
-	status = check_image(cut->path);
-	if (error || (status && status != 1)) {
-		fprintf(stderr, "point %zu of %zu (flushed %zu): e2fsck: %d\n", point,
-			recording->count, cut->flushed, status);
-		return 1;
-	}
-	return 0;
+			error = kept_check(image, &recording->kept[i]);
+	return error;
 }
 
 /* Mounts, runs the load and records it. The disk as mounting left it is what the recording begins with. */
-static int record_load(struct cut *cut, const char *path, u64 seed, int operations)
+static int record_load(struct recording *recording, struct disk_cut *cut, const char *path, u64 seed,
+		       int operations)
 {
 	struct image image = {};
 	int error = image_open(&image, path, NULL, false);
@@ -288,12 +210,9 @@ static int record_load(struct cut *cut, const char *path, u64 seed, int operatio
 		fprintf(stderr, "%s: not mounted: error %d\n", path, error);
 		return error;
 	}
-	cut->size = image.device->size_bytes;
-	cut->durable = malloc(cut->size);
-	if (!cut->durable || pread(image.fd, cut->durable, cut->size, 0) != (ssize_t)cut->size)
-		abort();
-	device_record(image.device, &cut->recording->recorder);
-	error = load(&image, cut->recording, seed, operations);
+	disk_cut_begin(cut, &recording->history, image.fd, image.device->size_bytes);
+	device_record(image.device, &recording->recorder);
+	error = load(&image, recording, seed, operations);
 	if (error)
 		fprintf(stderr, "the load failed: error %d\n", error);
 	image_close(&image);
@@ -303,7 +222,8 @@ static int record_load(struct cut *cut, const char *path, u64 seed, int operatio
 int powercut_main(int count, char **words)
 {
 	static struct recording recording = { .recorder = { record_write, record_flush } };
-	struct cut cut = { .recording = &recording };
+	const struct disk_history *history = &recording.history;
+	struct disk_cut cut = {};
 	int points, wrong;
 	char path[4096];
 	u64 seed;
@@ -316,14 +236,15 @@ int powercut_main(int count, char **words)
 	cut.state = seed + 5;
 	snprintf(path, sizeof(path), "%s.cut", words[0]);
 	cut.path = path;
-	wrong = record_load(&cut, words[0], seed, atoi(words[2])) != 0;
+	wrong = record_load(&recording, &cut, words[0], seed, atoi(words[2])) != 0;
 	for (int i = 0; i < points && !wrong; i++)
-		wrong = point_check(&cut, (size_t)((u64)i * recording.count / (u64)points), NULL);
-	printf("%d points of %zu events, %d stable files: %s\n", points, recording.count,
+		wrong = disk_cut_check(&cut, (size_t)((u64)i * history->count / (u64)points),
+				       recording_verify, &recording);
+	printf("%d points of %zu events, %d stable files: %s\n", points, history->count,
 	       recording.kept_count, wrong ? "failed" : "ok");
-	for (size_t i = 0; i < recording.count; i++)
-		free(recording.events[i].data);
-	free(recording.events);
-	free(cut.durable);
+	for (size_t i = 0; i < history->count; i++)
+		free((char *)history->events[i].data);
+	free(history->events);
+	disk_cut_end(&cut);
 	return wrong;
 }

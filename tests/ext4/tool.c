@@ -7,6 +7,9 @@
  *	ext4-tool replay IMAGE               replays the journal and nothing else
  *	ext4-tool random IMAGE SEED COUNT    random operations, compared with a model (random.c)
  *	ext4-tool powercut IMAGE SEED COUNT POINTS    power cuts (powercut.c)
+ *	ext4-tool logged IMAGE LOG SEED POINTS        power cuts of a guest, whose disk was IMAGE before what LOG says (logged.c)
+ *	ext4-tool cut IMAGE LOG SEED POINTS N TO      the disk as it may be at point N of them
+ *	ext4-tool stable IMAGE LOG SEED POINTS N CUT  that disk, replayed by somebody, has what it must have
  *
  * Options before the command: -o OPTIONS (of mount), -r (read-only), -q (no log). Status 0, 1 for what went wrong, 2 for usage.
  */
@@ -160,19 +163,26 @@ static int extract_one(struct image *image, const char *path, struct node *node)
 static int usage(void)
 {
 	fprintf(stderr,
-		"usage: ext4-tool [-o OPTIONS] [-r] [-q] list|extract|script|replay|random|powercut IMAGE ...\n");
+		"usage: ext4-tool [-o OPTIONS] [-r] [-q] list|extract|script|replay|random|powercut|logged|cut|stable IMAGE ...\n");
 	return 2;
 }
 
 static int run(const char *command, int count, char **words)
 {
+	static const struct {
+		const char *command;
+		int (*main)(int count, char **words);
+	} programs[] = { { "random", random_main },
+			 { "powercut", powercut_main },
+			 { "logged", logged_main },
+			 { "cut", cut_main },
+			 { "stable", stable_main } };
 	struct image image = {};
 	int error;
 
-	if (!strcmp(command, "random"))
-		return random_main(count, words);
-	if (!strcmp(command, "powercut"))
-		return powercut_main(count, words);
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
+		if (!strcmp(command, programs[i].command))
+			return programs[i].main(count, words);
 	error = image_open(&image, words[0], options, read_only || !strcmp(command, "replay"));
 	if (error) {
 		fprintf(stderr, "%s: not mounted: error %d\n", words[0], error);

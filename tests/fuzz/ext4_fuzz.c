@@ -5,7 +5,7 @@
  *
  * The images are made at the start, by mkfs.ext4 and the module itself: they hold files with extents of some depth, holes, block
  * maps, an index, links, attributes, an orphan, and one of them a journal to be replayed. An input: one byte that picks the
- * image, then changes of 8 bytes: where (32 bits, among the blocks in use), how, and 3 bytes of value.
+ * image, then changes (../ext4/damage.h).
  */
 #include <fcntl.h>
 #include <kumo/err.h>
@@ -16,10 +16,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../ext4/damage.h"
 #include "../ext4/image.h"
 
 #define IMAGES 6
-#define BLOCK 1024u
 #define NAMES_MAX 400
 
 static const char *const features[IMAGES] = {
@@ -34,8 +34,7 @@ static const char *const features[IMAGES] = {
 static struct base {
 	char *bytes;
 	u64 size;
-	u32 *used; /* blocks that are not all zeros */
-	u32 used_count;
+	struct damage_blocks used;
 } bases[IMAGES];
 static int memory_fd;
 static char memory_path[64];
@@ -108,13 +107,7 @@ static void base_make(int index)
 	if (index == 2)
 		image_close(&image);
 	close(fd);
-	base->used = calloc(base->size / BLOCK, sizeof(u32));
-	for (u32 i = 0; i < base->size / BLOCK; i++)
-		for (u32 at = 0; at < BLOCK; at++)
-			if (base->bytes[i * BLOCK + at] && base->bytes[i * BLOCK + at] != 'd') {
-				base->used[base->used_count++] = i;
-				break;
-			}
+	damage_blocks_find(&base->used, base->bytes, base->size);
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -135,36 +128,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 }
 
 /* ---- One input ---- */
-
-static void change(struct base *base, char *bytes, const uint8_t *record)
-{
-	u32 where, block, value = record[5] | record[6] << 8 | record[7] << 16;
-	char *at;
-
-	memcpy(&where, record, sizeof(where));
-	block = base->used[where / BLOCK % base->used_count];
-	at = bytes + (u64)block * BLOCK + where % BLOCK;
-	switch (record[4] % 6) {
-	case 0:
-		*at = (char)value;
-		break;
-	case 1:
-		*at ^= (char)value;
-		break;
-	case 2:
-		memcpy(bytes + (u64)block * BLOCK + (where % BLOCK & ~1u), &value, 2);
-		break;
-	case 3:
-		memcpy(bytes + (u64)block * BLOCK + (where % BLOCK & ~3u), &value, 4);
-		break;
-	case 4:
-		memset(at, (int)value, (value >> 8) % (BLOCK - where % BLOCK) + 1);
-		break;
-	default: /* another block's bytes */
-		memcpy(bytes + (u64)block * BLOCK,
-		       bytes + (u64)base->used[value % base->used_count] * BLOCK, BLOCK);
-	}
-}
 
 struct seen {
 	struct image *image;
@@ -238,7 +201,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bytes = malloc(base->size);
 	memcpy(bytes, base->bytes, base->size);
 	for (size_t at = 1; at + 8 <= size && at < 8 * 40; at += 8)
-		change(base, bytes, data + at);
+		damage(&base->used, bytes, data + at);
 	must(!ftruncate(memory_fd, (off_t)base->size) &&
 		     pwrite(memory_fd, bytes, base->size, 0) == (ssize_t)base->size,
 	     "no image");
