@@ -19,6 +19,16 @@ static struct block_device *ext4_device(struct node *node)
 	return volume_of(node)->device;
 }
 
+/* A block map cannot say that blocks hold no data yet, nor have any behind the size: they were zeroed, and the size takes them in. */
+static int size_take_in(struct handle *handle, struct inode *inode, const struct mapping *mapping)
+{
+	u64 end = ((u64)mapping->block + mapping->count) << inode->volume->block_bits;
+
+	if (inode_has_extents(inode) || !disk_size_raise(inode, end))
+		return 0;
+	return inode_store(handle, inode);
+}
+
 /* Blocks for what lies in a hole. */
 static int blocks_make(struct inode *inode, u32 block, u32 count, struct mapping *mapping)
 {
@@ -34,6 +44,8 @@ static int blocks_make(struct inode *inode, u32 block, u32 count, struct mapping
 			return error;
 		down_write(&inode->map_lock);
 		error = map_create(&handle, inode, block, count, 0, mapping);
+		if (!error && mapping->fresh)
+			error = size_take_in(&handle, inode, mapping);
 		up_write(&inode->map_lock);
 		result = handle_end(&handle);
 		error = error ? error : result;
