@@ -66,12 +66,22 @@ lists()
 	kumo --disk "$work/disk" --with "$BUILD_DIR/tests/acls:/acls" -- sh -c 'mkdir /m && mount -t ext4 /dev/vda /m && /acls /m kept'
 }
 
-plan 7
+# chattr's marks, as on the RAM tree; what is free leaves the disk's file, by the mount option and by fstrim.
+marks()
+{
+	rm -f "$work/disk" && truncate -s 64M "$work/disk" && mkfs.ext4 -q -F "$work/disk" || return
+	kumo --disk "$work/disk" --with "$BUILD_DIR/tests/file_flags" -- sh -ec 'mkdir /m; mount -t ext4 -o discard /dev/vda /m; cd /m
+		file_flags > /log || cat /log; grep -q "^ok 73" /log; dd if=/dev/urandom of=old bs=1M count=20 2> /dev/null; sync; rm old; sync
+		fstrim -v /m; cd /; umount /m' && e2fsck -fn "$work/disk" && (($(du -k "$work/disk" | cut -f1) < 12000))
+}
+
+plan 8
 make_source || exit 1
 check 'ext4' both ext4
 check 'ext4 with blocks of 1024 bytes' both ext4 -b 1024
 check 'ext3' both ext3
 check 'ext2' both ext2
 check 'a machine that stops' stopped
+check 'marks of files, and trimming' marks
 check 'access lists in the inodes' lists
 check 'access lists in blocks of their own' lists -I 128
