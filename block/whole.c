@@ -80,7 +80,8 @@ u32 block_discard_granularity(const struct block_device *device)
 {
 	const struct block_limits *limits = &device->disk->limits;
 
-	return limits->discard_bytes_max ? max(limits->discard_granularity, device->logical_block_size) : 0;
+	return limits->discard_bytes_max ? max(limits->discard_granularity, device->logical_block_size)
+					 : 0;
 }
 EXPORT_SYMBOL(block_discard_granularity);
 

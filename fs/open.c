@@ -58,7 +58,8 @@ static int may_open(const struct path *path, u32 *flags, const struct cred *cred
 			: 0;
 	if (error)
 		return error;
-	if (node_is_append_only(node) && ((*flags & O_ACCMODE && !(*flags & O_APPEND)) || *flags & O_TRUNC))
+	if (node_is_append_only(node) &&
+	    ((*flags & O_ACCMODE && !(*flags & O_APPEND)) || *flags & O_TRUNC))
 		return -EPERM;
 	if (unlikely(*flags & O_NOATIME) && !node_owner_or_capable(node, cred))
 		return -EPERM;

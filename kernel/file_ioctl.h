@@ -9,9 +9,9 @@
 
 struct file;
 
-long file_flags_set(struct file *file, const u32 __user *from);			      /* FS_IOC_SETFLAGS */
-long file_extents_tell(struct file *file, struct fiemap __user *user);		      /* FS_IOC_FIEMAP */
-long file_block_find(struct file *file, int __user *number);			      /* FIBMAP */
-long file_tree_trim(struct file *file, struct fstrim_range __user *user);	      /* FITRIM */
+long file_flags_set(struct file *file, const u32 __user *from);		  /* FS_IOC_SETFLAGS */
+long file_extents_tell(struct file *file, struct fiemap __user *user);	  /* FS_IOC_FIEMAP */
+long file_block_find(struct file *file, int __user *number);		  /* FIBMAP */
+long file_tree_trim(struct file *file, struct fstrim_range __user *user); /* FITRIM */
 
 #endif

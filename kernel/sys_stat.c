@@ -134,7 +134,8 @@ static struct statx_timestamp statx_time(s64 ns)
 /* What statx(2) tells besides the attributes: about the mount, and what chattr(1) marked the file with. */
 static void statx_place(struct statx *statx, const struct path *path)
 {
-	const u32 marks = STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND | STATX_ATTR_NODUMP | STATX_ATTR_COMPRESSED;
+	const u32 marks = STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND | STATX_ATTR_NODUMP |
+			  STATX_ATTR_COMPRESSED;
 
 	_Static_assert(STATX_ATTR_IMMUTABLE == FS_IMMUTABLE_FL && STATX_ATTR_APPEND == FS_APPEND_FL &&
 			       STATX_ATTR_NODUMP == FS_NODUMP_FL && STATX_ATTR_COMPRESSED == FS_COMPR_FL,

@@ -53,7 +53,8 @@ static void immutable_files_stay(void)
 	make("f");
 	early = open("f", O_RDWR);
 	gives(0, mark("f", FS_IMMUTABLE_FL | FS_NODUMP_FL));
-	tap_ok((flags_of("f") & (FS_IMMUTABLE_FL | FS_APPEND_FL | FS_NODUMP_FL)) == (FS_IMMUTABLE_FL | FS_NODUMP_FL),
+	tap_ok((flags_of("f") & (FS_IMMUTABLE_FL | FS_APPEND_FL | FS_NODUMP_FL)) ==
+		       (FS_IMMUTABLE_FL | FS_NODUMP_FL),
 	       "flags are as they were set");
 	gives(-EPERM, open("f", O_RDWR));
 	gives(-EPERM, open("f", O_RDONLY | O_TRUNC));
@@ -79,7 +80,8 @@ static void immutable_files_stay(void)
 
 static void append_only_files_grow(void)
 {
-	struct timespec times[2] = { { 1, 1 }, { 2, 2 } }, now[2] = { { 0, UTIME_NOW }, { 0, UTIME_NOW } };
+	struct timespec times[2] = { { 1, 1 }, { 2, 2 } },
+			now[2] = { { 0, UTIME_NOW }, { 0, UTIME_NOW } };
 	char bytes[9] = "";
 	int fd;
 
@@ -155,7 +157,8 @@ static void others_may_not(void)
 	gives(0, chown("f", 0, 0));
 	if (!fork()) {
 		flags &= ~FS_NODUMP_FL;
-		_exit(setresuid(1000, 1000, 1000) || !ioctl(fd, FS_IOC_SETFLAGS, &flags) || errno != EPERM);
+		_exit(setresuid(1000, 1000, 1000) || !ioctl(fd, FS_IOC_SETFLAGS, &flags) ||
+		      errno != EPERM);
 	}
 	wait(&status);
 	tap_ok(!status, "others set nothing");
@@ -170,7 +173,8 @@ static void statx_tells(void)
 	make("f");
 	gives(0, mark("f", FS_APPEND_FL | FS_NODUMP_FL));
 	gives(0, statx(AT_FDCWD, "f", 0, STATX_BASIC_STATS, &told));
-	tap_ok((told.stx_attributes & told.stx_attributes_mask) == (STATX_ATTR_APPEND | STATX_ATTR_NODUMP),
+	tap_ok((told.stx_attributes & told.stx_attributes_mask) ==
+		       (STATX_ATTR_APPEND | STATX_ATTR_NODUMP),
 	       "statx tells of append-only and nodump");
 	gives(0, mark("f", 0));
 	gives(0, unlink("f"));

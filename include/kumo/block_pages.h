@@ -17,7 +17,7 @@ enum extent_kind {
 	EXTENT_HOLE,	  /* nothing is stored: zeros */
 	EXTENT_MAPPED,	  /* bytes are on the device */
 	EXTENT_UNWRITTEN, /* there is a place for them, but they were never written: zeros */
-	EXTENT_INSIDE,	  /* within the tree's own structures: only for who asks where bytes lie, not to be read there */
+	EXTENT_INSIDE, /* within the tree's own structures: only for who asks where bytes lie, not to be read there */
 };
 
 /* A piece of a file that is alike: bytes, multiples of the device's logical block size. */

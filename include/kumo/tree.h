@@ -79,7 +79,7 @@ struct attr {
 	u64 blocks; /* of 512 bytes */
 	u32 block_size;
 	s64 atime_ns, mtime_ns, ctime_ns, btime_ns;
-	u32 flags;	      /* FS_*_FL, as chattr(1) sets them (linux/fs.h); 0 where the tree has none */
+	u32 flags; /* FS_*_FL, as chattr(1) sets them (linux/fs.h); 0 where the tree has none */
 	u64 believe_until_ns; /* monotonic; BELIEVE_FOREVER */
 };
 

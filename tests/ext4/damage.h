@@ -10,7 +10,8 @@
 #include <string.h>
 
 #define DAMAGE_BLOCK 1024u
-#define DAMAGE_RECORD 8 /* bytes that say what is changed: where, in 32 bits; how; 3 bytes of value */
+#define DAMAGE_RECORD                                                                              \
+	8 /* bytes that say what is changed: where, in 32 bits; how; 3 bytes of value */
 #define DAMAGE_DATA 'd' /* blocks of this alone are files' bytes, and left as they are */
 
 struct damage_blocks {

@@ -16,8 +16,7 @@ struct disk_event *disk_event_add(struct disk_history *history)
 {
 	if (history->count == history->room) {
 		history->room = history->room ? history->room * 2 : 1024;
-		history->events =
-			realloc(history->events, history->room * sizeof(*history->events));
+		history->events = realloc(history->events, history->room * sizeof(*history->events));
 		if (!history->events)
 			abort();
 	}
@@ -104,8 +103,9 @@ static bool has_orphans(const char *path)
 	int fd = open(path, O_RDONLY);
 	u32 first = 0;
 
-	if (fd < 0 || pread(fd, &first, sizeof(first), EXT4_SUPER_OFFSET + offsetof(struct super_disk, last_orphan)) !=
-			      sizeof(first))
+	if (fd < 0 ||
+	    pread(fd, &first, sizeof(first),
+		  EXT4_SUPER_OFFSET + offsetof(struct super_disk, last_orphan)) != sizeof(first))
 		abort();
 	close(fd);
 	return first;
@@ -142,7 +142,7 @@ int disk_cut_check(struct disk_cut *cut, size_t point,
 	status = check_image(cut->path);
 	if (!error && !status)
 		return 0;
-	fprintf(stderr, "point %zu of %zu (flushed %zu), %s: e2fsck: %d\n", point, cut->history->count,
-		cut->flushed, read_only ? "replayed" : "mounted", status);
+	fprintf(stderr, "point %zu of %zu (flushed %zu), %s: e2fsck: %d\n", point,
+		cut->history->count, cut->flushed, read_only ? "replayed" : "mounted", status);
 	return 1;
 }

@@ -151,7 +151,9 @@ static int mark_read(struct guest *guest, const char *bytes, size_t event)
 		promise_end(guest, KEPT, promise.number, false, event);
 		return 0;
 	}
-	promise.kind = !strcmp(word, "kept") ? KEPT : !strcmp(word, "appended") ? APPENDED : REPLACED;
+	promise.kind = !strcmp(word, "kept")	   ? KEPT
+		       : !strcmp(word, "appended") ? APPENDED
+						   : REPLACED;
 	if (promise.kind != KEPT) /* the new promise holds more than the one before */
 		promise_end(guest, promise.kind, promise.number, promise.kind == REPLACED, event + 1);
 	promise_add(guest, promise);
@@ -292,7 +294,8 @@ int stable_main(int count, char **words)
 		return 2;
 	wrong = guest_load(&guest, words) || image_open(&image, words[5], NULL, true);
 	if (!wrong) {
-		wrong = promises_verify(&image, point_begin(&guest, strtoull(words[4], NULL, 0)), &guest);
+		wrong = promises_verify(&image, point_begin(&guest, strtoull(words[4], NULL, 0)),
+					&guest);
 		image_close(&image);
 	}
 	guest_free(&guest);

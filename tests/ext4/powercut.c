@@ -200,8 +200,8 @@ static int recording_verify(struct image *image, size_t point, void *context)
 }
 
 /* Mounts, runs the load and records it. The disk as mounting left it is what the recording begins with. */
-static int record_load(struct recording *recording, struct disk_cut *cut, const char *path, u64 seed,
-		       int operations)
+static int record_load(struct recording *recording, struct disk_cut *cut, const char *path,
+		       u64 seed, int operations)
 {
 	struct image image = {};
 	int error = image_open(&image, path, NULL, false);

@@ -30,7 +30,8 @@
 static inline void pattern_fill(uint64_t pattern, uint64_t from, uint64_t size, char *data)
 {
 	for (uint64_t i = 0; i < size; i++) {
-		uint64_t word = ((from + i) / 8 + pattern * 0x9e3779b97f4a7c15ULL) * 0xd6e8feb86659fd93ULL;
+		uint64_t word =
+			((from + i) / 8 + pattern * 0x9e3779b97f4a7c15ULL) * 0xd6e8feb86659fd93ULL;
 
 		word ^= word >> 29;
 		data[i] = (char)(word >> (from + i) % 8 * 8);

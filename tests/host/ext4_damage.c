@@ -21,7 +21,8 @@
 
 #include "../ext4/damage.h"
 
-#define GUARD 65536u /* bytes on each side of the image, in the loop's file, that nobody may touch */
+#define GUARD                                                                                      \
+	65536u /* bytes on each side of the image, in the loop's file, that nobody may touch */
 #define GUARD_BYTE 0x5a
 #define CHANGES_MAX 4
 #define SECONDS_MAX 120

@@ -259,7 +259,8 @@ static void churn_once(struct worker *worker)
 	if (fd < 0)
 		return;
 	if (random_below(worker, 4))
-		(void)!pwrite(fd, data, random_below(worker, sizeof(data)), random_below(worker, 200000));
+		(void)!pwrite(fd, data, random_below(worker, sizeof(data)),
+			      random_below(worker, 200000));
 	else
 		(void)!fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE,
 				 random_below(worker, 100000), 1 + random_below(worker, 100000));
@@ -287,7 +288,7 @@ static void churn(struct worker *worker)
 
 int main(int argc, char **argv)
 {
-	static void (*const work[])(struct worker *worker) = { keep, append, replace, churn, churn };
+	static void (*const work[])(struct worker * worker) = { keep, append, replace, churn, churn };
 	int count = sizeof(work) / sizeof(work[0]), disk, status, wrong = 0;
 	off_t size;
 

@@ -61,7 +61,7 @@ static int file(const char *path)
 
 static void make_sizes(void)
 {
-	static const uint32_t sizes[] = { 0,	1,    59,   60,	  61,	160,   1023,   1024,
+	static const uint32_t sizes[] = { 0,	1,    59,   60,	  61,	 160,	 1023,	 1024,
 					  1025, 4095, 4096, 4097, 65536, 300001, 1 << 20 };
 	char path[64];
 
@@ -83,7 +83,8 @@ static void make_names(void)
 
 	must(!mkdir("names", 01777), "names");
 	for (int i = 0; i < NAMES; i++) {
-		snprintf(path, sizeof(path), "names/a_name_of_some_length_%d_%u", i, random_below(1000000));
+		snprintf(path, sizeof(path), "names/a_name_of_some_length_%d_%u", i,
+			 random_below(1000000));
 		close(file(path));
 		if (i % 3 == 0) {
 			must(!unlink(path), "unlink");
@@ -178,8 +179,9 @@ static void attribute(const char *path, const char *name, uint32_t size)
 static void make_attributes(void)
 {
 	/* user::rw-, user:1000:r--, group::r--, mask::r--, other::--- (linux/posix_acl_xattr.h) */
-	static const uint16_t list[] = { 2, 0,	  0x01, 6, 0xffff, 0xffff, 0x02, 4,	 1000,	 0, 0x04,
-					 4, 0xffff, 0xffff, 0x10, 4,	 0xffff, 0xffff, 0x20,	 0, 0xffff, 0xffff };
+	static const uint16_t list[] = { 2,	 0,	 0x01, 6, 0xffff, 0xffff, 0x02, 4,
+					 1000,	 0,	 0x04, 4, 0xffff, 0xffff, 0x10, 4,
+					 0xffff, 0xffff, 0x20, 0, 0xffff, 0xffff };
 	char path[32];
 
 	for (int i = 0; i < 12; i++) {

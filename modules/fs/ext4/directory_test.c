@@ -19,7 +19,7 @@ static struct playground {
 	struct buffer buffer;
 	u32 joined;
 	u64 bytes[BLOCK / 8];
-} *play;
+} * play;
 
 /* ---- What a directory of one block needs of the rest ---- */
 
@@ -48,8 +48,10 @@ static void test_buffer_put(struct buffer *buffer)
 		return (type)-EUCLEAN;                                                             \
 	}
 NOT_HERE(int, htree_find, struct inode *dir, const struct name *name, struct dirent_place *place)
-NOT_HERE(int, htree_add, struct handle *handle, struct inode *dir, const struct name *name, u32 number, u8 type)
-NOT_HERE(int, htree_make, struct handle *handle, struct inode *dir, const struct name *name, u32 number, u8 type)
+NOT_HERE(int, htree_add, struct handle *handle, struct inode *dir, const struct name *name,
+	 u32 number, u8 type)
+NOT_HERE(int, htree_make, struct handle *handle, struct inode *dir, const struct name *name,
+	 u32 number, u8 type)
 NOT_HERE(int, htree_read, struct inode *dir, struct dir_context *context)
 NOT_HERE(int, htree_parent, struct inode *dir, struct dirent_place *place)
 NOT_HERE(int, inline_directory_read, struct inode *dir, struct dir_context *context)
@@ -160,7 +162,8 @@ static void what_is_removed_makes_room(struct kunit *test)
 
 	for (u32 i = 0; i < count; i++) {
 		name = name_of(text, i);
-		KUNIT_ASSERT_EQ(test, directory_add(&play->handle, &play->dir, &name, 100 + i, S_IFREG), 0);
+		KUNIT_ASSERT_EQ(test,
+				directory_add(&play->handle, &play->dir, &name, 100 + i, S_IFREG), 0);
 	}
 	for (u32 i = 0; i < count; i++) { /* from the middle out, so that rooms join in all ways */
 		name = name_of(text, i * 17 % count);
@@ -170,7 +173,8 @@ static void what_is_removed_makes_room(struct kunit *test)
 		block_is_valid(test);
 	}
 	KUNIT_EXPECT_EQ(test, directory_is_empty(&play->dir), 1);
-	name = name_make("a name that takes much more than one of those that went, as long as they joined", 79);
+	name = name_make(
+		"a name that takes much more than one of those that went, as long as they joined", 79);
 	KUNIT_EXPECT_EQ(test, directory_add(&play->handle, &play->dir, &name, 7, S_IFDIR), 0);
 	block_is_valid(test);
 }

@@ -36,7 +36,7 @@ static struct playground {
 		u64 physical;
 		enum map_kind kind;
 	} model[FILE_BLOCKS];
-} *play;
+} * play;
 
 /* ---- The volume ---- */
 
@@ -198,7 +198,8 @@ static void compare(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, extents_find(&play->inode, block, &mapping), 0);
 		KUNIT_ASSERT_GT(test, mapping.count, 0);
 		for (u32 i = 0; i < mapping.count && block < FILE_BLOCKS; i++, block++) {
-			KUNIT_ASSERT_EQ_MSG(test, play->model[block].kind, mapping.kind, "block %u", block);
+			KUNIT_ASSERT_EQ_MSG(test, play->model[block].kind, mapping.kind, "block %u",
+					    block);
 			if (mapping.kind != MAP_HOLE)
 				KUNIT_ASSERT_EQ(test, play->model[block].physical, mapping.physical + i);
 		}
@@ -313,15 +314,17 @@ static void random_changes_are_as_in_a_model(struct kunit *test)
 			if (mapping.kind != MAP_UNWRITTEN)
 				break;
 			count = 1 + random_below(mapping.count);
-			KUNIT_ASSERT_EQ(test, extents_convert(&play->handle, &play->inode, block, count), 0);
+			KUNIT_ASSERT_EQ(
+				test, extents_convert(&play->handle, &play->inode, block, count), 0);
 			for (u32 i = 0; i < count; i++)
 				play->model[block + i].kind = MAP_WRITTEN;
 			break;
 		}
 		default:
 			if (places_find(&block, &count, &physical))
-				KUNIT_ASSERT_EQ(test, insert(block, count, physical,
-							     random_below(2) ? MAP_WRITTEN : MAP_UNWRITTEN),
+				KUNIT_ASSERT_EQ(test,
+						insert(block, count, physical,
+						       random_below(2) ? MAP_WRITTEN : MAP_UNWRITTEN),
 						0);
 		}
 		if (step % 100 == 99)

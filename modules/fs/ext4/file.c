@@ -69,7 +69,9 @@ static int ext4_map(struct node *node, u64 offset, u64 length, bool create, stru
 		return create ? -EFBIG : 0;
 	}
 	if (inode_is_inline(inode) && !create) { /* ext4_read_pages() and ext4_direct() have the bytes */
-		*extent = (struct block_extent){ .offset = offset, .length = end - offset, .kind = EXTENT_HOLE };
+		*extent = (struct block_extent){ .offset = offset,
+						 .length = end - offset,
+						 .kind = EXTENT_HOLE };
 		if (offset < node_size(node)) {
 			extent->length = node_size(node) - offset;
 			extent->kind = EXTENT_INSIDE;

@@ -43,7 +43,7 @@ static u16 descriptor_checksum(const struct volume *volume, u32 group, const str
 }
 
 void group_descriptor_dirty(struct handle *handle, struct volume *volume, u32 group,
-			     struct group_disk *disk, struct buffer *buffer)
+			    struct group_disk *disk, struct buffer *buffer)
 {
 	if (volume->metadata_checksums || volume->group_checksums)
 		disk->checksum = descriptor_checksum(volume, group, disk);
@@ -100,7 +100,8 @@ static u32 group_base_blocks(const struct volume *volume, u32 group)
 /* Do the blocks lie over copies of the superblock and of descriptors? */
 static bool over_base_blocks(const struct volume *volume, u64 first, u64 count)
 {
-	for (u32 i = group_of_block(volume, first); i <= group_of_block(volume, first + count - 1); i++) {
+	for (u32 i = group_of_block(volume, first); i <= group_of_block(volume, first + count - 1);
+	     i++) {
 		u64 start = group_first_block(volume, i);
 
 		if (first < start + group_base_blocks(volume, i) && first + count > start)
@@ -202,7 +203,7 @@ static u32 bitmap_checksum(const struct volume *volume, const struct buffer *bit
 }
 
 void group_bitmap_dirty(struct handle *handle, struct volume *volume, struct group_disk *disk,
-			 struct buffer *bitmap, bool of_inodes)
+			struct buffer *bitmap, bool of_inodes)
 {
 	if (volume->metadata_checksums) {
 		u32 checksum = bitmap_checksum(volume, bitmap,

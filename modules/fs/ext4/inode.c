@@ -423,7 +423,8 @@ int inodes_store_all(struct volume *volume)
 
 #define DIRECTORY_FLAGS                                                                            \
 	(INODE_DIRECTORY_SYNC | INODE_TOP_DIRECTORY | INODE_PROJECT_INHERIT) /* of directories alone */
-#define OTHER_FLAGS (INODE_NO_DUMP | INODE_NO_ACCESS_TIME) /* of what is neither a directory nor a regular file */
+#define OTHER_FLAGS                                                                                \
+	(INODE_NO_DUMP | INODE_NO_ACCESS_TIME) /* of what is neither a directory nor a regular file */
 
 int ext4_set_flags(struct node *node, u32 flags)
 {

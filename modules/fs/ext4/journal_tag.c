@@ -11,9 +11,9 @@ char *log_tag_write(const struct journal *journal, char *at, const struct log_ta
 	u32 block = (u32)tag->block, block_hi = (u32)(tag->block >> 32);
 
 	if (journal->checksum_v3) {
-		*(struct journal_tag3 *)at = (struct journal_tag3){ be32_make(block), be32_make(tag->flags),
-								    be32_make(block_hi),
-								    be32_make(tag->checksum) };
+		*(struct journal_tag3 *)at =
+			(struct journal_tag3){ be32_make(block), be32_make(tag->flags),
+					       be32_make(block_hi), be32_make(tag->checksum) };
 	} else {
 		struct journal_tag *disk = (struct journal_tag *)at;
 
@@ -53,7 +53,8 @@ struct log_tag log_tag_read(const struct journal *journal, const char *at)
 	} else {
 		const struct journal_tag *disk = (const struct journal_tag *)at;
 
-		tag = (struct log_tag){ be32_read(disk->block), be16(disk->flags), be16(disk->checksum) };
+		tag = (struct log_tag){ be32_read(disk->block), be16(disk->flags),
+					be16(disk->checksum) };
 		if (journal->wide)
 			block_hi = be32_read(disk->block_hi);
 	}

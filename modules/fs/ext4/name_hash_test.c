@@ -10,14 +10,23 @@ static const struct known {
 } known[] = {
 	{ HASH_LEGACY, "hello", 0x32252546, 0 },
 	{ HASH_LEGACY, "a_name_of_some_length_17", 0x915d1608, 0 },
-	{ HASH_LEGACY, "\xe4\xf6\xff\xfc" "ber", 0xb03ed414, 0 },
+	{ HASH_LEGACY,
+	  "\xe4\xf6\xff\xfc"
+	  "ber",
+	  0xb03ed414, 0 },
 	{ HASH_HALF_MD4, "a", 0xd5fa7d7a, 0xacb48187 },
 	{ HASH_HALF_MD4, "hello", 0x1746da32, 0x420013b5 },
 	{ HASH_HALF_MD4, "a_name_of_some_length_17", 0x0fac858a, 0x926db405 },
-	{ HASH_HALF_MD4, "\xe4\xf6\xff\xfc" "ber", 0xd5a4f012, 0x49eab9c6 },
+	{ HASH_HALF_MD4,
+	  "\xe4\xf6\xff\xfc"
+	  "ber",
+	  0xd5a4f012, 0x49eab9c6 },
 	{ HASH_TEA, "a", 0x6d0ea4c0, 0xc18922df },
 	{ HASH_TEA, "lost+found", 0x2dbf9e80, 0xbfebee4f },
-	{ HASH_TEA, "\xe4\xf6\xff\xfc" "ber", 0x4b9c6be8, 0x143f2128 },
+	{ HASH_TEA,
+	  "\xe4\xf6\xff\xfc"
+	  "ber",
+	  0x4b9c6be8, 0x143f2128 },
 };
 
 static void names_hash_as_others_hash_them(struct kunit *test)
@@ -28,8 +37,10 @@ static void names_hash_as_others_hash_them(struct kunit *test)
 	for (u32 i = 0; i < ARRAY_SIZE(known); i++) {
 		struct name_hash hash;
 
-		KUNIT_ASSERT_EQ(test, name_hash_make(volume, known[i].version, known[i].name,
-						     (u32)strlen(known[i].name), &hash), 0);
+		KUNIT_ASSERT_EQ(test,
+				name_hash_make(volume, known[i].version, known[i].name,
+					       (u32)strlen(known[i].name), &hash),
+				0);
 		KUNIT_EXPECT_EQ_MSG(test, hash.major, known[i].major, "version %u of %s",
 				    known[i].version, known[i].name);
 		KUNIT_EXPECT_EQ(test, hash.minor, known[i].minor);
