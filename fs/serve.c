@@ -227,6 +227,22 @@ int serve_setattr(struct node *node, const struct attr_change *change, const str
 	return error;
 }
 
+int serve_set_flags(struct node *node, u32 flags)
+{
+	struct tree_visit visit;
+	int error;
+
+	do {
+		error = node_enter(node, &visit);
+		if (error)
+			return error;
+		error = node->tree->ops->set_flags(node, flags);
+	} while (tree_leave_again(&visit, error));
+	if (!error)
+		note_change(node);
+	return error;
+}
+
 int serve_permission(struct node *node, int mask, const struct cred *cred)
 {
 	struct tree_visit visit;
@@ -511,6 +527,20 @@ int serve_fallocate(struct file *file, int mode, u64 offset, u64 length)
 	return error;
 }
 
+int serve_extent(struct node *node, u64 offset, u64 length, struct block_extent *extent)
+{
+	struct tree_visit visit;
+	int error;
+
+	do {
+		error = node_enter(node, &visit);
+		if (error)
+			return error;
+		error = node->ops->block_map->map(node, offset, length, false, extent);
+	} while (tree_leave_again(&visit, error));
+	return error;
+}
+
 /* ---- The tree ---- */
 
 int serve_statfs(struct tree *tree, struct statfs_info *info)
@@ -523,6 +553,20 @@ int serve_statfs(struct tree *tree, struct statfs_info *info)
 		if (error)
 			return error;
 		error = tree->ops->statfs ? tree->ops->statfs(tree, info) : 0;
+	} while (tree_leave_again(&visit, error));
+	return error;
+}
+
+int serve_trim(struct tree *tree, u64 start, u64 length, u64 minimum, u64 *trimmed)
+{
+	struct tree_visit visit;
+	int error;
+
+	do {
+		error = tree_enter(tree, &visit);
+		if (error)
+			return error;
+		error = tree->ops->trim(tree, start, length, minimum, trimmed);
 	} while (tree_leave_again(&visit, error));
 	return error;
 }

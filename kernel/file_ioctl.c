@@ -9,6 +9,7 @@
 #include <kumo/file.h>
 #include <kumo/namespace.h>
 #include <kumo/notify.h>
+#include <kumo/serve.h>
 #include <kumo/signal.h>
 #include <kumo/string.h>
 #include <kumo/thread.h>
@@ -22,7 +23,7 @@ static long flags_change(struct node *node, u32 flags)
 
 	if ((flags ^ node->attr.flags) & guarded && !capable(CAP_LINUX_IMMUTABLE))
 		return -EPERM;
-	return node->tree->ops->set_flags(node, flags);
+	return serve_set_flags(node, flags);
 }
 
 long file_flags_set(struct file *file, const u32 __user *from)
@@ -90,13 +91,12 @@ static int extent_tell(struct telling *telling, u32 flags)
 
 static int extents_tell(struct telling *telling, struct node *node, u64 start, u64 end)
 {
-	const struct block_map_ops *map = node->ops->block_map;
 	int result = 0;
 
 	while (start < end && !result) {
 		struct block_extent extent;
 
-		result = map->map(node, start, end - start, false, &extent);
+		result = serve_extent(node, start, end - start, &extent);
 		if (!result && fatal_signal_pending())
 			result = -EINTR;
 		if (result)
@@ -161,7 +161,7 @@ long file_block_find(struct file *file, int __user *number)
 		return -EFAULT;
 	if (block < 0)
 		return -EINVAL;
-	error = node->ops->block_map->map(node, (u64)block * size, size, false, &extent);
+	error = serve_extent(node, (u64)block * size, size, &extent);
 	if (error)
 		return error;
 	block = extent.kind == EXTENT_MAPPED ? (int)(extent.position / size) : 0;
@@ -181,7 +181,7 @@ long file_tree_trim(struct file *file, struct fstrim_range __user *user)
 		return -EPERM;
 	if (copy_from_user(&range, user, sizeof(range)))
 		return -EFAULT;
-	error = tree->ops->trim(tree, range.start, range.len, range.minlen, &trimmed);
+	error = serve_trim(tree, range.start, range.len, range.minlen, &trimmed);
 	if (error)
 		return error;
 	range.len = trimmed;

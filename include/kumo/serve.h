@@ -9,6 +9,7 @@
 #ifndef KUMO_SERVE_H
 #define KUMO_SERVE_H
 
+#include <kumo/block_pages.h>
 #include <kumo/file.h>
 #include <kumo/rebind.h>
 #include <kumo/thread.h>
@@ -119,6 +120,7 @@ int serve_follow(struct node *node, struct path *path, const struct cred *cred) 
 /* Attributes. */
 int serve_getattr(struct node *node, const struct cred *cred) __must_check;
 int serve_setattr(struct node *node, const struct attr_change *change, const struct cred *cred);
+int serve_set_flags(struct node *node, u32 flags) __must_check;
 int serve_permission(struct node *node, int mask, const struct cred *cred) __must_check;
 ssize_t serve_xattr_get(struct node *node, const char *name, void *value, size_t size) __must_check;
 int serve_xattr_set(struct node *node, const char *name, const void *value, size_t size, int flags) __must_check;
@@ -138,9 +140,12 @@ long serve_ioctl(struct file *file, unsigned int command, unsigned long argument
 int serve_mmap(struct file *file, struct vma *vma) __must_check;
 int serve_fsync(struct file *file, bool data_only) __must_check;
 int serve_fallocate(struct file *file, int mode, u64 offset, u64 length) __must_check;
+/* Where bytes of a file lie on the tree's block device (block_map_ops): what is there, nothing is allocated. */
+int serve_extent(struct node *node, u64 offset, u64 length, struct block_extent *extent) __must_check;
 
 /* The tree. */
 int serve_statfs(struct tree *tree, struct statfs_info *info) __must_check;
+int serve_trim(struct tree *tree, u64 start, u64 length, u64 minimum, u64 *trimmed) __must_check;
 int serve_sync(struct tree *tree) __must_check; /* what is in the page cache, too */
 int serve_remount(struct tree *tree, const char *options) __must_check;
 
