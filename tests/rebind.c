@@ -436,10 +436,10 @@ int main(int argc, char **argv)
 		run_load(atoi(argv[1]), argv[2], argv[3]);
 	} else {
 		check_refusals();
-		run_load(40, "tmpfs", "none");
-		run_counter(40);
+		run_load(12, "tmpfs", "none");
+		run_counter(20);
 		if (!system("modprobe ramdisk 2> /dev/null && mke2fs /dev/ram0 > /dev/null 2>&1"))
-			run_load(40, "ext2", "/dev/ram0");
+			run_load(8, "ext2", "/dev/ram0");
 		else
 			tap_ok(1, "ext2 # SKIP no RAM disk");
 	}

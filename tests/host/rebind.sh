@@ -1,11 +1,11 @@
 #!/bin/bash
 # The instance of ext4 that serves a mounted disk is replaced under load; afterwards e2fsck finds the disk right. How often:
-# $rebind_cycles (60).
+# $rebind_cycles (20).
 # seconds: 300
 . "$ROOT/tests/host/lib.sh"
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"; exit $((failures > 0))' EXIT
-cycles=${rebind_cycles:-60}
+cycles=${rebind_cycles:-20}
 
 replaced() # OPTION...: of mkfs.ext4
 {
@@ -15,6 +15,6 @@ replaced() # OPTION...: of mkfs.ext4
 }
 
 plan ${rebind_checks:-2}
-seconds=$((60 + cycles / 2))
+seconds=$((100 + cycles))
 check "ext4 is replaced $cycles times, and the disk is right" replaced
 check "ext4 with blocks of 1 KiB is replaced $cycles times, and the disk is right" replaced -b 1024
