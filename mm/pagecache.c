@@ -123,6 +123,9 @@ int page_cache_insert(struct page_cache *cache, u64 index, struct page *page, bo
 	if (!error) {
 		page_get(page);
 		cache->page_count++;
+		/* Under the lock: whoever takes the page out must find it in the list, or it would stay there when it is freed. */
+		if (cache_is_backed(cache))
+			page_lru_add(page);
 	}
 	spin_unlock(&cache->lock);
 	if (error) {
@@ -130,8 +133,6 @@ int page_cache_insert(struct page_cache *cache, u64 index, struct page *page, bo
 		return error;
 	}
 	memory_account_fast(MEMORY_CACHED, 1);
-	if (cache_is_backed(cache))
-		page_lru_add(page);
 	return 0;
 }
 
