@@ -400,6 +400,7 @@ void page_cache_map_around(struct vma *vma, struct page *table, unsigned long ad
 	unsigned int count, mapped = 0;
 	struct page *page;
 	pte_t *entry;
+	u64 pages;
 
 	if (around == 1)
 		return;
@@ -413,8 +414,13 @@ void page_cache_map_around(struct vma *vma, struct page *table, unsigned long ad
 	first = vma_offset_of(vma, start);
 	count = (end - start) >> PAGE_SHIFT;
 
-	/* While cache->lock is held no page leaves the cache; who takes one out later looks for mappings after it. */
+	/*
+	 * While cache->lock is held no page leaves the cache; who takes one out later looks for mappings after it. What has been
+	 * allocated beyond the file's end may be in the cache, but is not there for a mapping.
+	 */
 	spin_lock(&cache->lock);
+	pages = size_in_pages(node_size(cache->node));
+	count = first < pages ? (unsigned int)min((u64)count, pages - first) : 0;
 	xarray_load_range(&cache->pages, first, count, entries);
 	page_spin_lock(table);
 	entry = pte_in_table(table, start);
