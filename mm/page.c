@@ -508,9 +508,13 @@ static void slab_drain_cpu(void *unused)
 
 int memory_drop_caches(void)
 {
-	unsigned long flags;
+	struct memory_info info;
+	unsigned long flags, passes;
 
-	while (page_reclaim()) {
+	memory_info(&info);
+	/* As many as what is cached now takes: others may fill the caches as fast as this empties them. */
+	passes = info.cached_pages / SHRINK_PAGES + 2;
+	while (passes-- && page_reclaim()) {
 		if (fatal_signal_pending())
 			return -EINTR;
 	}
