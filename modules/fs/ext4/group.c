@@ -103,8 +103,10 @@ static bool over_base_blocks(const struct volume *volume, u64 first, u64 count)
 	for (u32 i = group_of_block(volume, first); i <= group_of_block(volume, first + count - 1);
 	     i++) {
 		u64 start = group_first_block(volume, i);
+		u32 base = group_base_blocks(volume, i);
 
-		if (first < start + group_base_blocks(volume, i) && first + count > start)
+		/* A group without copies is no obstacle to a table that reaches into it. */
+		if (base && first < start + base && first + count > start)
 			return true;
 	}
 	return false;
