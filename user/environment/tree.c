@@ -13,6 +13,7 @@
 #include <kumo/time.h>
 #include <kumo/tree.h>
 #include <kumo/wait.h>
+#include <kumo/writeback.h>
 #include <stdlib.h>
 
 #include "environment.h"
@@ -445,6 +446,11 @@ int page_cache_punch(struct page_cache *cache, u64 start, u64 end)
 
 void page_cache_extend(struct page_cache *cache, u64 size)
 {
+}
+
+int page_cache_sync(struct page_cache *cache, u64 first, u64 last)
+{
+	return 0; /* no page waits to be written */
 }
 
 /* ---- What operations of open files call ---- */

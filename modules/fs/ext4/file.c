@@ -11,6 +11,7 @@
 #include <kumo/file.h>
 #include <kumo/pagecache.h>
 #include <kumo/thread.h>
+#include <kumo/writeback.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
 
@@ -314,6 +315,7 @@ loff_t ext4_seek(struct file *file, loff_t offset, int whence)
 	struct node *node = file->node;
 	u64 size = node_size(node), at = (u64)offset;
 	bool data = whence == SEEK_DATA;
+	int error = 0;
 
 	if (whence != SEEK_DATA && whence != SEEK_HOLE)
 		return S_ISDIR(node->attr.mode) ? file_seek_size(file, offset, whence, INT64_MAX)
@@ -322,17 +324,22 @@ loff_t ext4_seek(struct file *file, loff_t offset, int whence)
 		return -ENXIO;
 	if (inode_is_inline(inode_of(node)))
 		return file_seek_size(file, data ? offset : (loff_t)size, SEEK_SET, size);
-	while (at < size) {
+	/* A block map has no place for what is in the page cache alone until that is written. */
+	if (!inode_has_extents(inode_of(node)) && node->cache)
+		error = page_cache_sync(node->cache, at >> PAGE_SHIFT, (size - 1) >> PAGE_SHIFT);
+	while (!error && at < size) {
 		struct block_extent extent;
-		int error = ext4_map(node, at, size - at, false, &extent);
 
+		error = ext4_map(node, at, size - at, false, &extent);
 		if (error)
-			return error;
+			break;
 		/* Unwritten blocks may have their data in the page cache. */
 		if ((extent.kind != EXTENT_HOLE) == data)
 			return file_seek_size(file, (loff_t)at, SEEK_SET, size);
 		at = extent.offset + extent.length;
 	}
+	if (error)
+		return error;
 	return data ? -ENXIO : file_seek_size(file, (loff_t)size, SEEK_SET, size);
 }
 
