@@ -121,6 +121,20 @@ static void zero_parts(struct direct *direct, unsigned int count)
 		       direct->parts[i].length);
 }
 
+/* Of blocks that were never written, what lies around the bytes [at, end) is zero from now on, for the blocks count as written then. */
+static int zero_around(struct direct *direct, const struct block_extent *extent, u64 at, u64 end)
+{
+	struct block_device *device = direct->map->device(direct->node);
+	u64 to_device = extent->position - extent->offset, block = direct->node->attr.block_size;
+	u64 first = max(at - at % block, extent->offset);
+	u64 last = min(DIV_ROUND_UP(end, block) * block, extent->offset + extent->length);
+	int error = first < at ? block_zero(device, first + to_device, at - first) : 0;
+
+	if (!error && last > end)
+		error = block_zero(device, end + to_device, last - end);
+	return error;
+}
+
 /* The bytes from `done` on, as far as one extent goes: how far that is, or a negative errno. */
 static s64 transfer_extent(struct direct *direct, u64 done)
 {
@@ -139,6 +153,11 @@ static s64 transfer_extent(struct direct *direct, u64 done)
 	if (!direct->write && extent.kind != EXTENT_MAPPED) {
 		zero_parts(direct, count);
 		return (s64)end;
+	}
+	if (direct->write && extent.kind == EXTENT_UNWRITTEN) {
+		error = zero_around(direct, &extent, at, direct->start + end);
+		if (error)
+			return error;
 	}
 	block_request_init(&request, direct->map->device(direct->node),
 			   direct->write ? BLOCK_WRITE : BLOCK_READ, BLOCK_SYNC,
