@@ -244,6 +244,7 @@ void buffer_put(struct buffer *buffer)
 		return;
 	cache = cache_of(buffer);
 	flags = spin_lock_irqsave(&cache->lock);
+	WARN_ON(!buffer->refs);
 	buffer->refs--;
 	settle_locked(cache, buffer);
 	spin_unlock_irqrestore(&cache->lock, flags);
