@@ -1,3 +1,4 @@
+#!/usr/bin/python3 -B
 """Debian's cloud kernel for Linux (linux-image-cloud-amd64), laid out in build/peer so that `kumo run --build peer` boots it with
 Kumo's own init: what Kumo is compared with. It is fetched on the first use; remove build/peer to fetch the newest."""
 import glob
@@ -16,6 +17,8 @@ IMAGE = "linux-image-cloud-amd64"
 PEER_WORDS = "rdinit=/peer/init mitigations=off init_on_alloc=0"
 # What Kumo's init loads, by Linux's names.
 PEER_MODULES = ("virtio_pci", "virtio_console", "virtio_rng")
+# What it can load beside that in a machine with disks.
+DISK_MODULES = ("virtio_blk", "loop", "ext4", "vfat", "nls_cp437", "nls_ascii", "nls_iso8859_1", "nls_utf8", "squashfs")
 ARCHIVES = ("userland.cpio", "system.cpio")  # of the initramfs
 
 
@@ -90,8 +93,8 @@ class Peer:
             found = re.search(rb"Debian [0-9][\w.+~-]*", file.read(1 << 16))
         return found[0].decode() if found else ""
 
-    def modules(self):
-        """Paths of PEER_MODULES and what they need, in the order in which they can be loaded."""
+    def modules(self, names):
+        """Paths of modules and what they need, in the order in which they can be loaded."""
         run(["/sbin/depmod", "-b", self.tree, self.release])
         top = os.path.join(self.tree, "lib/modules", self.release)
         needs = {}
@@ -101,7 +104,7 @@ class Peer:
                 needs[path] = words.split()
         by_name = {os.path.basename(path).split(".")[0].replace("-", "_"): path for path in needs}
         order = []
-        for path in (by_name[name] for name in PEER_MODULES if name in by_name):
+        for path in (by_name[name] for name in names if name in by_name):
             order += [each for each in [*reversed(needs[path]), path] if each not in order]
         return [os.path.join(top, path) for path in order]
 
@@ -110,7 +113,7 @@ class Peer:
         archive = cpio.Archive()
         archive.copy(os.path.join(build, "bench/peer_init"), "peer/init", follow=True)
         names = []
-        for path in self.modules():
+        for path in self.modules(PEER_MODULES):
             stripped = os.path.join(PEER, os.path.basename(path))
             run(["strip", "-g", "-o", stripped, path])  # the signature goes, too
             with open(stripped, "rb") as module:
@@ -124,3 +127,27 @@ class Peer:
             shutil.copyfile(os.path.join(build, name), os.path.join(PEER, name))
         with open(os.path.join(PEER, ARCHIVES[-1]), "ab") as file:
             archive.write(file, present={"lib", "lib/modules"})
+
+    def disk_words(self):
+        """Words for `kumo run`, with which Linux finds the modules of disks and their filesystems, as modprobe does."""
+        stage = os.path.join(PEER, "disk")
+        top = os.path.join(stage, "lib/modules", self.release)
+        if not os.path.exists(os.path.join(top, "modules.dep")):
+            shutil.rmtree(stage, ignore_errors=True)
+            os.makedirs(top)
+            for path in self.modules(DISK_MODULES):
+                run(["strip", "-g", "-o", os.path.join(top, os.path.basename(path)), path])
+            run(["/sbin/depmod", "-b", stage, self.release])
+        return ["--with", os.path.join(stage, "lib") + ":/lib"]
+
+
+def main():
+    """usage: peer.py BUILD_FOLDER: prints the words with which `kumo run` starts Linux, disks and their filesystems included."""
+    try:
+        print("--build", "peer", "--cmdline", f'"{PEER_WORDS}"', *Peer(sys.argv[1]).disk_words())
+    except Failure as failure:
+        sys.exit(f"peer: {failure}")
+
+
+if __name__ == "__main__":
+    main()

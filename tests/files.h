@@ -20,7 +20,7 @@
 #pragma GCC diagnostic ignored "-Wstringop-overflow"
 #pragma GCC diagnostic ignored "-Wstringop-overread"
 
-static char top[] = "/tmp/files.XXXXXX"; /* the folder that a test works in, and its working directory */
+static char top[512]; /* the folder that a test works in, and its working directory */
 
 /* The call fails with this errno. */
 #define FAILS(error, call)                                                                         \
@@ -112,13 +112,20 @@ static inline int as_user(void (*work)(void))
 		CHECK((call) == -1 && errno == (error));                                           \
 	} while (0)
 
-static inline void begin(void)
+/* Begins in a new folder below `place`. */
+static inline void begin_in(const char *place)
 {
 	umask(022);
-	if (!mkdtemp(top) || chdir(top) || chmod(top, 0755)) {
+	if (snprintf(top, sizeof(top), "%s/files.XXXXXX", place) >= (int)sizeof(top) ||
+	    !mkdtemp(top) || chdir(top) || chmod(top, 0755)) {
 		printf("Bail out! no folder to work in: %s\n", strerror(errno));
 		exit(1);
 	}
+}
+
+static inline void begin(void)
+{
+	begin_in("/tmp");
 }
 
 static inline int end(void)
