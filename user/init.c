@@ -1,6 +1,6 @@
 /*
- * The first process. It mounts what the kernel has not mounted yet, loads the modules that every machine needs, and then
- * does one of three things:
+ * The first process. It mounts what the kernel has not mounted yet, loads the modules that every machine needs, makes a disk
+ * the root if root= on the kernel's command line says so (root.h), and then does one of three things:
  *
  * - a machine of its own (nothing else said): a login shell on the console, and one on the screen if there is one, started
  *   again when they end;
@@ -22,6 +22,7 @@
  * It runs without a C library: it is in every machine, and starting one costs more than all that it does. Its errors go to
  * the console.
  */
+#include "root.h"
 #include "syscall.h"
 
 #define COMMAND_FILE "/.kumo/command"
@@ -48,6 +49,7 @@ static struct {
 } task = { .modules = { "modprobe", "-qab" }, .module_count = 2 };
 
 static char text[COMMAND_SIZE_MAX + 1]; /* of the command file; `task` points into it */
+static struct root root;
 
 /* The compiler calls these. */
 void *memcpy(void *to, const void *from, size_t size);
@@ -85,8 +87,14 @@ static void say(const char *what, const char *which, long error)
 	sys_write(2, line, string_length(line));
 }
 
-static void power_off(void)
+static void __attribute__((noreturn)) power_off(void)
 {
+	if (root.device) {
+		int error = root_leave();
+
+		if (error)
+			say("leave", root.device, error);
+	}
 	sys_sync();
 	say("power off", "", sys_reboot(LINUX_REBOOT_CMD_POWER_OFF));
 	sys_exit(1); /* the kernel panics, which is seen */
@@ -102,10 +110,10 @@ static void mount_trees(void)
 		      { "tmpfs", "/dev/shm" } };
 
 	for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++) {
-		int error = sys_mount(trees[i].type, trees[i].target, trees[i].type);
+		int error = sys_mount(trees[i].type, trees[i].target, trees[i].type, 0, NULL);
 
 		if (error == -ENOENT && !sys_mkdir(trees[i].target, 01777))
-			error = sys_mount(trees[i].type, trees[i].target, trees[i].type);
+			error = sys_mount(trees[i].type, trees[i].target, trees[i].type, 0, NULL);
 		/* EBUSY: the kernel has mounted it. */
 		if (error && error != -EBUSY)
 			say("mount", trees[i].target, error);
@@ -149,6 +157,26 @@ static long read_file(const char *path, char *to, size_t size)
 		return got;
 	to[at] = '\0';
 	return at;
+}
+
+/* With root= the root is a disk from here on, or nothing is. */
+static void take_root(void)
+{
+	static char line[4096]; /* `root` points into it */
+	long error = read_file(COMMAND_LINE, line, sizeof(line));
+
+	if (error < 0) {
+		say("read", COMMAND_LINE, error);
+		return;
+	}
+	root = root_wanted(line);
+	if (!root.device)
+		return;
+	error = root_switch(&root, say);
+	if (error) {
+		say("take as root", root.device, error);
+		sys_exit(1); /* the kernel panics, which is seen */
+	}
 }
 
 static void name_machine(void)
@@ -499,11 +527,12 @@ void init_main(void)
 
 	mount_trees();
 	link_descriptors();
-	name_machine();
 	open_terminal("/dev/console");
 	read_task();
 	load_modules();
 	load_wanted_modules();
+	take_root();
+	name_machine();
 	if (task.mode == MODE_MACHINE || task.mode == MODE_SHELL)
 		load_platform_modules();
 	if (task.mode == MODE_MACHINE)

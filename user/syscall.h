@@ -8,6 +8,7 @@
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/reboot.h>
+#include <linux/signal.h>
 #include <linux/stat.h>
 #include <linux/time.h>
 #include <linux/utsname.h>
@@ -61,9 +62,20 @@ static inline int sys_ioctl(int fd, unsigned long request, const void *argument)
 	return SYSCALL(ioctl, fd, request, argument, 0, 0);
 }
 
-static inline int sys_mount(const char *source, const char *target, const char *type)
+static inline int sys_mount(const char *source, const char *target, const char *type,
+			    unsigned long flags, const char *options)
 {
-	return SYSCALL(mount, source, target, type, 0, 0);
+	return SYSCALL(mount, source, target, type, flags, options);
+}
+
+static inline int sys_chroot(const char *path)
+{
+	return SYSCALL(chroot, path, 0, 0, 0, 0);
+}
+
+static inline int sys_kill(int pid, int signal)
+{
+	return SYSCALL(kill, pid, signal, 0, 0, 0);
 }
 
 static inline int sys_mkdir(const char *path, unsigned int mode)
@@ -155,6 +167,15 @@ static inline char *string_after(char *s, const char *prefix)
 		if (*s++ != *prefix++)
 			return NULL;
 	return s;
+}
+
+static inline bool string_same(const char *a, const char *b)
+{
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	return *a == *b;
 }
 
 static inline bool string_has(const char *s, char c)
