@@ -8,9 +8,7 @@
  *	NAME VALUE UNIT
  *	NAME failed CALL: ERROR
  *
- * A row is warmed up, then run in five batches, and the best batch counts. It runs in a process of its own: what a kernel cannot do
- * yet, or does wrong, costs its own row only. -n multiplies how often each operation is done, -d says where files
- * are made (/tmp), -l lists the rows. `spin` stays in user mode: it compares machines, not kernels.
+ * rows.h says how a row is measured, and what the options are. `spin` stays in user mode: it compares machines, not kernels.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -37,44 +35,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BATCHES 5
-#define ROW_SECONDS 120
-#define PAGE_SIZE 4096
-#define CHUNK_SIZE 65536 /* what the rows in MB/s move at a time */
+#include "rows.h"
+
 #define FILE_CHUNKS 512
 #define FAULT_PAGES 4096
 #define LIST_FILES 1000
 #define SELF "/proc/self/exe"
 
-struct row {
-	const char *name;
-	const char *unit; /* ns or us for one operation; or MB/s, an operation being CHUNK_SIZE bytes */
-	void (*run)(long count);
-	long count;
-	void (*begin)(void);
-	void (*end)(void);
-};
-
-static const char *row_name; /* what runs in this process */
-static long scale = 1;
-static const char *folder = "/tmp";
 static char file_path[300], work_path[300], list_path[300];
 static char byte;
 static char chunk[CHUNK_SIZE];
-
-static void __attribute__((noreturn)) fail(const char *call)
-{
-	printf("%-16s failed %s: %s\n", row_name, call, strerror(errno));
-	fflush(stdout);
-	_exit(1);
-}
-
-static int check(int result, const char *call)
-{
-	if (result < 0)
-		fail(call);
-	return result;
-}
 
 static void reap(pid_t pid)
 {
@@ -589,100 +559,13 @@ static const struct row rows[] = {
 };
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
 
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec + time.tv_nsec * 1e-9;
-}
-
-/* Seconds for one operation in the best batch. */
-static double row_measure(const struct row *row)
-{
-	long count = row->count * scale;
-	double least = 1e30;
-
-	row->run(count / 10 + 1);
-	for (int i = 0; i < BATCHES; i++) {
-		double start = now(), each;
-
-		row->run(count);
-		each = (now() - start) / count;
-		if (each < least)
-			least = each;
-	}
-	return least;
-}
-
-static void __attribute__((noreturn)) row_run(const struct row *row)
-{
-	double seconds, value;
-
-	row_name = row->name;
-	alarm(ROW_SECONDS);
-	if (row->begin)
-		row->begin();
-	seconds = row_measure(row);
-	if (row->end)
-		row->end();
-	value = row->unit[0] == 'n'   ? seconds * 1e9
-		: row->unit[0] == 'u' ? seconds * 1e6
-				      : CHUNK_SIZE * 1e-6 / seconds;
-	printf("%-16s %12.2f %s\n", row->name, value, row->unit);
-	fflush(stdout);
-	_exit(0);
-}
-
-static bool chosen(const struct row *row, char **names)
-{
-	bool any = !*names;
-
-	for (; *names && !any; names++)
-		any = !strcmp(*names, row->name);
-	return any;
-}
-
 int main(int count, char **words)
 {
-	bool list = false;
-	int option;
-
 	if (count > 1 && !strcmp(words[1], "--true"))
 		return 0;
-	while ((option = getopt(count, words, "n:d:l")) != -1) {
-		if (option == 'n' && (scale = strtol(optarg, NULL, 10)) > 0)
-			continue;
-		if (option == 'd')
-			folder = optarg;
-		else if (option == 'l')
-			list = true;
-		else {
-			fprintf(stderr, "usage: kbench [-n SCALE] [-d FOLDER] [NAME...] | kbench -l\n");
-			return 2;
-		}
-	}
+	rows_options(count, words);
 	snprintf(file_path, sizeof(file_path), "%s/kbench.file", folder);
 	snprintf(work_path, sizeof(work_path), "%s/kbench.work", folder);
 	snprintf(list_path, sizeof(list_path), "%s/kbench.list", folder);
-	for (const struct row *row = rows; row < rows + ROW_COUNT; row++) {
-		int status;
-		pid_t pid;
-
-		if (list)
-			printf("%s %s\n", row->name, row->unit);
-		if (list || !chosen(row, words + optind))
-			continue;
-		row_name = row->name;
-		fflush(stdout);
-		pid = check(fork(), "fork");
-		if (!pid)
-			row_run(row);
-		if (waitpid(pid, &status, 0) != pid)
-			fail("waitpid");
-		if (WIFSIGNALED(status))
-			printf("%-16s failed signal %d: %s\n", row->name, WTERMSIG(status),
-			       strsignal(WTERMSIG(status)));
-	}
-	return 0;
+	return rows_run(rows, ROW_COUNT, words + optind);
 }
