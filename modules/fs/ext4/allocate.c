@@ -257,6 +257,12 @@ int blocks_free(struct handle *handle, struct volume *volume, u64 first, u64 cou
 	return error;
 }
 
+void blocks_give_up(struct handle *handle, struct volume *volume, u64 first, u64 count, bool metadata)
+{
+	if (blocks_free(handle, volume, first, count, metadata))
+		pr_err("%s: blocks are lost until e2fsck runs\n", volume->device->name);
+}
+
 /* ---- Trimming ---- */
 
 /* Free runs of `least` blocks or more among blocks [at, end) of a group, one after the other: nobody gets them while the device is told. */

@@ -176,6 +176,8 @@ int blocks_alloc(struct handle *handle, struct volume *volume, u64 goal, u32 *co
 /* metadata: the blocks may be in the journal, from which they are revoked. */
 int blocks_free(struct handle *handle, struct volume *volume, u64 first, u64 count,
 		bool metadata) __must_check;
+/* Frees what was allocated in vain: the caller has an error to tell already. */
+void blocks_give_up(struct handle *handle, struct volume *volume, u64 first, u64 count, bool metadata);
 void blocks_freed_committed(struct volume *volume, u64 first, u64 count); /* a commit made them really free */
 /* Discards free runs of `least` blocks or more in [first, end); adds up how many blocks. -EOPNOTSUPP, -EIO, -EINTR. */
 int blocks_trim(struct volume *volume, u64 first, u64 end, u32 least, u64 *trimmed) __must_check;
@@ -236,6 +238,9 @@ enum { CREATE_WRITTEN = 1 /* metadata, which the caller writes itself */ };
 /* The same, and a hole gets blocks. map_lock held for writing. */
 int map_create(struct handle *handle, struct inode *inode, u32 block, u32 count, unsigned int flags,
 	       struct mapping *mapping) __must_check;
+/* A new block for the map itself, near `goal`: zeros, joined, the inode's. ERR_PTR. map_lock held for writing. */
+struct buffer *map_block_new(struct handle *handle, struct inode *inode, u64 goal,
+			     enum owner_kind kind) __must_check;
 /* Unwritten blocks hold data now, up to byte `end`: in the same transactions the size on disk is raised, as far as the file reaches, for
  * written blocks behind the size are a fault. */
 int map_written(struct inode *inode, u32 block, u32 count, u64 end) __must_check;

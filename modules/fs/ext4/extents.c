@@ -316,29 +316,12 @@ static int first_changed(struct handle *handle, struct inode *inode, struct plac
 /* A new node in a block near the file's others. ERR_PTR. */
 static struct buffer *node_new(struct handle *handle, struct inode *inode, u32 depth, u64 goal)
 {
-	struct volume *volume = inode->volume;
-	struct buffer *buffer;
-	u64 block;
-	u32 one = 1;
-	int error = blocks_alloc(handle, volume, goal, &one, &block);
+	struct buffer *buffer = map_block_new(handle, inode, goal, OWNER_EXTENTS);
 
-	if (error)
-		return ERR_PTR(error);
-	buffer = buffer_get(volume->device, block, volume->block_size);
-	error = IS_ERR(buffer) ? (int)PTR_ERR(buffer) : handle_join(handle, buffer);
-	if (error) {
-		if (!IS_ERR(buffer))
-			buffer_put(buffer);
-		if (blocks_free(handle, volume, block, 1, true))
-			pr_err("%s: a block is lost until e2fsck runs\n", volume->device->name);
-		return ERR_PTR(error);
-	}
-	memset(buffer->data, 0, buffer->size);
-	*(struct extent_header *)buffer->data = (struct extent_header){ .magic = EXTENT_MAGIC,
-									.max = (u16)node_room(volume),
-									.depth = (u16)depth };
-	buffer->owner = owner_make(inode->number, OWNER_EXTENTS);
-	inode_count_blocks(inode, 1);
+	if (!IS_ERR(buffer))
+		*(struct extent_header *)buffer->data = (struct extent_header){
+			.magic = EXTENT_MAGIC, .max = (u16)node_room(inode->volume), .depth = (u16)depth
+		};
 	return buffer;
 }
 

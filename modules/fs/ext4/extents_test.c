@@ -8,14 +8,12 @@
 #include <kumo/kva.h>
 
 #define buffer_read test_buffer_read
-#define buffer_get test_buffer_read
 #define buffer_put test_buffer_put
 static struct buffer *test_buffer_read(struct block_device *device, u64 block, u32 size);
 static void test_buffer_put(struct buffer *buffer);
 #include "extents.c"
 #include "checksum.c"
 #undef buffer_read
-#undef buffer_get
 #undef buffer_put
 
 #define VOLUME_BLOCKS 4096
@@ -64,16 +62,21 @@ static void test_buffer_put(struct buffer *buffer)
 	play->held--;
 }
 
-int blocks_alloc(struct handle *handle, struct volume *volume, u64 goal, u32 *count, u64 *first)
+struct buffer *map_block_new(struct handle *handle, struct inode *inode, u64 goal, enum owner_kind kind)
 {
-	for (u32 at = 1; at < VOLUME_BLOCKS; at++)
-		if (!play->used[at]) {
-			play->used[at] = true;
-			*count = 1;
-			*first = at;
-			return 0;
-		}
-	return -ENOSPC;
+	struct buffer *buffer;
+	u32 block = 1;
+
+	while (block < VOLUME_BLOCKS && play->used[block])
+		block++;
+	buffer = test_buffer_read(NULL, block, BLOCK);
+	if (IS_ERR(buffer))
+		return buffer;
+	play->used[block] = true;
+	play->used_count++;
+	memset(buffer->data, 0, BLOCK);
+	buffer->owner = owner_make(inode->number, kind);
+	return buffer;
 }
 
 int blocks_free(struct handle *handle, struct volume *volume, u64 first, u64 count, bool metadata)

@@ -163,27 +163,50 @@ void ext4_read_pages(struct node *node, struct page **pages, unsigned int count)
 	}
 }
 
-/* A file within its inode is too small for the device to read or write. */
+/* A file within its inode is too small for the device to read. */
+static ssize_t inline_read_direct(struct inode *inode, struct iter *iter, loff_t pos)
+{
+	size_t room = min(iter->count, (size_t)inode->volume->block_size);
+	char *bytes = kmalloc(room, GFP_KERNEL);
+	ssize_t size;
+
+	if (!bytes)
+		return -ENOMEM;
+	size = inline_read(inode, bytes, (u64)pos, room);
+	if (size > 0)
+		size = (ssize_t)iter_copy_to(iter, bytes, (size_t)size) ?: -EFAULT;
+	kfree(bytes);
+	return size;
+}
+
+/* Through the page cache, and out at once. */
+static ssize_t write_through(struct file *file, struct iter *iter, loff_t pos)
+{
+	loff_t end = pos;
+	ssize_t done = page_cache_write(file, iter, &end);
+	int error = 0;
+
+	if (done > 0)
+		error = page_cache_sync(file->node->cache, (u64)pos >> PAGE_SHIFT,
+					(u64)(end - 1) >> PAGE_SHIFT);
+	return error ? error : done;
+}
+
 ssize_t ext4_direct(struct file *file, struct iter *iter, loff_t pos, bool write)
 {
 	struct inode *inode = inode_of(file->node);
-	char *bytes;
-	ssize_t size;
+	int error = 0;
 
-	if (inode_is_inline(inode) && write)
-		size = inline_convert(inode);
-	else
-		size = 0;
-	if (size || !inode_is_inline(inode))
-		return size ? size : block_direct(file, iter, pos, write);
-	bytes = kmalloc(inode->volume->block_size, GFP_KERNEL);
-	if (!bytes)
-		return -ENOMEM;
-	size = inline_read(inode, bytes, (u64)pos, min(iter->count, (size_t)inode->volume->block_size));
-	if (size > 0)
-		size = (ssize_t)iter_copy_to(iter, bytes, (size_t)size);
-	kfree(bytes);
-	return size || pos >= (loff_t)node_size(file->node) ? size : -EFAULT;
+	if (inode_is_inline(inode) && !write)
+		return inline_read_direct(inode, iter, pos);
+	if (inode_is_inline(inode))
+		error = inline_convert(inode);
+	if (error)
+		return error;
+	/* A block map has no blocks behind the file's end, and the end moves only when bytes are there. */
+	if (write && !inode_has_extents(inode) && (u64)pos + iter->count > node_size(file->node))
+		return write_through(file, iter, pos);
+	return block_direct(file, iter, pos, write);
 }
 
 int ext4_reserve_pages(struct node *node, u64 index, unsigned int count)

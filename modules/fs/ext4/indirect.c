@@ -147,33 +147,19 @@ static u64 goal_of(const struct inode *inode, const struct holder *holder, u32 i
 static struct buffer *numbers_new(struct handle *handle, struct inode *inode, struct holder *holder,
 				  u32 index)
 {
-	struct volume *volume = inode->volume;
 	struct buffer *buffer;
-	u32 one = 1;
-	u64 block;
 	int error = holder->buffer ? handle_join(handle, holder->buffer) : 0;
 
-	if (!error)
-		error = blocks_alloc(handle, volume, goal_of(inode, holder, index), &one, &block);
 	if (error)
 		return ERR_PTR(error);
-	buffer = block > ~0u ? ERR_PTR(-EFBIG) : buffer_get(volume->device, block, volume->block_size);
-	error = IS_ERR(buffer) ? (int)PTR_ERR(buffer) : handle_join(handle, buffer);
-	if (error) {
-		if (!IS_ERR(buffer))
-			buffer_put(buffer);
-		if (blocks_free(handle, volume, block, 1, true))
-			pr_err("%s: a block is lost until e2fsck runs\n", volume->device->name);
-		return ERR_PTR(error);
-	}
-	memset(buffer->data, 0, buffer->size);
-	buffer->owner = owner_make(inode->number, OWNER_INDIRECT);
+	buffer = map_block_new(handle, inode, goal_of(inode, holder, index), OWNER_INDIRECT);
+	if (IS_ERR(buffer))
+		return buffer;
 	handle_dirty(handle, buffer);
-	*holder->slot = (u32)block;
+	*holder->slot = (u32)buffer->block;
 	if (holder->buffer)
 		handle_dirty(handle, holder->buffer);
-	inode->goal = block + 1;
-	inode_count_blocks(inode, 1);
+	inode->goal = buffer->block + 1;
 	return buffer;
 }
 
@@ -196,8 +182,7 @@ static int run_create(struct handle *handle, struct inode *inode, struct holder 
 	if (!error && mapping->physical + mapping->count - 1 > ~0u)
 		error = -EFBIG; /* block maps have 32 bits */
 	if (error) {
-		if (blocks_free(handle, volume, mapping->physical, mapping->count, false))
-			pr_err("%s: blocks are lost until e2fsck runs\n", volume->device->name);
+		blocks_give_up(handle, volume, mapping->physical, mapping->count, false);
 		return error;
 	}
 	for (u32 i = 0; i < mapping->count; i++)

@@ -48,6 +48,32 @@ static u64 goal_of(struct inode *inode, u32 block)
 		       inode->volume->blocks_per_group;
 }
 
+struct buffer *map_block_new(struct handle *handle, struct inode *inode, u64 goal, enum owner_kind kind)
+{
+	struct volume *volume = inode->volume;
+	struct buffer *buffer;
+	u64 block;
+	u32 one = 1;
+	int error = blocks_alloc(handle, volume, goal, &one, &block);
+
+	if (error)
+		return ERR_PTR(error);
+	buffer = !inode_has_extents(inode) && block > ~0u
+			 ? ERR_PTR(-EFBIG) /* block maps have 32 bits */
+			 : buffer_get(volume->device, block, volume->block_size);
+	error = IS_ERR(buffer) ? (int)PTR_ERR(buffer) : handle_join(handle, buffer);
+	if (error) {
+		if (!IS_ERR(buffer))
+			buffer_put(buffer);
+		blocks_give_up(handle, volume, block, 1, true);
+		return ERR_PTR(error);
+	}
+	memset(buffer->data, 0, buffer->size);
+	buffer->owner = owner_make(inode->number, kind);
+	inode_count_blocks(inode, 1);
+	return buffer;
+}
+
 int map_create(struct handle *handle, struct inode *inode, u32 block, u32 count, unsigned int flags,
 	       struct mapping *mapping)
 {
@@ -69,8 +95,7 @@ int map_create(struct handle *handle, struct inode *inode, u32 block, u32 count,
 	mapping->fresh = true;
 	error = extents_insert(handle, inode, mapping);
 	if (error) {
-		if (blocks_free(handle, volume, mapping->physical, mapping->count, false))
-			pr_err("%s: blocks are lost until e2fsck runs\n", volume->device->name);
+		blocks_give_up(handle, volume, mapping->physical, mapping->count, false);
 		return error;
 	}
 	inode->goal = mapping->physical + mapping->count;

@@ -510,8 +510,8 @@ static int block_replace(struct handle *handle, struct inode *inode, struct buff
 		handle_dirty(handle, buffer);
 		inode->acl_block = block;
 		inode_count_blocks(inode, 1);
-	} else if (blocks_free(handle, volume, block, 1, true)) {
-		pr_err("%s: a block is lost until e2fsck runs\n", volume->device->name);
+	} else {
+		blocks_give_up(handle, volume, block, 1, true);
 	}
 	if (!IS_ERR(buffer))
 		buffer_put(buffer);
