@@ -22,7 +22,13 @@
 static struct slab_cache *file_cache;
 
 /* The tree of files that have no name: pipes, sockets, event files. Its nodes are all there is of it. */
-static const struct tree_ops anonymous_ops;
+static int anonymous_setattr(struct node *node, const struct attr_change *change, const struct cred *cred)
+{
+	node_setattr_copy(node, change);
+	return 0;
+}
+
+static const struct tree_ops anonymous_ops = { .setattr = anonymous_setattr };
 static struct tree anonymous_tree = { .ops = &anonymous_ops,
 				      .device = 0xd /* device_make(0, 13) */,
 				      .magic = 0x09041934 };
@@ -155,7 +161,6 @@ struct file *file_anonymous(const char *name, const struct tree_ops *ops, void *
 			     .atime_ns = now,
 			     .mtime_ns = now,
 			     .ctime_ns = now,
-			     .btime_ns = now,
 			     .believe_until_ns = BELIEVE_FOREVER };
 	struct node *node = node_alloc(&anonymous_tree, &attr, NULL);
 	struct file *file;

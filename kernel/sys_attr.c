@@ -16,19 +16,15 @@
 static int change_file(unsigned int fd, struct attr_change *change)
 {
 	struct fd_ref ref = fd_borrow(fd);
+	struct path path;
 	int error;
 
 	if (!ref.file)
 		return -EBADF;
-	if (ref.file->path.entry) {
-		error = path_setattr(&ref.file->path, change, current->cred);
-	} else {
-		/* A pipe or socket has attributes of its own, that nobody else sees. */
-		error = -EPERM;
-		if (node_owner_or_capable(ref.file->node, current->cred)) {
-			node_setattr_copy(ref.file->node, change);
-			error = 0;
-		}
+	error = file_path(ref.file, &path);
+	if (!error) {
+		error = path_setattr(&path, change, current->cred);
+		path_put(&path);
 	}
 	fd_release(ref);
 	return error;
@@ -128,14 +124,22 @@ static s64 file_time_ns(const struct __kernel_timespec *time)
 	return seconds * (s64)NSEC_PER_SEC + time->tv_nsec;
 }
 
+static bool nsec_valid(long nsec)
+{
+	return nsec == UTIME_NOW || nsec == UTIME_OMIT || (unsigned long)nsec < NSEC_PER_SEC;
+}
+
 /* `times` NULL: both are now. */
 static int set_times(const struct path *path, const struct __kernel_timespec *times)
 {
 	struct node *node = path_node(path);
 	struct attr_change change = { .valid = SETATTR_CTIME, .ctime_ns = (s64)time_realtime_ns() };
 	bool now = !times || (times[0].tv_nsec == UTIME_NOW && times[1].tv_nsec == UTIME_NOW);
-	int error = mount_want_write(path->mount);
+	int error;
 
+	if (times && (!nsec_valid(times[0].tv_nsec) || !nsec_valid(times[1].tv_nsec)))
+		return -EINVAL;
+	error = mount_want_write(path->mount);
 	if (!error && (node_is_immutable(node) || (!now && node_is_append_only(node))))
 		error = -EPERM;
 	if (error)
@@ -161,19 +165,12 @@ static int set_times(const struct path *path, const struct __kernel_timespec *ti
 	return path_setattr(path, &change, current->cred);
 }
 
-static bool nsec_valid(long nsec)
-{
-	return nsec == UTIME_NOW || nsec == UTIME_OMIT || (unsigned long)nsec < NSEC_PER_SEC;
-}
-
 static int set_times_at(int fd, const char __user *name, const struct __kernel_timespec *times, int flags)
 {
 	struct fd_ref ref;
 	struct path path;
 	int error;
 
-	if (times && (!nsec_valid(times[0].tv_nsec) || !nsec_valid(times[1].tv_nsec)))
-		return -EINVAL;
 	if (times && times[0].tv_nsec == UTIME_OMIT && times[1].tv_nsec == UTIME_OMIT)
 		return 0;	       /* Linux does not even look whether the file is there */
 	if (!name && fd != AT_FDCWD) { /* futimens(3) */
@@ -182,7 +179,11 @@ static int set_times_at(int fd, const char __user *name, const struct __kernel_t
 		ref = fd_borrow(((unsigned int)fd));
 		if (!ref.file)
 			return -EBADF;
-		error = ref.file->path.entry ? set_times(&ref.file->path, times) : -EPERM;
+		error = file_path(ref.file, &path);
+		if (!error) {
+			error = set_times(&path, times);
+			path_put(&path);
+		}
 		fd_release(ref);
 		return error;
 	}

@@ -32,19 +32,28 @@ int user_path_get_long(struct user_path *path, const char __user *from)
 	return 0;
 }
 
-int user_start_fd(struct user_start *start, int fd, const char *name)
+int user_start_fd(struct user_start *start, int fd, const char *name, unsigned int walk)
 {
-	struct fd_ref ref = fd_borrow_path((unsigned int)fd);
+	struct fd_ref ref;
+	int error = 0;
 
+	if (!*name && !(walk & WALK_EMPTY_PATH))
+		return -ENOENT;
+	ref = fd_borrow_path((unsigned int)fd);
 	if (!ref.file)
 		return -EBADF;
-	if (!ref.file->path.entry || (*name && !S_ISDIR(ref.file->node->attr.mode))) {
-		fd_release(ref);
-		return -ENOTDIR;
-	}
 	start->start = &ref.file->path;
-	start->ref = ref;
-	return 0;
+	if (*name && !S_ISDIR(ref.file->node->attr.mode)) {
+		error = -ENOTDIR;
+	} else if (!ref.file->path.entry) {
+		error = file_path(ref.file, &start->loose);
+		start->start = &start->loose;
+	}
+	if (error)
+		fd_release(ref);
+	else
+		start->ref = ref;
+	return error;
 }
 
 int user_path_walk(int fd, const char __user *name, unsigned int flags, struct path *path)
@@ -55,7 +64,7 @@ int user_path_walk(int fd, const char __user *name, unsigned int flags, struct p
 
 	if (error)
 		return error;
-	error = user_start_get(&start, fd, text.text);
+	error = user_start_get(&start, fd, text.text, flags);
 	if (!error) {
 		error = path_walk(start.start, text.text, flags, current->cred, path);
 		user_start_put(&start);
@@ -78,7 +87,7 @@ static int user_parent_get(struct user_parent *parent, int fd, const char __user
 
 	if (error)
 		return error;
-	error = user_start_get(&start, fd, parent->text.text);
+	error = user_start_get(&start, fd, parent->text.text, 0);
 	if (!error) {
 		error = path_walk_parent(start.start, parent->text.text, 0, current->cred,
 					 &parent->path, &parent->last);

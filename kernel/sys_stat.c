@@ -85,7 +85,7 @@ static int attributes_at(int fd, const char __user *name, int flags, struct attr
 			return file_attributes((unsigned int)fd, attr, device);
 		return path_attributes(NULL, ".", 0, current->cred, attr, device);
 	}
-	error = user_start_get(&start, fd, path.text);
+	error = user_start_get(&start, fd, path.text, walk);
 	if (!error) {
 		error = path_attributes(start.start, path.text, walk, current->cred, attr, device);
 		user_start_put(&start);
@@ -140,8 +140,6 @@ static void statx_place(struct statx *statx, const struct path *path)
 	_Static_assert(STATX_ATTR_IMMUTABLE == FS_IMMUTABLE_FL && STATX_ATTR_APPEND == FS_APPEND_FL &&
 			       STATX_ATTR_NODUMP == FS_NODUMP_FL && STATX_ATTR_COMPRESSED == FS_COMPR_FL,
 		       "statx(2) has the same numbers");
-	if (!path->mount)
-		return;
 	statx->stx_mask |= STATX_MNT_ID;
 	statx->stx_mnt_id = (u64)path->mount->id;
 	if (path->entry == path->mount->root)
@@ -164,9 +162,12 @@ static int statx_find(int fd, const char __user *name, unsigned int flags, struc
 		return -EFAULT;
 	if (!first && fd != AT_FDCWD) {
 		ref = fd_borrow_path((unsigned int)fd);
-		if (ref.file)
-			statx_place(statx, &ref.file->path);
+		error = ref.file ? file_path(ref.file, &path) : -EBADF;
 		fd_release(ref);
+		if (error)
+			return error;
+		statx_place(statx, &path);
+		path_put(&path);
 		return file_attributes((unsigned int)fd, attr, device);
 	}
 	error = user_path_walk(fd, name,
@@ -202,7 +203,7 @@ long sys_statx(int fd, const char __user *name, unsigned int flags, unsigned int
 	error = statx_find(fd, name, flags, &statx, &attr, &device);
 	if (error)
 		return error;
-	statx.stx_mask |= STATX_BASIC_STATS | (mask & STATX_BTIME);
+	statx.stx_mask |= STATX_BASIC_STATS | (attr.btime_ns ? mask & STATX_BTIME : 0);
 	statx.stx_blksize = attr.block_size;
 	statx.stx_nlink = attr.nlink;
 	statx.stx_uid = attr.uid;
@@ -351,7 +352,7 @@ long sys_faccessat2(int fd, const char __user *name, int mode, int flags)
 	error = user_path_get(&text, name);
 	if (error)
 		goto out_cred;
-	error = user_start_get(&start, fd, text.text);
+	error = user_start_get(&start, fd, text.text, walk);
 	if (error)
 		goto out_text;
 	error = path_walk(start.start, text.text, walk, cred, &path);

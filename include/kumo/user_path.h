@@ -13,7 +13,7 @@ struct user_path {
 
 int user_path_get_long(struct user_path *path, const char __user *from) __must_check;
 
-/* 0, -EFAULT, -ENAMETOOLONG, -ENOMEM. An empty name is the walk's to refuse. */
+/* 0, -EFAULT, -ENAMETOOLONG, -ENOMEM. An empty name is user_start_get()'s to refuse. */
 static inline __must_check int user_path_get(struct user_path *path, const char __user *from)
 {
 	ssize_t length = strncpy_from_user(path->inline_text, from, sizeof(path->inline_text));
@@ -36,18 +36,24 @@ static inline void user_path_put(struct user_path *path)
 struct user_start {
 	const struct path *start; /* NULL: the working directory, or of no matter */
 	struct fd_ref ref;
+	struct path loose; /* of what the descriptor is open on, when that has no name */
 };
-int user_start_fd(struct user_start *start, int fd, const char *name) __must_check;
-static inline __must_check int user_start_get(struct user_start *start, int fd, const char *name)
+int user_start_fd(struct user_start *start, int fd, const char *name, unsigned int walk) __must_check;
+/* walk: WALK_*. Whether "" may be meant is looked at before the descriptor. */
+static inline __must_check int user_start_get(struct user_start *start, int fd, const char *name,
+					      unsigned int walk)
 {
 	start->start = NULL;
 	start->ref = (struct fd_ref){};
+	start->loose.entry = NULL;
 	if (likely(fd == AT_FDCWD || *name == '/'))
 		return 0;
-	return user_start_fd(start, fd, name);
+	return user_start_fd(start, fd, name, walk);
 }
 static inline void user_start_put(struct user_start *start)
 {
+	if (unlikely(start->loose.entry))
+		path_put(&start->loose);
 	fd_release(start->ref);
 }
 
