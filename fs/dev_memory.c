@@ -102,7 +102,7 @@ static ssize_t random_read_ready(struct file *file, struct iter *to, loff_t *pos
 	int error;
 
 	if (!random_ready()) {
-		if (file->flags & O_NONBLOCK)
+		if ((file->flags & O_NONBLOCK) || to->nowait)
 			return -EAGAIN;
 		error = random_wait();
 		if (error)
@@ -158,7 +158,7 @@ static long random_ioctl(struct file *file, unsigned int command, unsigned long 
 		written = random_write(file, &from, &file->pos);
 		return written < 0 ? written : 0;
 	default:
-		return -ENOTTY;
+		return -EINVAL;
 	}
 }
 
@@ -201,10 +201,13 @@ static loff_t kmsg_device_seek(struct file *file, loff_t offset, int whence)
 	return file->private ? kmsg_seek(file->private, offset, whence) : -EBADF;
 }
 
-static const struct tree_ops null_ops = { .read = null_read, .write = null_write, .seek = file_seek_stays };
+static const struct tree_ops null_ops = {
+	.read = null_read, .write = null_write, .can_nowait = true, .seek = file_seek_stays
+};
 static const struct tree_ops zero_ops = {
 	.read = zero_read,
 	.write = null_write,
+	.can_nowait = true,
 	.seek = file_seek_stays,
 	.mmap = zero_mmap,
 };
@@ -212,12 +215,15 @@ static const struct tree_ops full_ops = { .read = zero_read, .write = full_write
 static const struct tree_ops random_ops = {
 	.read = random_read_ready,
 	.write = random_write,
+	.can_nowait = true,
+	.poll = random_poll,
 	.seek = file_seek_stays,
 	.ioctl = random_ioctl,
 };
 static const struct tree_ops urandom_ops = {
 	.read = random_read,
 	.write = random_write,
+	.can_nowait = true,
 	.seek = file_seek_stays,
 	.ioctl = random_ioctl,
 };

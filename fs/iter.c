@@ -11,7 +11,7 @@ void iter_init_segments(struct iter *iter, const struct iovec *segments,
 			unsigned long segment_count, size_t count)
 {
 	iter->user = true;
-	iter->append = false;
+	iter->append = iter->nowait = false;
 	iter->count = count;
 	iter->offset = 0;
 	iter->segments = segments;

@@ -293,15 +293,13 @@ long file_lock_fcntl(struct file *file, unsigned int command, struct flock *lock
 	struct file_lock *conflict;
 	int error;
 
-	if (open_file && lock->l_pid)
-		return -EINVAL;
 	if (lock->l_type != F_RDLCK && lock->l_type != F_WRLCK && lock->l_type != F_UNLCK)
 		return -EINVAL;
 	error = range_of(file, lock, &request.start, &request.end);
 	if (error)
 		return error;
 	if (command == F_GETLK || command == F_OFD_GETLK) {
-		if (lock->l_type == F_UNLCK)
+		if (lock->l_type == F_UNLCK || (open_file && lock->l_pid))
 			return -EINVAL;
 		spin_lock(&locks_lock);
 		conflict = find_conflict(file->node, &request);
@@ -322,6 +320,8 @@ long file_lock_fcntl(struct file *file, unsigned int command, struct flock *lock
 	if ((lock->l_type == F_RDLCK && !(file->mode & FILE_READ)) ||
 	    (lock->l_type == F_WRLCK && !(file->mode & FILE_WRITE)))
 		return -EBADF;
+	if (open_file && lock->l_pid)
+		return -EINVAL;
 	return lock_set(file->node, &request, command == F_SETLKW || command == F_OFD_SETLKW);
 }
 

@@ -39,11 +39,6 @@ void file_accessed(struct file *file)
 	node_touch(node, true, false, false);
 }
 
-static __noinline ssize_t no_read(struct file *file)
-{
-	return S_ISDIR(file->node->attr.mode) ? -EISDIR : -EINVAL;
-}
-
 /* O_DIRECT: what the cache holds of the range goes out first, and (writes) is dropped before and after. node->lock is held for
  * the write of a regular file. */
 static ssize_t transfer_direct(struct file *file, struct iter *iter, loff_t *pos, bool write)
@@ -85,8 +80,8 @@ ssize_t file_read(struct file *file, struct iter *to, loff_t *pos)
 
 	if (unlikely(!(file->mode & FILE_READ)))
 		return -EBADF;
-	if (unlikely(!file->ops->read || kind == S_IFDIR))
-		return no_read(file);
+	if (unlikely(!file->ops->read && kind != S_IFDIR))
+		return -EINVAL;
 	if (unlikely(to->count > TRANSFER_MAX))
 		to->count = TRANSFER_MAX;
 	if (!pos) {
@@ -97,6 +92,8 @@ ssize_t file_read(struct file *file, struct iter *to, loff_t *pos)
 	}
 	if (unlikely(*pos < 0 || (loff_t)((u64)*pos + to->count) < 0))
 		result = -EINVAL;
+	else if (unlikely(kind == S_IFDIR))
+		result = -EISDIR;
 	else if (unlikely(file->flags & O_DIRECT) && file->ops->direct)
 		result = transfer_direct(file, to, pos, false);
 	else
@@ -391,6 +388,11 @@ int file_allocate(struct file *file, int mode, loff_t offset, loff_t length)
 		return -EOPNOTSUPP;
 	if ((mode & FALLOC_FL_PUNCH_HOLE) && !(mode & FALLOC_FL_KEEP_SIZE))
 		return -EOPNOTSUPP;
+	if (((mode & FALLOC_FL_COLLAPSE_RANGE) && mode != FALLOC_FL_COLLAPSE_RANGE) ||
+	    ((mode & FALLOC_FL_INSERT_RANGE) && mode != FALLOC_FL_INSERT_RANGE) ||
+	    ((mode & FALLOC_FL_UNSHARE_RANGE) &&
+	     (mode & ~(FALLOC_FL_UNSHARE_RANGE | FALLOC_FL_KEEP_SIZE))))
+		return -EINVAL;
 	if (!(file->mode & FILE_WRITE))
 		return -EBADF;
 	if (S_ISFIFO(node->attr.mode))

@@ -225,6 +225,7 @@ static ssize_t file_to_pipe(struct file *in, loff_t *pos, struct pipe *pipe, siz
 		if (!page)
 			break;
 		iter_init_kernel(&iter, page_address(page), part);
+		iter.nowait = nowait;
 		result = file_read(in, &iter, pos);
 		if (result <= 0) {
 			page_put(page);
@@ -291,10 +292,10 @@ ssize_t file_splice_memory(struct file *file, struct iter *iter, unsigned int fl
 	ssize_t total = 0, result;
 	bool nowait = (flags & SPLICE_F_NONBLOCK) || (file->flags & O_NONBLOCK);
 
-	if (!pipe)
-		return -EBADF;
 	if (!iter->count)
 		return 0;
+	if (!pipe)
+		return -EBADF;
 	result = lock(pipe);
 	if (result)
 		return result;

@@ -48,7 +48,7 @@ static ssize_t eventfd_read(struct file *file, struct iter *to, loff_t *pos)
 	while (!(value = take(event))) {
 		int error;
 
-		if (file->flags & O_NONBLOCK)
+		if ((file->flags & O_NONBLOCK) || to->nowait)
 			return -EAGAIN;
 		error = wait_event_interruptible(&event->wait, READ_ONCE(event->count));
 		if (error)
@@ -76,7 +76,7 @@ static ssize_t eventfd_write(struct file *file, struct iter *from, loff_t *pos)
 	struct eventfd *event = file->private;
 	u64 value;
 
-	if (from->count < sizeof(value))
+	if (iter_peek_size(from) < sizeof(value)) /* writev(2) writes each segment by itself */
 		return -EINVAL;
 	if (iter_copy_from(from, &value, sizeof(value)) != sizeof(value))
 		return -EFAULT;
@@ -85,7 +85,7 @@ static ssize_t eventfd_write(struct file *file, struct iter *from, loff_t *pos)
 	while (!add(event, value)) {
 		int error;
 
-		if (file->flags & O_NONBLOCK)
+		if ((file->flags & O_NONBLOCK) || from->nowait)
 			return -EAGAIN;
 		error = wait_event_interruptible(&event->wait,
 						 value <= COUNT_MOST - READ_ONCE(event->count));
@@ -124,6 +124,7 @@ static const struct tree_ops eventfd_ops = {
 	.seek = file_seek_stays,
 	.read = eventfd_read,
 	.write = eventfd_write,
+	.can_nowait = true,
 	.poll = eventfd_poll,
 	.show_info = eventfd_show_info,
 };

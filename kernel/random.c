@@ -13,6 +13,7 @@
 #include <kumo/export.h>
 #include <kumo/main.h>
 #include <kumo/percpu.h>
+#include <kumo/poll.h>
 #include <kumo/random.h>
 #include <kumo/spinlock.h>
 #include <kumo/string.h>
@@ -123,6 +124,12 @@ bool random_ready(void)
 int random_wait(void)
 {
 	return wait_event_interruptible(&pool_filled, random_ready());
+}
+
+u32 random_poll(struct file *file, struct poll_table *table)
+{
+	poll_wait(file, &pool_filled, table);
+	return random_ready() ? POLLIN | POLLRDNORM : POLLOUT | POLLWRNORM; /* who writes helps to fill it */
 }
 
 /* The CPU's generator gets a key of its own from the pool. Interrupts off. */

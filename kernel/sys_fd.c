@@ -80,8 +80,8 @@ static int set_flags(unsigned int fd, struct file *file, unsigned long flags)
 	if ((flags & O_NOATIME) && !(file->flags & O_NOATIME) &&
 	    !node_owner_or_capable(file->node, current->cred))
 		return -EPERM;
-	/* For a pipe it means packets. */
-	if ((flags & O_DIRECT) && S_ISREG(file->node->attr.mode) && !file->ops->direct)
+	/* For a pipe it means packets; of others only few go past the page cache, and say so by their operations. */
+	if ((flags & O_DIRECT) && !S_ISFIFO(file->node->attr.mode) && !file->ops->direct)
 		return -EINVAL;
 	if ((flags ^ file->flags) & FASYNC)
 		error = file_async_set(file, fd, flags & FASYNC);

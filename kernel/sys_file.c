@@ -1,8 +1,10 @@
 /* System calls that open files, read and write them, and list directories. */
 #include <kumo/err.h>
 #include <kumo/file.h>
+#include <kumo/pipe.h>
 #include <kumo/signal.h>
 #include <kumo/slab.h>
+#include <kumo/splice.h>
 #include <kumo/string.h>
 #include <kumo/syscalls.h>
 #include <kumo/thread.h>
@@ -37,7 +39,7 @@ static long open_how(int fd, const char __user *name, const struct open_how_kern
 	if (unlikely(result))
 		return result;
 	result = user_start_get(&start, fd,
-				how->walk & WALK_IN_ROOT && *text.text == '/' ? "." : text.text);
+				how->walk & WALK_IN_ROOT && *text.text == '/' ? "." : text.text, 0);
 	if (unlikely(result))
 		goto out_text;
 	result = fd_reserve(0, how->flags);
@@ -168,6 +170,16 @@ long sys_close(unsigned int fd)
 
 /* ---- Reading and writing ---- */
 
+/* What every transfer in that direction gives, whatever its arguments; 0: it can be done. */
+static int transfer_refusal(const struct file *file, bool write)
+{
+	if (!(file->mode & (write ? FILE_WRITE : FILE_READ)))
+		return -EBADF;
+	if (write)
+		return file->ops->write ? 0 : -EINVAL;
+	return file->ops->read || S_ISDIR(file->node->attr.mode) ? 0 : -EINVAL;
+}
+
 long sys_read(unsigned int fd, char __user *buffer, size_t size)
 {
 	struct fd_ref ref = fd_borrow(fd);
@@ -180,7 +192,7 @@ long sys_read(unsigned int fd, char __user *buffer, size_t size)
 	if (likely(user_range_ok(buffer, size)))
 		result = file_read(ref.file, &iter, NULL);
 	else
-		result = ref.file->mode & FILE_READ ? -EFAULT : -EBADF;
+		result = transfer_refusal(ref.file, false) ?: -EFAULT;
 	fd_release(ref);
 	return result;
 }
@@ -197,7 +209,7 @@ long sys_write(unsigned int fd, const char __user *buffer, size_t size)
 	if (likely(user_range_ok(buffer, size)))
 		result = file_write(ref.file, &iter, NULL);
 	else
-		result = ref.file->mode & FILE_WRITE ? -EFAULT : -EBADF;
+		result = transfer_refusal(ref.file, true) ?: -EFAULT;
 	fd_release(ref);
 	return result;
 }
@@ -236,13 +248,39 @@ long sys_pwrite64(unsigned int fd, const char __user *buffer, size_t size, loff_
 	return transfer_at(fd, &iter, pos, true);
 }
 
-/* May the transfer be made as RWF_* flags ask? Files never wait; of others none can tell that it would. */
+/* May the transfer be made as RWF_* flags ask? */
 static int flags_apply(const struct file *file, struct iter *iter, int flags)
 {
 	if (flags & ~RWF_SUPPORTED)
 		return -EOPNOTSUPP;
 	iter->append = flags & RWF_APPEND;
-	return (flags & RWF_NOWAIT) && !S_ISREG(file->node->attr.mode) ? -EOPNOTSUPP : 0;
+	iter->nowait = flags & RWF_NOWAIT;
+	if ((flags & RWF_NOWAIT) && !file->ops->can_nowait)
+		return -EOPNOTSUPP;
+	return (flags & ~RWF_HIPRI) && S_ISDIR(file->node->attr.mode) ? -EOPNOTSUPP : 0;
+}
+
+/* With segments that have been copied. at NULL: the file's own position. */
+static ssize_t transfer_iter(struct file *file, struct iter *iter, const loff_t *at, bool write, int flags)
+{
+	loff_t pos = at ? *at : 0;
+	ssize_t result = transfer_refusal(file, write);
+	int error;
+
+	if (result || !iter->count)
+		return result;
+	if (at && (loff_t)((u64)pos + iter->count) < 0)
+		return -EINVAL;
+	result = flags ? flags_apply(file, iter, flags) : 0;
+	if (result)
+		return result;
+	result = (write ? file_write : file_read)(file, iter, at ? &pos : NULL);
+	if (write && result > 0 && (flags & (RWF_DSYNC | RWF_SYNC)) && S_ISREG(file->node->attr.mode)) {
+		error = file_sync(file, !(flags & RWF_SYNC));
+		if (error)
+			result = error;
+	}
+	return result;
 }
 
 /* at NULL: the file's own position. flags: RWF_*. */
@@ -252,7 +290,6 @@ static long transfer_segments(unsigned int fd, const struct iovec __user *user, 
 	struct segments segments;
 	struct fd_ref ref;
 	struct iter iter;
-	loff_t pos = at ? *at : 0;
 	ssize_t result;
 
 	ref = fd_borrow(fd);
@@ -261,19 +298,8 @@ static long transfer_segments(unsigned int fd, const struct iovec __user *user, 
 	result = at && !(ref.file->mode & FILE_SEEK) ? -ESPIPE
 						     : segments_get(&segments, &iter, user, count);
 	if (!result) {
-		if (flags && iter.count)
-			result = flags_apply(ref.file, &iter, flags);
-		if (!result && write)
-			result = file_write(ref.file, &iter, at ? &pos : NULL);
-		else if (!result)
-			result = file_read(ref.file, &iter, at ? &pos : NULL);
+		result = transfer_iter(ref.file, &iter, at, write, flags);
 		segments_put(&segments);
-	}
-	if (write && result > 0 && (flags & (RWF_DSYNC | RWF_SYNC))) {
-		int error = file_sync(ref.file, !(flags & RWF_SYNC));
-
-		if (error)
-			result = error;
 	}
 	fd_release(ref);
 	return result;
@@ -505,6 +531,17 @@ static bool can_be_sent(const struct file *in)
 	return S_ISREG(in->node->attr.mode) || S_ISBLK(in->node->attr.mode);
 }
 
+/* Into a pipe goes, as splice(2) has it, what fits at once, and from anything. */
+static ssize_t send(struct file *in, loff_t *pos, struct file *out, size_t size)
+{
+	if (!size)
+		return 0;
+	if (pipe_get_size(out) > 0)
+		return file_splice(in, pos, out, NULL, size,
+				   in->flags & O_NONBLOCK ? SPLICE_F_NONBLOCK : 0);
+	return can_be_sent(in) ? copy_between(in, pos, out, NULL, size) : -EINVAL;
+}
+
 long sys_sendfile(int out_fd, int in_fd, loff_t __user *user_offset, size_t size)
 {
 	struct fd_ref in, out;
@@ -524,10 +561,9 @@ long sys_sendfile(int out_fd, int in_fd, loff_t __user *user_offset, size_t size
 	if (user_offset && !(in.file->mode & FILE_SEEK))
 		goto out;
 	result = -EINVAL;
-	if ((user_offset && offset < 0) || (out.file->flags & O_APPEND) || !can_be_sent(in.file))
+	if ((user_offset && offset < 0) || (out.file->flags & O_APPEND))
 		goto out;
-	result = copy_between(in.file, user_offset ? &offset : NULL, out.file, NULL,
-			      min(size, TRANSFER_MAX));
+	result = send(in.file, user_offset ? &offset : NULL, out.file, min(size, TRANSFER_MAX));
 	if (user_offset && copy_to_user(user_offset, &offset, sizeof(offset)))
 		result = -EFAULT;
 out:

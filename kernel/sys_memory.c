@@ -21,19 +21,19 @@ long sys_mmap(unsigned long address, unsigned long length, unsigned long prot, u
 
 	if (offset % PAGE_SIZE)
 		return -EINVAL;
-	if (flags & MAP_HUGETLB) { /* no pool of huge pages: as on a Linux that has none */
+	if (flags & MAP_ANONYMOUS && flags & MAP_HUGETLB) { /* as on a Linux whose pool of huge pages is empty */
 		unsigned int size_bits = flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
 
-		if (!(flags & MAP_ANONYMOUS) || (size_bits && size_bits != 21 && size_bits != 30))
-			return -EINVAL;
-		return -ENOMEM;
+		return size_bits && size_bits != 21 && size_bits != 30 ? -EINVAL : -ENOMEM;
 	}
 	if (flags & MAP_ANONYMOUS)
 		return vm_map(current->mm, address, length, prot, flags, NULL, offset >> PAGE_SHIFT);
 	file = fd_get((unsigned int)fd);
 	if (!file)
 		return -EBADF;
-	result = vm_map(current->mm, address, length, prot, flags, file, offset >> PAGE_SHIFT);
+	result = -EINVAL;
+	if (!(flags & MAP_HUGETLB)) /* no file has huge pages */
+		result = vm_map(current->mm, address, length, prot, flags, file, offset >> PAGE_SHIFT);
 	file_put(file);
 	return result;
 }

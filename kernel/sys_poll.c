@@ -228,6 +228,15 @@ struct select_sets {
 	unsigned int words;
 };
 
+/* O_PATH: select(2) says of it that no call would wait. */
+static bool is_path_only(unsigned int fd)
+{
+	struct fd_ref ref = fd_borrow_path(fd);
+
+	fd_release(ref);
+	return ref.file;
+}
+
 /* One look at all: how many bits are set in found; -EBADF. */
 static long select_look(void *asked, struct poll_table *table)
 {
@@ -248,8 +257,11 @@ static long select_look(void *asked, struct poll_table *table)
 				if (sets->asked[i][word] & BIT(bit))
 					events |= bits[i];
 			holds = look_at(word * 64 + bit, events, ready ? NULL : table);
-			if (holds == POLLNVAL)
-				return -EBADF;
+			if (holds == POLLNVAL) {
+				if (!is_path_only(word * 64 + bit))
+					return -EBADF;
+				holds = READ_BITS | WRITE_BITS | EXCEPT_BITS;
+			}
 			for (unsigned int i = 0; i < 3; i++)
 				if ((sets->asked[i][word] & BIT(bit)) && (holds & bits[i])) {
 					sets->found[i][word] |= BIT(bit);

@@ -249,11 +249,14 @@ long sys_accept4(int fd, void __user *address, int __user *length, int flags)
 	struct file *file;
 	int result;
 
-	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
-		return -EINVAL;
 	socket = socket_borrow(fd, &ref);
 	if (IS_ERR(socket))
-		return PTR_ERR(socket);
+		return flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK) && PTR_ERR(socket) != -EBADF
+			       ? -EINVAL
+			       : PTR_ERR(socket);
+	result = -EINVAL;
+	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
+		goto out;
 	result = fd_reserve(0, (u32)flags & O_CLOEXEC);
 	if (result < 0)
 		goto out;

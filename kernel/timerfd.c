@@ -127,7 +127,7 @@ static ssize_t timerfd_read(struct file *file, struct iter *to, loff_t *pos)
 	struct timerfd *timer = file->private;
 	s64 expiries;
 
-	if (to->count < sizeof(expiries))
+	if (iter_peek_size(to) < sizeof(expiries)) /* readv(2) reads each segment by itself */
 		return -EINVAL;
 	while (!(expiries = take(timer))) {
 		int error;

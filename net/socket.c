@@ -141,7 +141,9 @@ static inline unsigned int message_flags(const struct file *file)
 static ssize_t socket_read(struct file *file, struct iter *to, loff_t *pos)
 {
 	struct socket *socket = file->private;
-	struct socket_message message = { .data = to, .flags = message_flags(file) };
+	struct socket_message message = {
+		.data = to, .flags = message_flags(file) | (to->nowait ? MSG_DONTWAIT : 0)
+	};
 
 	if (!to->count)
 		return 0;

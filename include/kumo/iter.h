@@ -9,8 +9,9 @@
 #include <linux/uio.h>
 
 struct iter {
-	bool user;     /* segments lie in user space */
-	bool append;   /* written at the file's end: RWF_APPEND */
+	bool user;   /* segments lie in user space */
+	bool append; /* written at the file's end: RWF_APPEND */
+	bool nowait; /* -EAGAIN rather than waiting: RWF_NOWAIT, asked only of operations that can_nowait */
 	size_t count;  /* bytes left in all */
 	size_t offset; /* into the first segment */
 	const struct iovec *segments;
@@ -22,6 +23,7 @@ static inline void iter_init_user(struct iter *iter, void __user *buffer, size_t
 {
 	iter->user = true;
 	iter->append = false;
+	iter->nowait = false;
 	iter->count = size;
 	iter->offset = 0;
 	iter->single.iov_base = buffer;
@@ -48,6 +50,11 @@ size_t iter_zero(struct iter *iter, size_t size) __must_check;
 void iter_advance(struct iter *iter, size_t size);
 /* Where the next bytes are, and how many lie there together; iter->count must not be 0. */
 size_t iter_peek(struct iter *iter, void **at);
+/* How much lies in the first segment that is left. */
+static inline size_t iter_peek_size(const struct iter *iter)
+{
+	return iter->count ? iter->segments->iov_len - iter->offset : 0;
+}
 /* Takes back what was advanced by, after a partial failure. */
 void iter_revert(struct iter *iter, size_t size);
 /* Faults the next `size` bytes in, so that a _nofault copy under a page lock will succeed. 0 or -EFAULT. */

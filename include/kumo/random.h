@@ -14,6 +14,10 @@ u32 random_u32(void);
 bool random_ready(void);
 /* Until there is enough entropy; 0 or -ERESTARTSYS. */
 int random_wait(void) __must_check;
+/* tree_ops.poll of /dev/random: readable once it is ready. */
+struct file;
+struct poll_table;
+u32 random_poll(struct file *file, struct poll_table *table);
 
 /* Mixes in bytes that hold `bits` bits of entropy (0: mixed in but not counted). Any context. */
 void random_add_entropy(const void *bytes, size_t size, unsigned int bits);

@@ -235,6 +235,8 @@ struct tree_ops {
 	int (*set_flags)(struct node *node, u32 flags);
 	/* Access check where the tree has its own rules; absent: mode bits. mask: MAY_*. */
 	int (*permission)(struct node *node, int mask, const struct cred *cred);
+	/* Does the tree allow the current thread all the same what mode bits and capabilities deny? Absent: no. */
+	bool (*permits)(struct node *node, int mask);
 
 	/* Extended attributes (xattr.h), by whole name; node->lock held. get: the length, with size 0 nothing else; -ENODATA,
 	 * -ERANGE. set: value NULL removes; flags XATTR_CREATE, XATTR_REPLACE. list: names with their NULs; those that begin
@@ -250,6 +252,7 @@ struct tree_ops {
 	int (*flush)(struct file *file); /* each close(2) of a descriptor */
 	ssize_t (*read)(struct file *file, struct iter *to, loff_t *pos);
 	ssize_t (*write)(struct file *file, struct iter *from, loff_t *pos);
+	bool can_nowait; /* read and write look at iter->nowait, or never wait; Linux's files in memory cannot */
 	int (*readdir)(struct file *file, struct dir_context *context);
 	loff_t (*seek)(struct file *file, loff_t offset, int whence);
 	u32 (*poll)(struct file *file, struct poll_table *table); /* POLL* that hold now */
@@ -349,10 +352,11 @@ enum {
 	TREE_NEGATIVE_FOREVER = 4, /* absence may be cached until the core itself creates the name */
 	TREE_SEALS = 16,	   /* keeps to node->seals */
 	TREE_ACL = 32, /* has access lists: with nodes in memory alone, or the tree stores what create and setattr tell it */
+	TREE_NAMES_FIXED = 128, /* who wants to make a name hears that there is none (-ENOENT): /proc */
 	TREE_WALK_MANY = 8, /* walks cost a round trip: the core asks for as many elements at once as it can */
 	/* What the instance has answered is stable, or outlives it: nothing is lost with it. Else data that was written since the last
 	 * fsync is reported as lost (EIO at fsync) when the instance is. */
-	TREE_STABLE_ANSWERS = 32,
+	TREE_STABLE_ANSWERS = 256,
 	TREE_LISTED = 64, /* the core's: its nodes and open files are in lists, so that another instance may serve them */
 };
 
