@@ -167,6 +167,7 @@ static inline bool mount_over_peek(const struct mount *mount, struct path *over)
 }
 /* Follows what is mounted on *path, as often as there is something; takes and drops references. */
 void path_cross_mounts(struct path *path);
+extern struct mount *memfd_mount; /* where memfd_create(2) makes files */
 /* Steps from the root of a mount to what it covers; false: nowhere to go. */
 bool path_cross_up(struct path *path);
 /* Does `path` lie below `above`, or is it that, over whatever mounts? */

@@ -20,7 +20,7 @@
 #define NAME_PREFIX "memfd:"
 #define NAME_ROOM (NAME_MAX_LENGTH + 1 - strlen(NAME_PREFIX)) /* bytes, with NUL */
 
-static struct mount *memfd_mount;
+struct mount *memfd_mount;
 
 static bool has_seals(const struct node *node)
 {

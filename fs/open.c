@@ -148,8 +148,10 @@ static struct file *file_open_take(const struct path *path, u32 flags, bool crea
 	file->ops = node->ops;
 	file->mode = access_modes[flags & O_ACCMODE] | FILE_SEEK;
 
-	/* Who only truncates writes, too: not what is being executed. */
-	if (kind == S_IFREG && ((file->mode & FILE_WRITE) || ((flags & O_TRUNC) && !created))) {
+	/* Who only truncates writes, too: not what is being executed. Of memfd_create(2)'s files it is not looked at: programs
+	 * execute them by the descriptor that they were written by. */
+	if (kind == S_IFREG && path->mount != memfd_mount &&
+	    ((file->mode & FILE_WRITE) || ((flags & O_TRUNC) && !created))) {
 		error = mount_writer_get(path->mount);
 		if (error)
 			goto fail;
