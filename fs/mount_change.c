@@ -448,11 +448,14 @@ static int expire(struct mount *mount, int flags)
 	return -EAGAIN;
 }
 
-int mount_detach(const struct path *path, int flags)
+int mount_detach(struct path *path, int flags)
 {
-	struct mount *mount = path->mount;
-	int error = down_write_killable(&mounts_lock);
+	struct mount *mount;
+	int error;
 
+	path_cross_mounts(path); /* a link in /proc leads below what is mounted there */
+	mount = path->mount;
+	error = down_write_killable(&mounts_lock);
 	if (error)
 		return error;
 	/* Only whole mounts of this namespace, and never its root. */

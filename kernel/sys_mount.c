@@ -48,7 +48,7 @@ static struct tree *tree_new(struct tree_type *type, const char *source, unsigne
 		return ERR_PTR(-EPERM);
 	if (!(type->flags & TREE_TYPE_NEEDS_DEVICE))
 		return tree_attach(type, source ? source : "none", options, current->cred);
-	if (!source)
+	if (!source || !*source)
 		return ERR_PTR(-EINVAL);
 	return (flags & MS_RDONLY ? tree_attach_read_only : tree_attach)(type, source, options,
 									 current->cred);
@@ -128,13 +128,18 @@ static int mount_from(const char __user *source, const struct path *over, unsign
 {
 	struct bind_words said = {};
 	struct path from;
+	char first;
 	int error;
 
 	if (!source)
 		return -EINVAL;
 	if (flags & MS_BIND && words)
 		said = bind_words(words);
-	error = user_path_walk(AT_FDCWD, source, WALK_FOLLOW, &from);
+	error = get_user(first, source);
+	if (!error && !first)
+		error = -EINVAL;
+	if (!error)
+		error = user_path_walk(AT_FDCWD, source, WALK_FOLLOW, &from);
 	if (error)
 		return error;
 	if (!(flags & MS_BIND))

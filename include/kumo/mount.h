@@ -21,7 +21,7 @@ int mount_remount(const struct path *path, unsigned long flags, bool bind) __mus
 /* The flags of the member of a union that shows `from`; the others keep theirs. -EINVAL: there is none. */
 int mount_remount_member(const struct path *from, const struct path *over, unsigned long flags) __must_check;
 /* flags: MNT_DETACH, MNT_FORCE, MNT_EXPIRE. -EBUSY, -EAGAIN as umount2(2) has them. */
-int mount_detach(const struct path *path, int flags) __must_check;
+int mount_detach(struct path *path, int flags) __must_check;
 /* pivot_root(2): `new` stands where the root stood, and what was root on `old_place`. *root: the old root, referenced, from which
  * the caller leads whoever stands there to `new` (fs_context_move()). */
 int mount_pivot(const struct path *new, const struct path *old_place, struct path *root) __must_check;
