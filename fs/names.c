@@ -67,7 +67,9 @@ struct entry *create_locked(const struct path *parent, const struct name *last,
 	if (error)
 		return ERR_PTR(error);
 	if (!dir->ops->create)
-		return ERR_PTR(S_ISREG(what->mode) ? -EACCES : -EPERM);
+		return ERR_PTR(tree->flags & TREE_NAMES_FIXED ? -ENOENT
+			       : S_ISREG(what->mode)	      ? -EACCES
+							      : -EPERM);
 	error = node_new_begin(&new, dir, cred);
 	if (error)
 		return ERR_PTR(error);

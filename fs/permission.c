@@ -4,6 +4,7 @@
  */
 #include <kumo/acl.h>
 #include <kumo/export.h>
+#include <kumo/notify.h>
 #include <kumo/rcu.h>
 #include <kumo/serve.h>
 #include <kumo/xattr.h>
@@ -93,7 +94,7 @@ int node_permission(struct node *node, int mask, const struct cred *cred)
 	mask &= MAY_READ | MAY_WRITE | MAY_EXEC;
 	if (mode_permits(node, (u32)mask, cred) || capability_permits(node, (u32)mask, cred))
 		return 0;
-	return -EACCES;
+	return node->ops && node->ops->permits && node->ops->permits(node, mask) ? 0 : -EACCES;
 }
 
 int may_create_in(struct node *dir, const struct cred *cred)
@@ -159,8 +160,8 @@ void file_remove_privileges(struct file *file)
 	if (likely(!(mode & (S_ISUID | S_ISGID))) || capable(CAP_FSETID))
 		return;
 	change.mode = mode_without_privileges(node, current->cred);
-	if (change.mode != mode && node->tree->ops->setattr)
-		/* A tree that will not drop them refuses the write itself, if it must; Linux goes on as well. */
-		(void)serve_setattr(node, &change, file->cred);
+	/* A tree that will not drop them refuses the write itself, if it must; Linux goes on as well. */
+	if (change.mode != mode && node->tree->ops->setattr && !serve_setattr(node, &change, file->cred))
+		notify_file(file, IN_ATTRIB);
 }
 EXPORT_SYMBOL(node_permission);

@@ -173,7 +173,7 @@ static struct node *node_make(struct tree *tree, u64 id, const struct pseudo_fil
 
 	if (scope->maker && scope->maker->owner)
 		scope->maker->owner(scope->object, &attr.uid, &attr.gid);
-	attr.atime_ns = attr.mtime_ns = attr.ctime_ns = attr.btime_ns = (s64)time_realtime_ns();
+	attr.atime_ns = attr.mtime_ns = attr.ctime_ns = (s64)time_realtime_ns();
 	if (!pseudo) {
 		scope_put(scope);
 		return NULL;
@@ -481,12 +481,31 @@ int pseudo_follow(struct node *node, struct path *path, const struct cred *cred)
 }
 EXPORT_SYMBOL(pseudo_follow);
 
-/* Opening with O_TRUNC and touching change nothing here; owners and modes are the table's. */
+/* Opening with O_TRUNC and touching change nothing here; owners and modes are the table's, and may be set to what they are. */
 int pseudo_setattr(struct node *node, const struct attr_change *change, const struct cred *cred)
 {
-	return change->valid & (SETATTR_MODE | SETATTR_UID | SETATTR_GID) ? -EPERM : 0;
+	const struct attr *attr = &node->attr;
+
+	if (((change->valid & SETATTR_MODE) && (change->mode & 07777) != (attr->mode & 07777)) ||
+	    ((change->valid & SETATTR_UID) && change->uid != attr->uid) ||
+	    ((change->valid & SETATTR_GID) && change->gid != attr->gid))
+		return -EPERM;
+	return 0;
 }
 EXPORT_SYMBOL(pseudo_setattr);
+
+bool pseudo_permits(struct node *node, int mask)
+{
+	struct pseudo_node *pseudo = pseudo_of(node);
+	bool permits;
+
+	if ((mask & MAY_WRITE) || !scope_enter(pseudo->scope))
+		return false;
+	permits = pseudo->file->permits && pseudo->file->permits(pseudo->scope->object);
+	scope_leave(pseudo->scope);
+	return permits;
+}
+EXPORT_SYMBOL(pseudo_permits);
 
 int pseudo_statfs(struct tree *tree, struct statfs_info *info)
 {
@@ -701,8 +720,18 @@ ssize_t pseudo_write(struct file *file, struct iter *from, loff_t *pos)
 }
 EXPORT_SYMBOL(pseudo_write);
 
+/* What is made anew for each reader cannot be made stable. */
+int pseudo_fsync(struct file *file, bool data_only)
+{
+	return -EINVAL;
+}
+EXPORT_SYMBOL(pseudo_fsync);
+
+/* Of a text it is not known where it ends. What is stored into has the positions of any file, as on Linux. */
 loff_t pseudo_seek(struct file *file, loff_t offset, int whence)
 {
+	if (S_ISREG(file->node->attr.mode) && !(file->node->attr.mode & 0222) && whence > SEEK_CUR)
+		return -EINVAL;
 	return file_seek_size(file, offset, whence, 0);
 }
 EXPORT_SYMBOL(pseudo_seek);

@@ -186,7 +186,7 @@ static const struct pseudo_file descriptor_links[] = {
 	DESCRIPTOR_LINK(0700),
 };
 static const struct pseudo_file descriptor_info = {
-	.name = "", .mode = S_IFREG | 0400, .show = descriptor_info_show, .allow = descriptor_allow
+	.name = "", .mode = S_IFREG | 0444, .show = descriptor_info_show, .allow = descriptor_allow
 };
 
 static struct descriptor *lookup(const struct name *name, struct thread *thread, u32 *mode)

@@ -205,6 +205,7 @@ static const struct tree_ops kmsg_ops = {
 static int proc_attach(struct tree *tree, const struct cred *cred)
 {
 	tree->magic = PROC_SUPER_MAGIC;
+	tree->flags |= TREE_NAMES_FIXED;
 	return pseudo_tree_attach(tree, proc_tree);
 }
 

@@ -30,6 +30,12 @@ int process_inspect_permission(struct process *process, const struct cred *cred)
 	return same || cred_capable(cred, CAP_SYS_PTRACE) ? 0 : -EACCES;
 }
 
+/* A process that has changed its ids sees its own descriptors, though root owns their directory then. */
+static bool is_current(void *object)
+{
+	return ((struct thread *)object)->process == current->process;
+}
+
 int may_inspect(void *object, const struct cred *cred)
 {
 	return process_inspect_permission(((struct thread *)object)->process, cred);
@@ -158,7 +164,7 @@ static int write_stat(struct text *text, struct thread *thread, bool whole)
 		    (long long)(children.user_ns / TICK_NS), (long long)(children.system_ns / TICK_NS));
 	/* 18-22: priority nice threads itrealvalue starttime */
 	text_printf(text, " %d %d %u 0 %llu", priority_shown(thread), thread->nice,
-		    READ_ONCE(process->live_threads),
+		    READ_ONCE(process->thread_count),
 		    (unsigned long long)((whole ? process->start_time_ns : thread->start_time_ns) /
 					 TICK_NS));
 	/* 23-25: vsize rss rsslim; 26-30: code, stack, esp, eip */
@@ -353,7 +359,7 @@ int status_show(struct text *text, void *object)
 		    thread->pid, relations.group, relations.session);
 	if (mm)
 		error = status_memory(text, mm);
-	text_printf(text, "Threads:\t%u\nSigQ:\t%d/%llu\n", READ_ONCE(process->live_threads),
+	text_printf(text, "Threads:\t%u\nSigQ:\t%d/%llu\n", READ_ONCE(process->thread_count),
 		    atomic_read(&cred->user->signal_count),
 		    (unsigned long long)process->limits[RLIMIT_SIGPENDING].rlim_cur);
 	text_printf(text,
@@ -423,9 +429,10 @@ static const struct pseudo_dynamic thread_names = {
 	{                                                                                          \
 		.name = (name_), .mode = S_IFREG | (mode_), .show = (show_), .allow = may_inspect  \
 	}
-#define PRIVATE_NAMES(name_, mode_, dynamic_)                                                           \
-	{                                                                                               \
-		.name = (name_), .mode = S_IFDIR | (mode_), .dynamic = (dynamic_), .allow = may_inspect \
+#define PRIVATE_NAMES(name_, mode_, dynamic_)                                                      \
+	{                                                                                          \
+		.name = (name_), .mode = S_IFDIR | (mode_), .dynamic = (dynamic_),                 \
+		.allow = may_inspect, .permits = is_current                                        \
 	}
 
 #define PRIVATE_OPS(name_, mode_, ops_)                                                            \

@@ -185,7 +185,7 @@ int sched_show(struct text *text, void *object)
 	struct thread *thread = object;
 
 	text_printf(text, "%s (%d, #threads: %u)\n", thread->name, thread->pid,
-		    READ_ONCE(thread->process->live_threads));
+		    READ_ONCE(thread->process->thread_count));
 	text_puts(text, "-------------------------------------------------------------------\n");
 	sched_time_line(text, "se.exec_start", READ_ONCE(thread->run_start_ns));
 	sched_time_line(text, "se.vruntime", READ_ONCE(thread->virtual_runtime_ns));

@@ -64,6 +64,8 @@ struct pseudo_file {
 	u32 (*poll)(void *held, struct file *file, struct poll_table *table, u64 *seen);
 	/* A check beyond the mode bits, before the file is opened or the link followed; 0 or negative errno. */
 	int (*allow)(void *object, const struct cred *cred);
+	/* May the current thread read and search the directory, whoever its owner is? */
+	bool (*permits)(void *object);
 };
 
 #define PSEUDO_TEXT(name_, mode_, show_)                                                           \
@@ -152,6 +154,8 @@ void pseudo_clunk(struct file *file);
 ssize_t pseudo_read(struct file *file, struct iter *to, loff_t *pos);
 ssize_t pseudo_write(struct file *file, struct iter *from, loff_t *pos);
 int pseudo_readdir(struct file *file, struct dir_context *context);
+int pseudo_fsync(struct file *file, bool data_only);
+bool pseudo_permits(struct node *node, int mask);
 loff_t pseudo_seek(struct file *file, loff_t offset, int whence);
 int pseudo_statfs(struct tree *tree, struct statfs_info *info);
 void pseudo_forget(struct node *node);
@@ -159,7 +163,7 @@ void pseudo_forget(struct node *node);
 	.statfs = pseudo_statfs, .walk = pseudo_walk, .readlink = pseudo_readlink,                 \
 	.follow = pseudo_follow, .setattr = pseudo_setattr, .open = pseudo_open,                   \
 	.clunk = pseudo_clunk, .read = pseudo_read, .write = pseudo_write,                         \
-	.readdir = pseudo_readdir, .seek = pseudo_seek, .forget = pseudo_forget,                              \
-	.release = pseudo_forget
+	.readdir = pseudo_readdir, .seek = pseudo_seek, .fsync = pseudo_fsync,                     \
+	.permits = pseudo_permits, .forget = pseudo_forget, .release = pseudo_forget
 
 #endif
