@@ -199,6 +199,20 @@ static struct watch *take_ready(struct epoll *epoll)
 	return watch;
 }
 
+/* The first watch that may be ready, left where it is; NULL: none. */
+static struct watch *first_ready(struct epoll *epoll)
+{
+	struct watch *watch = NULL;
+
+	lock_ready(epoll);
+	if (!list_empty(&epoll->ready)) {
+		watch = list_first(&epoll->ready, struct watch, ready_link);
+		watch->woken = false;
+	}
+	unlock_ready(epoll);
+	return watch;
+}
+
 /* Its file was asked, and nothing holds. */
 static void rest(struct watch *watch)
 {
@@ -598,16 +612,12 @@ static u32 epoll_poll(struct file *file, struct poll_table *table)
 	if (!may_have_events(epoll))
 		return 0;
 	mutex_lock(&epoll->lock);
-	WRITE_ONCE(epoll->looking, true);
-	while (!events && (watch = take_ready(epoll))) {
-		if (watch_look(watch)) {
-			put_back(watch);
+	while (!events && (watch = first_ready(epoll))) {
+		if (watch_look(watch))
 			events = READY_EVENTS;
-		} else {
+		else
 			rest(watch);
-		}
 	}
-	WRITE_ONCE(epoll->looking, false);
 	mutex_unlock(&epoll->lock);
 	return events;
 }

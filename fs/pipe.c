@@ -54,14 +54,15 @@ bool pipe_take(struct pipe *pipe, struct iter *to, ssize_t *total)
 		size_t copied = iter_copy_to(to, (char *)page_address(slot->page) + slot->offset, size);
 		bool packet = slot->packet;
 
-		*total += (ssize_t)copied;
-		slot->offset += (u32)copied;
-		slot->length -= (u32)copied;
+		/* Of a piece that memory faults in nothing is taken, as on Linux. */
 		if (copied < size) {
 			if (!*total)
 				*total = -EFAULT;
 			return true;
 		}
+		*total += (ssize_t)copied;
+		slot->offset += (u32)copied;
+		slot->length -= (u32)copied;
 		if (!slot->length || packet)
 			pipe_slot_release(pipe, slot);
 		if (packet || !to->count)
@@ -74,7 +75,7 @@ static ssize_t pipe_read(struct file *file, struct iter *to, loff_t *pos)
 {
 	struct pipe *pipe = file->private;
 	ssize_t total = 0;
-	bool more;
+	bool more, was_full, waited = false;
 	u32 tail;
 
 	if (!to->count)
@@ -82,6 +83,7 @@ static ssize_t pipe_read(struct file *file, struct iter *to, loff_t *pos)
 	if (lock_interruptible(pipe))
 		return -ERESTARTSYS;
 	tail = pipe->tail;
+	was_full = pipe_full(pipe);
 	while (!pipe_take(pipe, to, &total)) {
 		int error;
 
@@ -100,11 +102,15 @@ static ssize_t pipe_read(struct file *file, struct iter *to, loff_t *pos)
 			return -ERESTARTSYS;
 		}
 		tail = pipe->tail;
+		was_full = pipe_full(pipe);
+		waited = true;
 	}
-	more = !pipe_empty(pipe);
+	/* Who waited may have been woken in another's place, too. Others are woken by what changes for them only: it is an edge
+	 * to whoever watches for edges. */
+	more = waited && !pipe_empty(pipe);
 	tail = pipe->tail - tail;
 	mutex_unlock(&pipe->lock);
-	if (tail)
+	if (tail && was_full)
 		pipe_wake(&pipe->write_wait, PIPE_WRITE_EVENTS);
 	if (more)
 		pipe_wake(&pipe->read_wait, PIPE_READ_EVENTS);
@@ -113,18 +119,17 @@ static ssize_t pipe_read(struct file *file, struct iter *to, loff_t *pos)
 
 /* ---- Writing ---- */
 
-/* Joins bytes to the last slot: all of a small write or none, of a large one what fits. True: nothing more is to be done. Of
- * a piece that memory faults in nothing is written, here and below, as on Linux. */
+/* Joins to the last slot what the write has beyond whole pages, if that fits: as on Linux, so that a pipe takes as much here as
+ * there. True: nothing more is to be done. Of a piece that memory faults in nothing is written, here and below, also as on
+ * Linux. */
 static bool join(struct pipe *pipe, struct iter *from, ssize_t *total)
 {
 	struct pipe_slot *slot = pipe_slot_at(pipe, pipe->head - 1);
-	size_t size = from->count, room, copied;
+	size_t size = from->count % PAGE_SIZE, copied;
 	u32 end = slot->offset + slot->length;
 
-	room = PAGE_SIZE - end;
-	if (slot->packet || !room || (size > room && size <= PIPE_BUF))
+	if (slot->packet || !size || size > PAGE_SIZE - end)
 		return false;
-	size = min(size, room);
 	copied = iter_copy_from(from, (char *)page_address(slot->page) + end, size);
 	if (copied < size) {
 		*total = -EFAULT;
@@ -170,7 +175,7 @@ bool pipe_put(struct pipe *pipe, struct iter *from, bool packet, ssize_t *total)
 static ssize_t pipe_write(struct file *file, struct iter *from, loff_t *pos)
 {
 	struct pipe *pipe = file->private;
-	bool packet = file->flags & O_DIRECT, more, done = false;
+	bool packet = file->flags & O_DIRECT, more, done = false, waited = false;
 	ssize_t total = 0;
 	int error = 0;
 
@@ -202,8 +207,9 @@ static ssize_t pipe_write(struct file *file, struct iter *from, loff_t *pos)
 			pipe_wake(&pipe->write_wait, PIPE_WRITE_EVENTS);
 			return total ? total : -ERESTARTSYS;
 		}
+		waited = true;
 	}
-	more = !pipe_full(pipe);
+	more = waited && !pipe_full(pipe);
 	mutex_unlock(&pipe->lock);
 	if (total > 0)
 		pipe_wake(&pipe->read_wait, PIPE_READ_EVENTS);
