@@ -132,12 +132,13 @@ long sys_getrandom(void __user *to, size_t size, unsigned int flags)
 	}
 	size = min(size, (size_t)0x7fffffff);
 	while (done < size) {
-		size_t part = min(size - done, sizeof(bytes));
+		size_t part = min(size - done, sizeof(bytes)), left;
 
 		random_get(bytes, part);
-		if (copy_to_user(to + done, bytes, part))
+		left = copy_to_user(to + done, bytes, part);
+		done += part - left;
+		if (left)
 			break;
-		done += part;
 		if (done % PAGE_SIZE == 0 && done < size) {
 			if (signal_pending())
 				break;

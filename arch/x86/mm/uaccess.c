@@ -1,7 +1,8 @@
 /*
  * Copies between kernel and user memory, and the exception table that lets their instructions fault.
  *
- * A copy that faults in the middle says how much is left: the string instructions keep their count in rcx.
+ * A copy that faults in the middle says how much is left: the string instructions keep their count in rcx. It goes up to the
+ * last byte that can be reached, since programs see that (a read into the end of a mapping).
  */
 #include <kumo/arch/cpu.h>
 #include <kumo/arch/ptrace.h>
@@ -89,7 +90,7 @@ void exception_table_remove(const void *entries)
 
 /*
  * Copies `size` bytes; how many are left when an access faults. Eight at a time, then the rest. The fault of the first
- * loop leaves rcx words and the rest undone, that of the second rcx bytes.
+ * loop leaves rcx words and the rest undone, which the second then does byte by byte; that of the second leaves rcx bytes.
  */
 static __always_inline size_t copy_faulting(void *to, const void *from, size_t size)
 {
@@ -100,7 +101,7 @@ static __always_inline size_t copy_faulting(void *to, const void *from, size_t s
 				   "2: rep movsb\n"
 				   "3: " SMAP_CLOSE ".pushsection .text.fixup,\"ax\"\n\t"
 				   "4: lea (%3,%0,8), %0\n\t"
-				   "jmp 3b\n\t"
+				   "jmp 2b\n\t"
 				   ".popsection\n\t" EXCEPTION_ENTRY("1b", "4b")
 					   EXCEPTION_ENTRY("2b", "3b")
 			 : "+c"(left), "+D"(to), "+S"(from)
@@ -169,7 +170,7 @@ size_t clear_user(void __user *to, size_t size)
 				   "2: rep stosb\n"
 				   "3: " SMAP_CLOSE ".pushsection .text.fixup,\"ax\"\n\t"
 				   "4: lea (%2,%0,8), %0\n\t"
-				   "jmp 3b\n\t"
+				   "jmp 2b\n\t"
 				   ".popsection\n\t" EXCEPTION_ENTRY("1b", "4b")
 					   EXCEPTION_ENTRY("2b", "3b")
 			 : "+c"(left), "+D"(to)

@@ -70,12 +70,10 @@ static ssize_t send_part(struct unix_socket *self, struct unix_socket *peer, str
 	message = unix_message_create(self, size, from);
 	if (IS_ERR(message))
 		return PTR_ERR(message);
-	message->length = (u32)iter_copy_from(from->data, message->data, size);
-	if (unlikely(!message->length)) {
+	if (unlikely(iter_copy_from(from->data, message->data, size) < size)) {
 		unix_message_free(message);
 		return -EFAULT;
 	}
-	size = message->length;
 	error = unix_message_attach(message, from->ancillary);
 	if (unlikely(error)) {
 		unix_message_free(message);
@@ -174,13 +172,8 @@ static int take(struct stream_read *read, struct unix_message *message, size_t o
 		read->has_credentials = true;
 		unix_message_sender(read->self, message, to);
 	}
-	if (unlikely((to->flags & (MSG_TRUNC | MSG_PEEK)) == MSG_TRUNC)) {
-		iter_advance(to->data, size); /* thrown away */
-		done = size;
-	} else {
-		done = iter_copy_to(to->data, message->data + offset, size);
-	}
-	if (unlikely(done < size && !done))
+	done = iter_copy_to(to->data, message->data + offset, size);
+	if (unlikely(done < size))
 		return -EFAULT;
 	if (unlikely(has_files)) {
 		error = unix_message_files(read->self, message, to);
