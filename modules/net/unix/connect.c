@@ -119,12 +119,11 @@ static int connect_to(struct unix_socket *self, struct unix_socket *listener,
 int unix_connect(struct socket *socket, const struct socket_address *address, bool nonblocking)
 {
 	struct unix_socket *self = unix_of(socket), *listener, *embryo;
-	int error = 0;
+	int error;
 
 	if (!is_connection(self))
 		return unix_datagram_connect(self, address);
-	if (READ_ONCE(socket->switches) & SOCKET_PASS_CREDENTIALS)
-		error = unix_autobind(self);
+	error = unix_name_sender(self, address);
 	if (error)
 		return error;
 	listener = unix_find(address, socket->type);

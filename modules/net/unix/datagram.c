@@ -104,14 +104,13 @@ static int set_peer(struct unix_socket *self, struct unix_socket *other)
 int unix_datagram_connect(struct unix_socket *self, const struct socket_address *address)
 {
 	struct unix_socket *other;
-	int error = 0;
+	int error;
 
 	if (address->length < sizeof(u16))
 		return -EINVAL;
 	if (address->family == AF_UNSPEC)
 		return set_peer(self, NULL);
-	if (READ_ONCE(self->socket.switches) & SOCKET_PASS_CREDENTIALS)
-		error = unix_autobind(self);
+	error = unix_name_sender(self, address);
 	if (error)
 		return error;
 	other = unix_find(address, self->socket.type);
@@ -201,13 +200,15 @@ static struct unix_socket *receiver_of(struct unix_socket *self, const struct so
 {
 	const struct socket_address *address = from->address;
 	struct unix_socket *receiver;
+	int error;
 
 	/* A sequence of packets has its peer, whatever address is given. */
 	if (is_connection(self) || !address || !address->length) {
 		receiver = peer_get(self);
 		return receiver ? receiver : ERR_PTR(-ENOTCONN);
 	}
-	return unix_find(address, self->socket.type);
+	error = unix_name_sender(self, address);
+	return error ? ERR_PTR(error) : unix_find(address, self->socket.type);
 }
 
 ssize_t unix_datagram_send(struct socket *socket, struct socket_message *from)
@@ -224,7 +225,7 @@ ssize_t unix_datagram_send(struct socket *socket, struct socket_message *from)
 	receiver = receiver_of(self, from);
 	if (IS_ERR(receiver))
 		return PTR_ERR(receiver);
-	error = READ_ONCE(socket->switches) & SOCKET_PASS_CREDENTIALS ? unix_autobind(self) : 0;
+	error = unix_name_sender(self, NULL);
 	if (!error && size > READ_ONCE(socket->send_buffer) - SIZE_OVERHEAD)
 		error = -EMSGSIZE;
 	if (error)

@@ -262,6 +262,17 @@ static struct unix_socket *find_by_path(const char *text, unsigned int type)
 	return error ? ERR_PTR(error) : found;
 }
 
+int unix_name_sender(struct unix_socket *self, const struct socket_address *to)
+{
+	char text[UNIX_PATH_MAX + 1];
+	u32 length;
+	int error = to ? address_text(to, text, &length) : 0;
+
+	if (error || !(READ_ONCE(self->socket.switches) & SOCKET_PASS_CREDENTIALS))
+		return error;
+	return unix_autobind(self);
+}
+
 struct unix_socket *unix_find(const struct socket_address *address, unsigned int type)
 {
 	char text[UNIX_PATH_MAX + 1];

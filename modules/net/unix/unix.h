@@ -124,6 +124,8 @@ int unix_bind(struct socket *socket, const struct socket_address *address);
 int unix_autobind(struct unix_socket *self) __must_check; /* where it has no name yet */
 int unix_tell_name(struct socket *socket, struct socket_address *address, bool peer);
 void unix_name_tell(const struct unix_name *name, struct socket_address *address); /* NULL: unbound */
+/* Who asks for credentials gets a name, once the address that it speaks to is seen to be one; `to` NULL: its peer's. -EINVAL. */
+int unix_name_sender(struct unix_socket *self, const struct socket_address *to) __must_check;
 struct unix_socket *unix_find(const struct socket_address *address, unsigned int type) __must_check; /* ERR_PTR */
 void unix_name_remove(struct unix_socket *self); /* nobody finds it any more */
 void unix_name_put(struct unix_name *name);
