@@ -47,14 +47,16 @@ struct tty {
 	u32 tail, line_head, head;
 	u32 line_column;   /* where on the screen the line being edited starts */
 	bool literal_next; /* the next byte is taken as it is */
+	bool erasing; /* ECHOPRT: the erased characters are being shown, between '\\' and '/' */
 	bool throttled;
 	unsigned long signals; /* to be sent when the lock is free: bit n-1 is signal n */
 
 	/* Output. */
 	u8 output[OUTPUT_SIZE];
 	u32 output_tail, output_head;
-	u32 column;
-	bool stopped; /* by XOFF or TCOOFF */
+	u32 column, shown_column; /* after what is in the ring; when it was last empty */
+	bool stopped;		  /* by XOFF or TCOOFF */
+	bool held;		  /* by TCOOFF: only TCOON lets it go on */
 
 	/* Job control, under process_tree_lock. */
 	struct session *session; /* whose controlling terminal it is; not referenced: session->tty holds the terminal */
@@ -120,7 +122,8 @@ size_t line_write(struct tty *tty, const u8 *data, size_t size); /* how many byt
 void output_flush(struct tty *tty);				 /* to the driver */
 bool output_has_room(const struct tty *tty);
 void output_discard(struct tty *tty);
-void output_stop(struct tty *tty, bool stop);
+void output_stop(struct tty *tty, bool stop); /* XOFF, XON */
+void output_hold(struct tty *tty, bool hold); /* TCOOFF, TCOON */
 void input_throttle(struct tty *tty); /* tells the driver when too much, or little again, waits */
 
 /* jobs.c: no locks held */

@@ -227,10 +227,10 @@ static long flow(struct tty *tty, unsigned long what)
 		return -EINVAL;
 	flags = spin_lock_irqsave(&tty->lock);
 	if (what == TCOOFF || what == TCOON) {
-		output_stop(tty, what == TCOOFF);
+		output_hold(tty, what == TCOOFF);
 	} else {
 		c = tty->termios.c_cc[what == TCIOFF ? VSTOP : VSTART];
-		if (c && !tty->gone)
+		if (c && !tty->gone && !(tty->held && tty->pseudo)) /* a pseudo terminal has no line besides */
 			tty->ops->write(tty, &c, 1); /* ahead of what waits; lost when the driver is full, as on a line */
 	}
 	spin_unlock_irqrestore(&tty->lock, flags);
@@ -279,7 +279,9 @@ static long type_byte(struct file *file, struct tty *tty, const u8 __user *from)
 static int queue_length(struct tty *tty, bool output)
 {
 	unsigned long flags = spin_lock_irqsave(&tty->lock);
-	u32 count = output ? tty->output_head - tty->output_tail : line_available(tty);
+	u32 count = !output	  ? line_available(tty)
+		    : tty->pseudo ? 0
+				  : tty->output_head - tty->output_tail;
 
 	spin_unlock_irqrestore(&tty->lock, flags);
 	return (int)count;

@@ -30,6 +30,17 @@ static bool is_control_code(u8 c)
 	return c < ' ' || c == 0x7f;
 }
 
+/* Letters are those of Latin-1, as Linux has them. */
+static bool is_small_letter(u8 c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 0xdf && c != 0xf7);
+}
+
+static bool is_capital_letter(u8 c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 0xc0 && c <= 0xde && c != 0xd7);
+}
+
 /* ---- Output ---- */
 
 static u32 output_room(const struct tty *tty)
@@ -58,11 +69,14 @@ void output_flush(struct tty *tty)
 		if (taken < size)
 			break;
 	}
+	if (tty->output_head == tty->output_tail)
+		tty->shown_column = tty->column;
 }
 
 void output_discard(struct tty *tty)
 {
 	tty->output_tail = tty->output_head;
+	tty->column = tty->shown_column;
 	if (tty->ops->flush_output && !tty->gone)
 		tty->ops->flush_output(tty);
 }
@@ -75,12 +89,20 @@ static void tell(struct tty *tty, unsigned int what)
 
 void output_stop(struct tty *tty, bool stop)
 {
-	if (tty->stopped == stop)
+	if (tty->stopped == stop || (tty->held && !stop))
 		return;
 	tty->stopped = stop;
 	tell(tty, stop ? TIOCPKT_STOP : TIOCPKT_START);
 	if (!stop)
 		output_flush(tty);
+}
+
+void output_hold(struct tty *tty, bool hold)
+{
+	if (tty->held == hold)
+		return;
+	tty->held = hold;
+	output_stop(tty, hold);
 }
 
 /* One character as OPOST says; there is room for OUTPUT_MARGIN. */
@@ -126,7 +148,7 @@ static void put_processed(struct tty *tty, u8 c)
 			tty->column--;
 		break;
 	default:
-		if (output_flag(tty, OLCUC) && c >= 'a' && c <= 'z')
+		if (output_flag(tty, OLCUC) && is_small_letter(c))
 			c -= 'a' - 'A';
 		if (!is_control_code(c) && !is_continuation(tty, c))
 			tty->column++;
@@ -167,6 +189,19 @@ static void echo_raw(struct tty *tty, u8 c)
 		put_processed(tty, c);
 }
 
+/* Linux marks its own notes among echoes with this byte, and shows the byte itself as it is. */
+#define ECHO_MARK 0xff
+
+static void echo_plain(struct tty *tty, u8 c)
+{
+	if (c != ECHO_MARK) {
+		echo_raw(tty, c);
+	} else if (output_room(tty) > OUTPUT_MARGIN) {
+		put_raw(tty, c);
+		tty->column++;
+	}
+}
+
 static bool shown_as_two(const struct tty *tty, u8 c)
 {
 	return local_flag(tty, ECHOCTL) && is_control_code(c) && c != '\t';
@@ -178,26 +213,45 @@ static void echo(struct tty *tty, u8 c)
 		echo_raw(tty, '^');
 		echo_raw(tty, c ^ 0x40);
 	} else {
-		echo_raw(tty, c);
+		echo_plain(tty, c);
 	}
 }
 
-/* The column at which the byte at `position` of the line being edited starts. */
-static u32 column_of(const struct tty *tty, u32 position)
+/* How wide the tab at `position` of the line being edited is shown: that depends on what lies between the tab, or the line's
+ * start, before it. */
+static u32 tab_width(const struct tty *tty, u32 position)
 {
-	u32 column = tty->line_column;
+	u32 column = 0;
 
-	for (u32 at = tty->line_head; at != position; at++) {
-		u8 c = *input_at(tty, at);
+	while (position != tty->line_head) {
+		u8 c = *input_at(tty, --position);
 
 		if (c == '\t')
-			column += 8 - column % 8;
-		else if (shown_as_two(tty, c))
+			return 8 - column % 8;
+		if (shown_as_two(tty, c))
 			column += 2;
 		else if (!is_control_code(c) && !is_continuation(tty, c))
 			column++;
 	}
-	return column;
+	return 8 - (column + tty->line_column) % 8;
+}
+
+/* ECHOPRT: shows the character from `position` to `end`, which is erased. */
+static void echo_printed(struct tty *tty, u32 position, u32 end)
+{
+	if (!tty->erasing)
+		echo_raw(tty, '\\');
+	tty->erasing = true;
+	echo(tty, *input_at(tty, position));
+	while (++position != end)
+		echo_plain(tty, *input_at(tty, position));
+}
+
+static void finish_erasing(struct tty *tty)
+{
+	if (tty->erasing)
+		echo_raw(tty, '/');
+	tty->erasing = false;
 }
 
 /* Takes the character from `position` to the end of the line off the screen. */
@@ -206,10 +260,7 @@ static void echo_erase(struct tty *tty, u32 position)
 	u8 c = *input_at(tty, position);
 
 	if (c == '\t') {
-		u32 column = column_of(tty, position);
-		u32 steps = tty->column > column ? tty->column - column : 0;
-
-		for (steps = min(steps, 8U); steps; steps--)
+		for (u32 steps = tab_width(tty, position); steps; steps--)
 			echo_raw(tty, '\b');
 		return;
 	}
@@ -233,22 +284,30 @@ static u32 previous_character(const struct tty *tty, u32 position)
 
 static bool is_word_character(u8 c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	       c == '_' || c >= 0x80;
+	return (c >= '0' && c <= '9') || is_small_letter(c) || is_capital_letter(c) || c == '_';
 }
 
-static void erase_character(struct tty *tty, u8 by)
+/* The last character goes; false: half a character stays. by: the control character that is echoed for it without ECHOE, 0: it is
+ * taken off the screen all the same. */
+static bool erase_character(struct tty *tty, u8 by)
 {
-	tty->head = previous_character(tty, tty->head);
+	u32 position = previous_character(tty, tty->head), end = tty->head;
+
+	if (is_continuation(tty, *input_at(tty, position)))
+		return false;
+	tty->head = position;
 	if (!local_flag(tty, ECHO))
-		return;
-	if (local_flag(tty, ECHOE))
-		echo_erase(tty, tty->head);
-	else
+		return true;
+	if (local_flag(tty, ECHOPRT))
+		echo_printed(tty, position, end);
+	else if (by && !local_flag(tty, ECHOE))
 		echo(tty, by);
+	else
+		echo_erase(tty, position);
+	return true;
 }
 
-static void erase_word(struct tty *tty, u8 by)
+static void erase_word(struct tty *tty)
 {
 	bool in_word = false;
 
@@ -258,7 +317,8 @@ static void erase_word(struct tty *tty, u8 by)
 		if (in_word && !word)
 			break;
 		in_word |= word;
-		erase_character(tty, by);
+		if (!erase_character(tty, 0))
+			break;
 	}
 }
 
@@ -266,20 +326,37 @@ static void erase_line(struct tty *tty, u8 by)
 {
 	if (local_flag(tty, ECHO) && local_flag(tty, ECHOK) && local_flag(tty, ECHOKE) &&
 	    local_flag(tty, ECHOE)) {
-		while (tty->head != tty->line_head)
-			erase_character(tty, by);
+		while (tty->head != tty->line_head && erase_character(tty, 0))
+			;
 		return;
 	}
 	tty->head = tty->line_head;
 	if (local_flag(tty, ECHO)) {
+		finish_erasing(tty);
 		echo(tty, by);
 		if (local_flag(tty, ECHOK))
 			echo_raw(tty, '\n');
 	}
 }
 
+/* VERASE, VWERASE, VKILL */
+static void erase(struct tty *tty, u8 c)
+{
+	if (tty->head == tty->line_head)
+		return;
+	if (is_control(tty, c, VERASE))
+		(void)erase_character(tty, c);
+	else if (is_control(tty, c, VWERASE) && local_flag(tty, IEXTEN))
+		erase_word(tty);
+	else
+		erase_line(tty, c);
+	if (tty->head == tty->line_head && local_flag(tty, ECHO))
+		finish_erasing(tty);
+}
+
 static void reprint(struct tty *tty, u8 by)
 {
+	finish_erasing(tty);
 	echo(tty, by);
 	echo_raw(tty, '\n');
 	tty->line_column = tty->column;
@@ -332,10 +409,7 @@ static void echo_input(struct tty *tty, u8 c)
 {
 	if (tty->head == tty->line_head)
 		tty->line_column = tty->column;
-	if (c == '\n')
-		echo_raw(tty, c);
-	else
-		echo(tty, c);
+	echo(tty, c);
 }
 
 static void note_signal(struct tty *tty, int signal, u8 c)
@@ -385,27 +459,21 @@ static bool receive_canonical(struct tty *tty, u8 c)
 {
 	bool extended = local_flag(tty, IEXTEN);
 
-	if (is_control(tty, c, VERASE)) {
-		if (tty->head != tty->line_head)
-			erase_character(tty, c);
-		return true;
-	}
-	if (is_control(tty, c, VKILL)) {
-		if (tty->head != tty->line_head)
-			erase_line(tty, c);
-		return true;
-	}
-	if (extended && is_control(tty, c, VWERASE)) {
-		erase_word(tty, c);
+	if (is_control(tty, c, VERASE) || is_control(tty, c, VKILL) ||
+	    (extended && is_control(tty, c, VWERASE))) {
+		erase(tty, c);
 		return true;
 	}
 	if (extended && is_control(tty, c, VLNEXT)) {
 		tty->literal_next = true;
-		if (local_flag(tty, ECHO) && local_flag(tty, ECHOCTL)) {
-			if (tty->head == tty->line_head)
-				tty->line_column = tty->column;
-			echo_raw(tty, '^');
-			echo_raw(tty, '\b');
+		if (local_flag(tty, ECHO)) {
+			finish_erasing(tty);
+			if (local_flag(tty, ECHOCTL)) {
+				if (tty->head == tty->line_head)
+					tty->line_column = tty->column;
+				echo_raw(tty, '^');
+				echo_raw(tty, '\b');
+			}
 		}
 		return true;
 	}
@@ -434,11 +502,26 @@ static bool receive_canonical(struct tty *tty, u8 c)
 	return false;
 }
 
+/* A byte that is input, and nothing else. as_newline: echoed as the end of a line, not as a control character. */
+static void receive_ordinary(struct tty *tty, u8 c, bool as_newline)
+{
+	if (local_flag(tty, ECHO)) {
+		finish_erasing(tty);
+		if (as_newline)
+			echo_raw(tty, c);
+		else
+			echo_input(tty, c);
+	}
+	store_marked(tty, c);
+}
+
 void line_receive(struct tty *tty, u8 c)
 {
+	bool made_newline = false;
+
 	if (input_flag(tty, ISTRIP))
 		c &= 0x7f;
-	if (input_flag(tty, IUCLC) && local_flag(tty, IEXTEN) && c >= 'A' && c <= 'Z')
+	if (input_flag(tty, IUCLC) && local_flag(tty, IEXTEN) && is_capital_letter(c))
 		c += 'a' - 'A';
 	if (local_flag(tty, EXTPROC)) {
 		store(tty, c);
@@ -446,9 +529,7 @@ void line_receive(struct tty *tty, u8 c)
 	}
 	if (tty->literal_next) {
 		tty->literal_next = false;
-		if (local_flag(tty, ECHO))
-			echo_input(tty, c);
-		store_marked(tty, c);
+		receive_ordinary(tty, c, false);
 		return;
 	}
 	if (receive_special(tty, c))
@@ -456,16 +537,14 @@ void line_receive(struct tty *tty, u8 c)
 	if (c == '\r') {
 		if (input_flag(tty, IGNCR))
 			return;
-		if (input_flag(tty, ICRNL))
+		made_newline = input_flag(tty, ICRNL);
+		if (made_newline)
 			c = '\n';
 	} else if (c == '\n' && input_flag(tty, INLCR)) {
 		c = '\r';
 	}
-	if (is_canonical(tty) && receive_canonical(tty, c))
-		return;
-	if (local_flag(tty, ECHO))
-		echo_input(tty, c);
-	store_marked(tty, c);
+	if (!is_canonical(tty) || !receive_canonical(tty, c))
+		receive_ordinary(tty, c, made_newline);
 }
 
 void line_receive_break(struct tty *tty)
@@ -488,7 +567,7 @@ void line_receive_break(struct tty *tty)
 void line_flush(struct tty *tty)
 {
 	tty->tail = tty->line_head = tty->head;
-	tty->literal_next = false;
+	tty->erasing = false;
 	memset(tty->line_end, 0, sizeof(tty->line_end));
 	tell(tty, TIOCPKT_FLUSHREAD);
 	input_throttle(tty);
@@ -538,8 +617,9 @@ void line_reset(struct tty *tty)
 {
 	line_flush(tty);
 	tty->output_tail = tty->output_head;
-	tty->column = 0;
-	tty->stopped = false;
+	tty->column = tty->shown_column = 0;
+	tty->literal_next = false;
+	tty->stopped = tty->held = false;
 }
 
 /* Input that came under the old rule is kept: what is there when lines begin to matter is a line. */
