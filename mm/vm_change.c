@@ -25,6 +25,18 @@ static int isolate_range(struct mm *mm, unsigned long start, unsigned long end)
 	return error;
 }
 
+/* Takes back what isolate_range() split and nothing came of. */
+static void join_range(struct mm *mm, unsigned long start, unsigned long end)
+{
+	struct vma *vma = vma_find(mm, start);
+
+	if (vma)
+		vma_merge(vma);
+	vma = vma_find(mm, end);
+	if (vma && vma->start == end)
+		vma_merge(vma);
+}
+
 /* Whether mappings cover all of [start, end). */
 static bool range_is_mapped(struct mm *mm, unsigned long start, unsigned long end)
 {
@@ -123,6 +135,8 @@ static int protect_locked(struct mm *mm, unsigned long start, unsigned long end,
 		vma = vma_merge(vma);
 		done = vma->end;
 	}
+	if (error)
+		join_range(mm, start, end);
 	if (flush)
 		tlb_flush_range(mm, start, end);
 	return error;
@@ -147,8 +161,10 @@ int vm_protect(struct mm *mm, unsigned long address, unsigned long length, unsig
 	if (!vma)
 		goto out;
 	if (prot & PROT_GROWSDOWN) {
+		if (vma->start >= address + length)
+			goto out;
 		error = -EINVAL;
-		if (vma->start >= address + length || !(vma->flags & VM_GROWSDOWN))
+		if (!(vma->flags & VM_GROWSDOWN))
 			goto out;
 		length += address - vma->start;
 		address = vma->start;
