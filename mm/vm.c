@@ -516,8 +516,6 @@ static long choose_address(struct mm *mm, unsigned long address, unsigned long l
 	if (length > USER_END - USER_MMAP_MIN)
 		return -ENOMEM;
 	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
-		if (address % PAGE_SIZE)
-			return -EINVAL;
 		if (address > USER_END - length)
 			return -ENOMEM;
 		if (address < USER_MMAP_MIN && !capable(CAP_SYS_RAWIO))
@@ -636,6 +634,8 @@ long vm_map(struct mm *mm, unsigned long address, unsigned long length, unsigned
 	default:
 		return -EINVAL;
 	}
+	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) && address % PAGE_SIZE)
+		return -EINVAL;
 	if (flags & MAP_ANONYMOUS)
 		file = NULL;
 	if (flags & MAP_GROWSDOWN) {

@@ -149,7 +149,7 @@ int vm_protect(struct mm *mm, unsigned long address, unsigned long length, unsig
 	int error;
 
 	if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM | PROT_GROWSDOWN | PROT_GROWSUP) ||
-	    prot & PROT_GROWSUP)
+	    (prot & (PROT_GROWSDOWN | PROT_GROWSUP)) == (PROT_GROWSDOWN | PROT_GROWSUP))
 		return -EINVAL;
 	error = check_range(address, &length);
 	if (error || !length)
@@ -169,6 +169,9 @@ int vm_protect(struct mm *mm, unsigned long address, unsigned long length, unsig
 		length += address - vma->start;
 		address = vma->start;
 	}
+	error = -EINVAL; /* nothing grows upwards */
+	if (prot & PROT_GROWSUP && vma->start <= address)
+		goto out;
 	error = protect_locked(mm, address, address + length, rights);
 out:
 	up_write(&mm->map_lock);
