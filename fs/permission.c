@@ -94,7 +94,7 @@ int node_permission(struct node *node, int mask, const struct cred *cred)
 	mask &= MAY_READ | MAY_WRITE | MAY_EXEC;
 	if (mode_permits(node, (u32)mask, cred) || capability_permits(node, (u32)mask, cred))
 		return 0;
-	return node->ops && node->ops->permits && node->ops->permits(node, mask) ? 0 : -EACCES;
+	return node->ops && node->ops->permits && serve_permits(node, mask) ? 0 : -EACCES;
 }
 
 int may_create_in(struct node *dir, const struct cred *cred)

@@ -257,6 +257,19 @@ int serve_permission(struct node *node, int mask, const struct cred *cred)
 	return error;
 }
 
+bool serve_permits(struct node *node, int mask)
+{
+	struct tree_visit visit;
+	bool permits;
+
+	do {
+		if (node_enter(node, &visit))
+			return false;
+		permits = node->ops->permits(node, mask);
+	} while (tree_leave_again(&visit, 0));
+	return permits;
+}
+
 ssize_t serve_xattr_get(struct node *node, const char *name, void *value, size_t size)
 {
 	struct tree_visit visit;

@@ -122,6 +122,7 @@ int serve_getattr(struct node *node, const struct cred *cred) __must_check;
 int serve_setattr(struct node *node, const struct attr_change *change, const struct cred *cred);
 int serve_set_flags(struct node *node, u32 flags) __must_check;
 int serve_permission(struct node *node, int mask, const struct cred *cred) __must_check;
+bool serve_permits(struct node *node, int mask); /* false, too, when there is no instance */
 ssize_t serve_xattr_get(struct node *node, const char *name, void *value, size_t size) __must_check;
 int serve_xattr_set(struct node *node, const char *name, const void *value, size_t size, int flags) __must_check;
 ssize_t serve_xattr_list(struct node *node, char *list, size_t size, bool trusted) __must_check;
