@@ -78,7 +78,7 @@ static __noinline void file_release(struct file *file)
 {
 	struct node *node = file->node;
 
-	if (file->mode & FILE_OPENED)
+	if ((file->mode & (FILE_OPENED | FILE_PATH)) == FILE_OPENED)
 		notify_file(file, file->mode & FILE_WRITE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	/* Seen empty, its sets have left the queues that clunk may free. */
 	if (unlikely(smp_load_acquire(&file->watchers.first)))

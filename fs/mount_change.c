@@ -139,8 +139,7 @@ static bool seen_already(const struct namespace *namespace, const struct tree *t
 	return false;
 }
 
-/* What a namespace without privilege may have mounted, and how. */
-static int restrict_mount(struct mount *mount, const struct namespace *namespace)
+int mount_restrict(struct mount *mount, const struct namespace *namespace)
 {
 	const struct tree_type *type = mount->tree->type;
 
@@ -172,7 +171,7 @@ int mount_attach(struct tree *tree, const struct path *at, unsigned long flags)
 	if (!error && over.mount->tree == tree && over.entry == over.mount->root)
 		error = -EBUSY; /* the very tree stands there already */
 	if (!error)
-		error = restrict_mount(mount, over.mount->namespace);
+		error = mount_restrict(mount, over.mount->namespace);
 	if (error)
 		mount_put(mount);
 	else
@@ -246,7 +245,7 @@ int mount_bind(const struct path *from, const struct path *at, bool recursive)
 
 /* ---- Move ---- */
 
-static bool has_unbindable(struct mount *top)
+bool mount_has_unbindable(struct mount *top)
 {
 	for (struct mount *mount = top; mount; mount = mount_next(mount, top))
 		if (mount->unbindable)
@@ -264,7 +263,7 @@ static int may_move(const struct path *from, const struct path *over)
 	if (S_ISDIR(path_node(over)->attr.mode) != S_ISDIR(mount->root->node->attr.mode))
 		return -EINVAL;
 	/* Others would be told of its coming, and not of its going; or would have to be given what is for nobody else. */
-	if (mount->over.mount->group || (over->mount->group && has_unbindable(mount)))
+	if (mount->over.mount->group || (over->mount->group && mount_has_unbindable(mount)))
 		return -EINVAL;
 	for (above = over->mount; above; above = above->over.mount)
 		if (above == mount)
@@ -289,8 +288,11 @@ int mount_move(const struct path *from, const struct path *at)
 {
 	struct list made = LIST_INIT(made);
 	struct path over, old = {};
-	int error = mount_place_lock(at, &over);
+	int error;
 
+	if (READ_ONCE(from->mount->loose))
+		return mount_place_loose(from, at);
+	error = mount_place_lock(at, &over);
 	if (error)
 		return error;
 	error = may_move(from, &over);
@@ -310,7 +312,7 @@ int mount_move(const struct path *from, const struct path *at)
 
 /* ---- Remount ---- */
 
-static bool locks_permit(const struct mount *mount, unsigned long flags)
+bool mount_locks_permit(const struct mount *mount, unsigned long flags)
 {
 	u8 locks = mount->locks;
 
@@ -334,7 +336,7 @@ static int mount_change_flags(struct mount *mount, unsigned long flags, bool bin
 		kept |= before & MOUNT_ATIME_FLAGS;
 	else if (!(flags & (MS_NOATIME | MS_STRICTATIME)))
 		kept |= MS_RELATIME;
-	if (!locks_permit(mount, kept))
+	if (!mount_locks_permit(mount, kept))
 		return -EPERM;
 	WRITE_ONCE(mount->flags, kept);
 	if (!bind && (flags & MS_RDONLY))
@@ -357,7 +359,7 @@ int mount_lock_whole(const struct path *path)
 
 	if (error)
 		return error;
-	if (path->entry == mount->root && mount->namespace == fs_current()->namespace)
+	if (path->entry == mount->root && (mount->loose || mount->namespace == fs_current()->namespace))
 		return 0;
 	up_write(&mounts_lock);
 	return -EINVAL;
@@ -365,8 +367,25 @@ int mount_lock_whole(const struct path *path)
 
 int mount_unlock_changed(const struct path *path, int error)
 {
-	if (!error)
+	if (!error && path->mount->namespace)
 		namespace_changed(path->mount->namespace);
+	up_write(&mounts_lock);
+	return error;
+}
+
+int tree_set_read_only(struct tree *tree, bool read_only)
+{
+	int error = down_write_killable(&mounts_lock);
+	unsigned int before = tree->flags;
+
+	if (error)
+		return error;
+	tree->flags = read_only ? before | TREE_READ_ONLY : before & ~(unsigned int)TREE_READ_ONLY;
+	smp_mb(); /* pairs with the one in mount_writer_get() */
+	if (read_only && tree_has_writers(tree)) {
+		tree->flags = before;
+		error = -EBUSY;
+	}
 	up_write(&mounts_lock);
 	return error;
 }

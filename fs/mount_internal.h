@@ -61,6 +61,7 @@ void mounts_release(struct list *going);
 
 /* ---- propagation.c ---- */
 
+int mount_set_types(struct mount *top, unsigned long type, bool recursive) __must_check; /* MS_SHARED ... -ENOMEM */
 void mount_set_group(struct mount *mount, struct peer_group *group); /* that has none yet; NULL: nothing */
 void mount_set_master(struct mount *mount, struct peer_group *master);
 int mount_make_shared(struct mount *mount) __must_check; /* -ENOMEM */
@@ -89,6 +90,11 @@ int mount_unlock_changed(const struct path *path, int error);
 void mount_lock_flags(struct mount *mount, u8 locks);
 /* Has the mount's root a file that stands for a namespace of mounts? */
 bool mount_shows_namespace(const struct mount *mount);
+/* What a namespace without privilege may have mounted, and how. -EPERM. */
+int mount_restrict(struct mount *mount, const struct namespace *namespace) __must_check;
+bool mount_has_unbindable(struct mount *top);
+/* May the flags become these? What is locked stays. */
+bool mount_locks_permit(const struct mount *mount, unsigned long flags);
 /* Finds what is on top at the place, and locks it, so that it is not removed meanwhile, and mounts_lock. */
 int mount_place_lock(const struct path *at, struct path *over) __must_check;
 void mount_place_unlock(const struct path *over); /* its reference stays the caller's */

@@ -125,7 +125,7 @@ static bool has_type(const struct mount *mount)
 	return !mount->members;
 }
 
-static int set_types(struct mount *top, unsigned long type, bool recursive)
+int mount_set_types(struct mount *top, unsigned long type, bool recursive)
 {
 	struct mount *mount;
 	int error = 0;
@@ -154,7 +154,7 @@ int mount_set_propagation(const struct path *path, unsigned long type, bool recu
 {
 	int error = mount_lock_whole(path);
 
-	return error ? error : mount_unlock_changed(path, set_types(path->mount, type, recursive));
+	return error ? error : mount_unlock_changed(path, mount_set_types(path->mount, type, recursive));
 }
 
 /* ---- The way of a change ---- */

@@ -148,7 +148,8 @@ static int control(struct tree *tree, char *words, const struct cred *cred)
 		return -EINVAL;
 	if (!strcmp(command, "sync"))
 		return tree_sync(tree);
-	if (!strcmp(command, "lost") && tree_replaceable(tree)) {
+	/* What is kept in memory alone cannot be. */
+	if (!strcmp(command, "lost") && tree->flags & TREE_LISTED) {
 		tree_lost(tree);
 		return 0;
 	}

@@ -12,12 +12,14 @@
 #include <linux/capability.h>
 #include <linux/mount.h>
 
+#include "mount_calls.h"
+
 /* umount2(2); the uapi headers leave these to libc. */
-#define UMOUNT_FLAGS (1 /* MNT_FORCE */ | 2 /* MNT_DETACH */ | 4 /* MNT_EXPIRE */ | UMOUNT_NOFOLLOW)
+#define MNT_FORCE 1
+#define UMOUNT_FLAGS (MNT_FORCE | 2 /* MNT_DETACH */ | 4 /* MNT_EXPIRE */ | UMOUNT_NOFOLLOW)
 #define UMOUNT_NOFOLLOW 8
 
-/* A page of text at most: type, source or options. NULL stays NULL. ERR_PTR. */
-static char *text_get(const char __user *from, size_t limit)
+char *mount_text_get(const char __user *from, size_t limit)
 {
 	char *text;
 	ssize_t length;
@@ -35,14 +37,13 @@ static char *text_get(const char __user *from, size_t limit)
 	return text;
 }
 
-static bool may_mount(void)
+bool may_mount(void)
 {
 	return capable(CAP_SYS_ADMIN) || current->fs->namespace->restricted;
 }
 
-/* Who has no privilege does not even attach what is not for everybody: a disk, say, that somebody prepared. */
-static struct tree *tree_new(struct tree_type *type, const char *source, unsigned long flags,
-			     const char *options)
+struct tree *mount_tree_new(struct tree_type *type, const char *source, unsigned long flags,
+			    const char *options)
 {
 	if (!(type->flags & TREE_TYPE_FOR_ALL) && !capable(CAP_SYS_ADMIN))
 		return ERR_PTR(-EPERM);
@@ -57,14 +58,14 @@ static struct tree *tree_new(struct tree_type *type, const char *source, unsigne
 static int mount_new(const char __user *source_name, const struct path *over,
 		     const char __user *type_name, unsigned long flags, const char *options)
 {
-	char *type_text = text_get(type_name, PAGE_SIZE), *source = NULL;
+	char *type_text = mount_text_get(type_name, PAGE_SIZE), *source = NULL;
 	struct tree_type *type;
 	struct tree *tree;
 	int error;
 
 	if (IS_ERR_OR_NULL(type_text))
 		return type_text ? (int)PTR_ERR(type_text) : -EINVAL;
-	source = text_get(source_name, PAGE_SIZE);
+	source = mount_text_get(source_name, PAGE_SIZE);
 	error = (int)PTR_ERR(source);
 	if (IS_ERR(source)) {
 		source = NULL;
@@ -74,7 +75,7 @@ static int mount_new(const char __user *source_name, const struct path *over,
 	error = (int)PTR_ERR(type);
 	if (IS_ERR(type))
 		goto out;
-	tree = tree_new(type, source, flags, options);
+	tree = mount_tree_new(type, source, flags, options);
 	tree_type_put(type);
 	error = (int)PTR_ERR(tree);
 	if (IS_ERR(tree))
@@ -207,7 +208,7 @@ long sys_mount(const char __user *source, const char __user *target, const char 
 		flags &= ~(unsigned long)MS_MGC_MSK;
 	if (!may_mount())
 		return -EPERM;
-	options = text_get(data, PAGE_SIZE);
+	options = mount_text_get(data, PAGE_SIZE);
 	if (IS_ERR(options))
 		return PTR_ERR(options);
 	error = user_path_walk(AT_FDCWD, target, WALK_FOLLOW, &over);
@@ -289,6 +290,9 @@ long sys_umount2(const char __user *target, int flags)
 		path_put(&path);
 		return -EPERM;
 	}
+	/* What nobody serves any more cannot be waited for. */
+	if (flags & MNT_FORCE && capable(CAP_SYS_ADMIN) && tree_is_lost(path_tree(&path)))
+		tree_give_up(path_tree(&path));
 	error = mount_detach(&path, flags);
 	path_put(&path);
 	return error;

@@ -243,6 +243,33 @@ static void pivot(void)
 
 /* ---- Flags ---- */
 
+/* A tree does not become read-only while somebody writes, whoever sees that. */
+static void test_writer_elsewhere(void)
+{
+	int there[2], done[2];
+	char byte;
+	pid_t pid;
+
+	WORKS(mount("none", "a", "tmpfs", 0, ""));
+	WORKS(pipe(there) || pipe(done));
+	pid = fork();
+	if (!pid) {
+		int fd = unshare(CLONE_NEWNS) ? -1 : open("a/f", O_CREAT | O_WRONLY, 0644);
+
+		close(done[1]);
+		(void)!write(there[1], fd < 0 ? "n" : "y", 1);
+		(void)!read(done[0], &byte, 1);
+		_exit(0);
+	}
+	TRUE(read(there[0], &byte, 1) == 1 && byte == 'y');
+	FAILS(EBUSY, mount(NULL, "a", NULL, MS_REMOUNT | MS_RDONLY, NULL));
+	close(done[1]);
+	GIVES(pid, waitpid(pid, NULL, 0));
+	WORKS(mount(NULL, "a", NULL, MS_REMOUNT | MS_RDONLY, NULL));
+	close(there[0]), close(there[1]), close(done[0]);
+	WORKS(umount("a"));
+}
+
 static void test_flags(void)
 {
 	WORKS(mount("none", "a", "tmpfs", MS_NOEXEC | MS_NOATIME, ""));
@@ -305,6 +332,7 @@ int main(void)
 	test_alone();
 	test_entering();
 	GIVES(0, in_child(pivot));
+	test_writer_elsewhere();
 	test_flags();
 	test_telling();
 	return end_mounts();

@@ -415,6 +415,7 @@ static void check_refusals(void)
 		FAILS(EINVAL, control("replace timeout=0"));
 		FAILS(EINVAL, control("nothing"));
 		FAILS(EINVAL, control("give-up"));
+		FAILS(EINVAL, control("lost"));
 		WORKS(control("sync"));
 	}
 	umount(place);

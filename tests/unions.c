@@ -90,6 +90,26 @@ static void test_order(void)
 	WORKS(umount("b"));
 }
 
+static void test_member_flags(void)
+{
+	const unsigned long remount = MS_REMOUNT | MS_BIND;
+	int fd;
+
+	WORKS(unite("a", "b", "after"));
+	WORKS(mount("a", "b", NULL, remount | MS_RDONLY, "member"));
+	FAILS(EROFS, open("b/only_a", O_WRONLY));
+	fd = open("b/only_b", O_WRONLY);
+	TRUE(fd >= 0);
+	close(fd);
+	FAILS(EINVAL, mount("c", "b", NULL, remount | MS_RDONLY, "member"));
+	FAILS(EINVAL, mount(NULL, "b", NULL, remount | MS_RDONLY, "member"));
+	WORKS(mount("a", "b", NULL, remount, "member"));
+	fd = open("b/only_a", O_WRONLY);
+	FAILS(EBUSY, mount("a", "b", NULL, remount | MS_RDONLY, "member"));
+	close(fd);
+	WORKS(umount("b"));
+}
+
 static void test_creation(void)
 {
 	struct stat st;
@@ -366,6 +386,7 @@ int main(void)
 	begin_mounts();
 	fill();
 	test_order();
+	test_member_flags();
 	test_creation();
 	test_listing();
 	test_places();

@@ -40,6 +40,24 @@ int mount_unite(const struct path *from, const struct path *over, unsigned int h
 /* Takes the member that shows `from` out of the union; with the last one the union goes. -EINVAL: there is none. */
 int mount_disunite(const struct path *from, const struct path *over) __must_check;
 
+/*
+ * Mounts that stand nowhere yet are held by an O_PATH file, and go with it: a copy of what the path shows (recursive: with all that is
+ * mounted below), or a new mount of a tree. ERR_PTR. mount_place_loose: such a one, which `from` is the root of, comes to
+ * stand over the path.
+ */
+struct file *mount_open_copy(const struct path *from, bool recursive) __must_check;
+struct file *mount_open_new(struct tree *tree, unsigned long flags) __must_check;
+int mount_place_loose(const struct path *from, const struct path *over) __must_check;
+/* Of one mount, or all that stand on it, too: flags set and cleared, and (not 0) MS_SHARED and its like. All or none: -EPERM,
+ * -EBUSY, as of mount_remount(). */
+struct mount_change {
+	unsigned long set, clear, propagation;
+};
+int mount_change_attributes(const struct path *path, const struct mount_change *change,
+			    bool recursive) __must_check;
+/* Nothing of the tree can be written any more, through whatever mount, or it can again. -EBUSY: something is open for writing. */
+int tree_set_read_only(struct tree *tree, bool read_only) __must_check;
+
 /* Kernel-side mount of a type at a path by name; for init and tests. */
 int kernel_mount(const char *type, const char *source, const char *target, unsigned long flags,
 		 const char *options) __must_check;

@@ -70,6 +70,7 @@ struct mount {
 	bool going;	 /* being detached, under mounts_lock */
 	bool connected; /* detached with what it covers, and still there: it may not be looked below */
 	bool member;	/* of the union that it stands on: not in the hash */
+	bool loose;	/* it stands nowhere yet: an open file has it (mount_loose.c) */
 	u8 locks;	/* MOUNT_LOCK_*: what its namespace may not change */
 	struct mount_union *members;   /* of the head of a union; read under RCU */
 	struct hlist_node hash_link;   /* by what it covers */
