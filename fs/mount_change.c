@@ -344,8 +344,7 @@ static int mount_change_flags(struct mount *mount, unsigned long flags, bool bin
 	else if (!bind)
 		tree->flags &= ~(unsigned int)TREE_READ_ONLY;
 	smp_mb(); /* pairs with the one in mount_writer_get() */
-	if (!(flags & MS_RDONLY) ||
-	    !(bind ? mount_has_writers(mount) : tree_has_writers(tree)))
+	if (!(flags & MS_RDONLY) || !(bind ? mount_has_writers(mount) : tree_has_writers(tree)))
 		return 0;
 	tree->flags = tree_before;
 	WRITE_ONCE(mount->flags, before);
@@ -394,7 +393,8 @@ int mount_remount(const struct path *path, unsigned long flags, bool bind)
 {
 	int error = mount_lock_whole(path);
 
-	return error ? error : mount_unlock_changed(path, mount_change_flags(path->mount, flags, bind));
+	return error ? error
+		     : mount_unlock_changed(path, mount_change_flags(path->mount, flags, bind));
 }
 
 int mount_remount_member(const struct path *from, const struct path *union_path, unsigned long flags)

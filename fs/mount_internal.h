@@ -61,7 +61,8 @@ void mounts_release(struct list *going);
 
 /* ---- propagation.c ---- */
 
-int mount_set_types(struct mount *top, unsigned long type, bool recursive) __must_check; /* MS_SHARED ... -ENOMEM */
+int mount_set_types(struct mount *top, unsigned long type,
+		    bool recursive) __must_check;		     /* MS_SHARED ... -ENOMEM */
 void mount_set_group(struct mount *mount, struct peer_group *group); /* that has none yet; NULL: nothing */
 void mount_set_master(struct mount *mount, struct peer_group *master);
 int mount_make_shared(struct mount *mount) __must_check; /* -ENOMEM */
@@ -114,7 +115,8 @@ void mount_tree_detach(struct mount *top, bool propagate);
 
 int unions_copy(struct mount *top) __must_check; /* the members of copied heads below it. -ENOMEM */
 /* A member of the union; own: by a mount, else what the union stands on. False: there are not so many. Reading suffices. */
-struct mount *union_member_of(const struct mount *head, const struct path *from); /* the mount that shows `from` there, or NULL */
+struct mount *union_member_of(const struct mount *head,
+			      const struct path *from); /* the mount that shows `from` there, or NULL */
 bool union_member_at(const struct mount *head, unsigned int index, struct path *path, bool *own,
 		     bool *create);
 

@@ -854,13 +854,14 @@ static void ram_unmounted(struct tree *tree)
 
 /* Directories and files share a table: the core asks a node's kind before it calls. */
 #define RAM_OPERATIONS                                                                             \
-	.detach = ram_detach, .handover = ram_handover, .unmounted = ram_unmounted, .statfs = ram_statfs, .walk = ram_walk,  \
-	.create = ram_create, .create_unnamed = ram_create_unnamed, .link = ram_link,              \
-	.unlink = ram_unlink, .rename = ram_rename, .setattr = ram_setattr,                        \
-	.set_flags = ram_set_flags, .xattr_get = node_xattr_get, .xattr_set = node_xattr_set,      \
-	.xattr_list = node_xattr_list, .clunk = ram_clunk, .read = page_cache_read,                \
-	.write = ram_write, .readdir = ram_readdir, .mmap = page_cache_mmap,                       \
-	.seek = page_cache_seek, .fallocate = ram_fallocate, .forget = ram_forget
+	.detach = ram_detach, .handover = ram_handover, .unmounted = ram_unmounted,                \
+	.statfs = ram_statfs, .walk = ram_walk, .create = ram_create,                              \
+	.create_unnamed = ram_create_unnamed, .link = ram_link, .unlink = ram_unlink,              \
+	.rename = ram_rename, .setattr = ram_setattr, .set_flags = ram_set_flags,                  \
+	.xattr_get = node_xattr_get, .xattr_set = node_xattr_set, .xattr_list = node_xattr_list,   \
+	.clunk = ram_clunk, .read = page_cache_read, .write = ram_write, .readdir = ram_readdir,   \
+	.mmap = page_cache_mmap, .seek = page_cache_seek, .fallocate = ram_fallocate,              \
+	.forget = ram_forget
 
 static const struct tree_ops ram_ops = { .attach = ram_attach, RAM_OPERATIONS };
 static const struct tree_ops tmpfs_ops = { .attach = tmpfs_attach, RAM_OPERATIONS };

@@ -35,7 +35,7 @@
 #include "rebind_internal.h"
 
 #define TIMEOUT_NS (30 * (u64)NSEC_PER_SEC)
-#define RETRY_FACTOR 64		   /* the longest wait between tries is so many times the first */
+#define RETRY_FACTOR 64		    /* the longest wait between tries is so many times the first */
 #define LOOK_NS (NSEC_PER_MSEC / 4) /* between looks at what is about to go */
 
 /* A node that outlives the instance, and what was known of it. */
@@ -55,7 +55,7 @@ struct replacement {
 	size_t node_count, file_count;
 	struct handover handover;
 	char *source, *options; /* new ones, or NULL */
-	bool lost; /* the old instance was */
+	bool lost;		/* the old instance was */
 };
 
 /* ---- Files whose file is gone ---- */
@@ -298,7 +298,8 @@ static void node_transplant(struct tree *tree, struct node *node, struct node *f
 
 static bool same_file(const struct attr *a, const struct attr *b)
 {
-	return a->id == b->id && a->generation == b->generation && (a->mode & S_IFMT) == (b->mode & S_IFMT);
+	return a->id == b->id && a->generation == b->generation &&
+	       (a->mode & S_IFMT) == (b->mode & S_IFMT);
 }
 
 /*
@@ -386,7 +387,8 @@ static int bring_up(struct replacement *replacement, struct tree_type *type)
 static int find_by_identity(struct replacement *replacement, const struct kept_node *kept)
 {
 	struct tree *tree = replacement->tree;
-	struct node *found = tree->ops->find(tree, kept->attr.id, kept->attr.generation, replacement->cred);
+	struct node *found =
+		tree->ops->find(tree, kept->attr.id, kept->attr.generation, replacement->cred);
 
 	return IS_ERR(found) ? (int)PTR_ERR(found) : node_bind(tree, kept->node, found);
 }
@@ -494,8 +496,8 @@ static void file_bind(struct replacement *replacement, struct file *file)
 	if (file->ops->open)
 		error = file->ops->open(file, file->cred);
 	if (error) {
-		pr_info("'%s': file %llu cannot be opened anew: error %d\n", replacement->tree->source,
-			(unsigned long long)file->node->attr.id, error);
+		pr_info("'%s': file %llu cannot be opened anew: error %d\n",
+			replacement->tree->source, (unsigned long long)file->node->attr.id, error);
 		file_make_stale(file);
 		return;
 	}
@@ -567,7 +569,6 @@ static int settle(struct tree *tree)
 	return error;
 }
 
-
 static void swap_word(char **in_tree, char **word)
 {
 	char *old = *in_tree;
@@ -629,7 +630,6 @@ static int take_words(const char *words, const char *old, char **copy)
 	return *copy ? 0 : -ENOMEM;
 }
 
-
 static int replace(struct replacement *replacement, u64 timeout_ns)
 {
 	struct tree *tree = replacement->tree;
@@ -655,7 +655,8 @@ static bool types_alike(const struct tree_type *a, const struct tree_type *b)
 			  !a->ops->write_pages == !b->ops->write_pages);
 }
 
-static int replace_with_words(struct tree *tree, const struct tree_replacement *how, const struct cred *cred)
+static int replace_with_words(struct tree *tree, const struct tree_replacement *how,
+			      const struct cred *cred)
 {
 	struct tree_type *old = (struct tree_type *)tree->type, *type = how->type ? how->type : old;
 	struct replacement replacement = {

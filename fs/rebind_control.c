@@ -51,11 +51,9 @@ static struct tree *tree_of_object(void *object)
 
 static int control_show(struct text *text, void *object)
 {
-	static const char *const states[] = { [TREE_UNGATED] = "always",
-					      [TREE_SERVED] = "served",
-					      [TREE_CLOSED] = "being replaced",
-					      [TREE_LOST] = "lost",
-					      [TREE_DEAD] = "given up" };
+	static const char *const states[] = {
+		[TREE_UNGATED] = "always", [TREE_SERVED] = "served", [TREE_CLOSED] = "being replaced", [TREE_LOST] = "lost", [TREE_DEAD] = "given up"
+	};
 	struct tree *tree = tree_of_object(object);
 
 	if (!tree)

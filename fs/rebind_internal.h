@@ -14,11 +14,11 @@ struct tree_gate {
 	bool lost;	 /* what is attached cannot serve */
 	u64 lost_ns;	 /* monotonic: since when; 0: it is not */
 	struct rcu_head *late_nodes; /* whose last reference went while there was no instance: by their rcu.next */
-	struct file *late_files;     /* the same, by next_late */
-	struct wait_queue outside;   /* who waits to come in */
-	struct wait_queue drained;   /* who waits for all to have left */
-	struct mutex replacing;	     /* one replacement at a time */
-	u64 replacements;	     /* that went well; under replacing */
+	struct file *late_files;   /* the same, by next_late */
+	struct wait_queue outside; /* who waits to come in */
+	struct wait_queue drained; /* who waits for all to have left */
+	struct mutex replacing;	   /* one replacement at a time */
+	u64 replacements;	   /* that went well; under replacing */
 	struct delayed_work retry;
 	u64 retry_wait_ns; /* until the next try */
 	bool retrying;	   /* one is under way, and holds the tree */

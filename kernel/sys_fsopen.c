@@ -94,7 +94,8 @@ long sys_fsopen(const char __user *name, unsigned int flags)
 		return text ? PTR_ERR(text) : -EFAULT;
 	type = tree_type_get(text);
 	kfree(text);
-	return IS_ERR(type) ? PTR_ERR(type) : setup_open(type, NULL, flags & FSOPEN_CLOEXEC ? O_CLOEXEC : 0);
+	return IS_ERR(type) ? PTR_ERR(type)
+			    : setup_open(type, NULL, flags & FSOPEN_CLOEXEC ? O_CLOEXEC : 0);
 }
 
 long sys_fspick(int fd, const char __user *name, unsigned int flags)
@@ -135,8 +136,8 @@ static int add_option(struct setup *setup, const char *key, const char *value)
 	options = kmalloc(size, GFP_KERNEL);
 	if (!options)
 		return -ENOMEM;
-	(void)scnprintf(options, size, "%s%s%s%s%s", before ? setup->options : "", before ? "," : "",
-			key, value ? "=" : "", value ? value : "");
+	(void)scnprintf(options, size, "%s%s%s%s%s", before ? setup->options : "",
+			before ? "," : "", key, value ? "=" : "", value ? value : "");
 	kfree(setup->options);
 	setup->options = options;
 	return 0;
@@ -189,7 +190,8 @@ static int create(struct setup *setup)
 
 	if (setup->phase != PHASE_WORDS)
 		return -EBUSY;
-	tree = mount_tree_new(setup->type, setup->source, setup->read_only ? MS_RDONLY : 0, setup->options);
+	tree = mount_tree_new(setup->type, setup->source, setup->read_only ? MS_RDONLY : 0,
+			      setup->options);
 	setup->phase = IS_ERR(tree) ? PHASE_FAILED : PHASE_ATTACHED;
 	if (IS_ERR(tree))
 		return (int)PTR_ERR(tree);
@@ -221,7 +223,8 @@ static int reconfigure(struct setup *setup)
 }
 
 /* Are the arguments such as the command has? */
-static int check_arguments(unsigned int command, const void __user *key, const void __user *value, int aux)
+static int check_arguments(unsigned int command, const void __user *key, const void __user *value,
+			   int aux)
 {
 	bool good;
 
@@ -340,11 +343,13 @@ long sys_fsmount(int fd, unsigned int flags, unsigned int attributes)
 	if (flags & ~(unsigned int)FSMOUNT_CLOEXEC || attributes & ~known ||
 	    mount_flags_of_atime(attributes, &atime))
 		return -EINVAL;
-	mount_flags = mount_flags_of_attributes(attributes) | (atime ? atime : (unsigned long)MS_STRICTATIME);
+	mount_flags = mount_flags_of_attributes(attributes) |
+		      (atime ? atime : (unsigned long)MS_STRICTATIME);
 	ref = fd_borrow((unsigned int)fd);
 	if (!ref.file)
 		return -EBADF;
-	file = ref.file->ops == &setup_ops ? mount_setup(ref.file->private, mount_flags) : ERR_PTR(-EINVAL);
+	file = ref.file->ops == &setup_ops ? mount_setup(ref.file->private, mount_flags)
+					   : ERR_PTR(-EINVAL);
 	fd_release(ref);
 	return IS_ERR(file) ? PTR_ERR(file) : fd_add(file, flags & FSMOUNT_CLOEXEC ? O_CLOEXEC : 0);
 }

@@ -494,7 +494,8 @@ void writeback_stop(struct tree *tree)
 	(void)kthread_stop(writeback->thread);
 	take_all(writeback, &taken);
 	while ((cache = take_first(writeback, &taken, 0))) {
-		(void)sync_pages(cache, 0, ~0ULL, CONFLICT_WAIT); /* not to be interrupted, and of a dead tree all is done with */
+		(void)sync_pages(cache, 0, ~0ULL,
+				 CONFLICT_WAIT); /* not to be interrupted, and of a dead tree all is done with */
 		return_cache(writeback, cache);
 	}
 	spin_lock(&all_lock);

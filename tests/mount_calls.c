@@ -58,7 +58,8 @@ static int has_option(const char *place, const char *word)
 
 	snprintf(wanted, sizeof(wanted), "%s/%s", top, place);
 	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "%*d %*d %*s %*s %299s %299s", where, options) == 2 && !strcmp(where, wanted))
+		if (sscanf(line, "%*d %*d %*s %*s %299s %299s", where, options) == 2 &&
+		    !strcmp(where, wanted))
 			found = strstr(options, word) != NULL;
 	if (file)
 		fclose(file);

@@ -66,7 +66,8 @@ static int same_as(int fd, const unsigned char *expected, size_t offset, size_t 
 {
 	static unsigned char bytes[SIZE];
 
-	return pread(fd, bytes, count, (off_t)offset) == (ssize_t)count && !memcmp(bytes, expected, count);
+	return pread(fd, bytes, count, (off_t)offset) == (ssize_t)count &&
+	       !memcmp(bytes, expected, count);
 }
 
 /* One change of a file, and a look at some of it. */
@@ -165,8 +166,8 @@ static const char *name_of(unsigned int number)
 	static int turn;
 
 	turn ^= 1;
-	snprintf(names[turn], sizeof(names[turn]), "names/%s%u", number % 3 ? "a_longer_name_of_number_" : "n",
-		 number);
+	snprintf(names[turn], sizeof(names[turn]), "names/%s%u",
+		 number % 3 ? "a_longer_name_of_number_" : "n", number);
 	return names[turn];
 }
 
@@ -318,9 +319,9 @@ static int replace_many(int cycles, const char *words)
 static int file_is(const char *name, const struct model *model)
 {
 	struct stat st;
-	int fd = open(name, O_RDONLY),
-	    good = fd >= 0 && !fstat(fd, &st) && (size_t)st.st_size == model->size &&
-		   same_as(fd, model->bytes, 0, model->size);
+	int fd = open(name, O_RDONLY), good = fd >= 0 && !fstat(fd, &st) &&
+					      (size_t)st.st_size == model->size &&
+					      same_as(fd, model->bytes, 0, model->size);
 
 	close(fd);
 	return good;
@@ -338,8 +339,9 @@ static int all_there(void)
 
 static void run_load(int cycles, const char *type, const char *source)
 {
-	static void (*const works[])(struct model *) = { work_on_file, work_on_mapping, work_without_name,
-							 work_on_names, work_on_listing };
+	static void (*const works[])(struct model *) = { work_on_file, work_on_mapping,
+							 work_without_name, work_on_names,
+							 work_on_listing };
 	int keeps = source[0] == '/', status, good = 1;
 	pid_t pids[WORKERS];
 
@@ -428,7 +430,8 @@ int main(int argc, char **argv)
 		tap_ok(1, "replacing instances # SKIP the kernel does not");
 		return tap_end();
 	}
-	models = mmap(NULL, WORKERS * sizeof(*models), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	models = mmap(NULL, WORKERS * sizeof(*models), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	stop = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	mkdir(place, 0755);
 	if (argc == 4 && !strcmp(argv[2], "counter")) {

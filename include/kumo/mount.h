@@ -19,7 +19,8 @@ int mount_move(const struct path *from, const struct path *over) __must_check; /
  * whatever mount of the tree. */
 int mount_remount(const struct path *path, unsigned long flags, bool bind) __must_check;
 /* The flags of the member of a union that shows `from`; the others keep theirs. -EINVAL: there is none. */
-int mount_remount_member(const struct path *from, const struct path *over, unsigned long flags) __must_check;
+int mount_remount_member(const struct path *from, const struct path *over,
+			 unsigned long flags) __must_check;
 /* flags: MNT_DETACH, MNT_FORCE, MNT_EXPIRE. -EBUSY, -EAGAIN as umount2(2) has them. */
 int mount_detach(struct path *path, int flags) __must_check;
 /* pivot_root(2): `new` stands where the root stood, and what was root on `old_place`. *root: the old root, referenced, from which

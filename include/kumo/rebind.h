@@ -55,7 +55,8 @@ struct tree_replacement {
  * 0; or, and the old one goes on: -EOPNOTSUPP (it cannot be replaced), -EBUSY (who is inside did not come out in time, or another
  * replacement is under way), -EINTR, what attach() or sync() said. Should it not be able to go on, the tree is lost. Sleeps.
  */
-int tree_replace(struct tree *tree, const struct tree_replacement *how, const struct cred *cred) __must_check;
+int tree_replace(struct tree *tree, const struct tree_replacement *how,
+		 const struct cred *cred) __must_check;
 /* Nobody will serve the tree any more: all operations, also those that wait, give -EIO. For what is lost: umount2(MNT_FORCE). */
 void tree_give_up(struct tree *tree);
 

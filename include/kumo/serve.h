@@ -16,7 +16,7 @@
 
 /* What a CPU has of a tree. */
 struct tree_cpu {
-	long inside;  /* calls that came in less those that left here; the sum over all CPUs counts */
+	long inside; /* calls that came in less those that left here; the sum over all CPUs counts */
 	long writers; /* likewise: files open for writing, through whatever mount and namespace */
 	spinlock_t lock;
 	struct list nodes, files; /* of a tree with TREE_LISTED; under lock */
@@ -29,7 +29,7 @@ int tree_enter_slow(struct tree *tree, struct tree_visit *visit, bool nowait) __
 int tree_wait_served(struct tree *tree) __must_check;
 bool tree_is_inside(const struct tree *tree); /* the current thread is in a call of its instance */
 bool tree_is_losing(const struct tree *tree); /* its instance is lost, whatever the state of the gate */
-void tree_left(struct tree *tree); /* somebody may wait for the last to leave */
+void tree_left(struct tree *tree);	      /* somebody may wait for the last to leave */
 
 static __always_inline void tree_visit_begin(struct tree *tree, struct tree_visit *visit, bool counted)
 {
@@ -124,11 +124,13 @@ int serve_set_flags(struct node *node, u32 flags) __must_check;
 int serve_permission(struct node *node, int mask, const struct cred *cred) __must_check;
 bool serve_permits(struct node *node, int mask); /* false, too, when there is no instance */
 ssize_t serve_xattr_get(struct node *node, const char *name, void *value, size_t size) __must_check;
-int serve_xattr_set(struct node *node, const char *name, const void *value, size_t size, int flags) __must_check;
+int serve_xattr_set(struct node *node, const char *name, const void *value, size_t size,
+		    int flags) __must_check;
 ssize_t serve_xattr_list(struct node *node, char *list, size_t size, bool trusted) __must_check;
 
 /* Open files, whoever serves them (FILE_SERVED: the tree's instance). */
-int serve_open(struct file *file, const struct cred *cred) __must_check; /* of the tree; the file is FILE_SERVED then */
+int serve_open(struct file *file,
+	       const struct cred *cred) __must_check; /* of the tree; the file is FILE_SERVED then */
 int serve_flush(struct file *file) __must_check;
 ssize_t serve_read(struct file *file, struct iter *to, loff_t *pos) __must_check;
 ssize_t serve_write(struct file *file, struct iter *from, loff_t *pos) __must_check;

@@ -15,6 +15,7 @@ replaced() # OPTION...: of mkfs.ext4
 }
 
 plan ${rebind_checks:-2}
+# shellcheck disable=SC2034 # kumo() reads it
 seconds=$((100 + cycles))
 check "ext4 is replaced $cycles times, and the disk is right" replaced
 check "ext4 with blocks of 1 KiB is replaced $cycles times, and the disk is right" replaced -b 1024
