@@ -53,7 +53,7 @@ static int set_attributes(const char *name, unsigned int flags, uint64_t set, ui
 static int has_option(const char *place, const char *word)
 {
 	FILE *file = fopen("/proc/self/mountinfo", "r");
-	char line[1024], where[300], options[300], wanted[300];
+	char line[1024], where[300], options[300], wanted[600];
 	int found = 0;
 
 	snprintf(wanted, sizeof(wanted), "%s/%s", top, place);
