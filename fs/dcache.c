@@ -49,13 +49,35 @@ static inline struct hlist *bucket_of(const struct entry *parent, u32 hash)
 	return &buckets[(hash_u64((unsigned long)parent >> 4) ^ hash) & bucket_mask];
 }
 
+static inline u32 folded(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (u32)(u8)c | 0x20 : (u8)c;
+}
+
+static __noinline bool name_equal_folded(const struct name *name, const char *text, u32 length)
+{
+	if (name->length != length)
+		return false;
+	for (u32 i = 0; i < length; i++)
+		if (folded(name->text[i]) != folded(text[i]))
+			return false;
+	return true;
+}
+
+/* Names with the same hash seldom differ, so a tree without case costs the others nothing. */
+static inline bool is_named(const struct entry *entry, const struct name *name)
+{
+	return likely(name_equal(name, entry->name.text, entry->name.length)) ||
+	       ((entry->tree->flags & TREE_FOLDS_CASE) &&
+		name_equal_folded(name, entry->name.text, entry->name.length));
+}
+
 struct entry *entry_find_rcu(struct entry *parent, const struct name *name)
 {
 	struct entry *entry;
 
 	hlist_for_each(entry, bucket_of(parent, name->hash), hash_link)
-		if (entry->name.hash == name->hash && entry->parent == parent &&
-		    name_equal(name, entry->name.text, entry->name.length))
+		if (entry->name.hash == name->hash && entry->parent == parent && is_named(entry, name))
 			return entry;
 	return NULL;
 }
@@ -282,8 +304,8 @@ struct entry *entry_add(struct entry *parent, const struct name *name, struct no
 	if (parent->tree->flags & TREE_NO_CACHE_NAMES)
 		believe_until_ns = 0;
 	entry = entry_find(parent, name);
-	if (entry && entry->node) {
-		/* A positive one stands there: the tree says that its name means another node now. */
+	if (entry && (entry->node || !name_equal(name, entry->name.text, entry->name.length))) {
+		/* A positive one stands there: the tree says that its name means another node now. Or it is of another case. */
 		entry_drop(entry);
 		entry_put(entry);
 		entry = NULL;
@@ -330,6 +352,21 @@ static void entry_unhash(struct entry *entry, u32 flags)
 			negative_count--;
 	}
 	entry->flags |= ENTRY_DROPPED | flags;
+}
+
+struct entry *entry_of_child(struct entry *parent, const struct node *node)
+{
+	struct entry *child, *found = NULL;
+
+	spin_lock(&names_lock);
+	list_for_each(child, &parent->children, sibling)
+		if (child->node == node && child->believe_until_ns == BELIEVE_FOREVER &&
+		    (child->flags & ENTRY_HASHED) && entry_get_live(child)) {
+			found = child;
+			break;
+		}
+	spin_unlock(&names_lock);
+	return found;
 }
 
 void entry_drop(struct entry *entry)

@@ -144,6 +144,22 @@ static void what_may_not_be_believed_is_asked_for_each_time(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&counted.nodes), 1);
 }
 
+static void names_of_another_case_are_one_where_the_tree_says_so(struct kunit *test)
+{
+	mount_counted(test, TREE_FOLDS_CASE);
+	KUNIT_EXPECT_EQ(test, find(PLACE "/a/b"), 0);
+	KUNIT_EXPECT_EQ(test, find(PLACE "/A/B"), 0);
+	KUNIT_EXPECT_EQ(test, counted.calls, 2);
+}
+
+static void names_of_another_case_are_two_elsewhere(struct kunit *test)
+{
+	mount_counted(test, 0);
+	KUNIT_EXPECT_EQ(test, find(PLACE "/a/b"), 0);
+	KUNIT_EXPECT_EQ(test, find(PLACE "/A/b"), -ENOENT);
+	KUNIT_EXPECT_EQ(test, counted.calls, 3);
+}
+
 static void belief_ends_at_its_time(struct kunit *test)
 {
 	struct path before, after;
@@ -284,6 +300,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_name_found_once_is_not_asked_for_again),
 	KUNIT_CASE(absence_is_remembered_only_where_the_tree_allows_it),
 	KUNIT_CASE(what_may_not_be_believed_is_asked_for_each_time),
+	KUNIT_CASE(names_of_another_case_are_one_where_the_tree_says_so),
+	KUNIT_CASE(names_of_another_case_are_two_elsewhere),
 	KUNIT_CASE(belief_ends_at_its_time),
 	KUNIT_CASE(another_file_of_the_same_name_is_another_node),
 	KUNIT_CASE(many_elements_are_asked_for_at_once),

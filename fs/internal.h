@@ -86,6 +86,8 @@ struct entry *entry_add(struct entry *parent, const struct name *name, struct no
 void entry_removed(struct entry *entry);
 /* The tree says that the name means something else now: not to be found any more. */
 void entry_drop(struct entry *entry);
+/* The believed entry of `parent` that leads to the node, with a reference, or NULL. parent->node->lock held. */
+struct entry *entry_of_child(struct entry *parent, const struct node *node);
 /* Memory for the text of a name that is too long for the entry itself; *text is NULL where it is not. -ENOMEM. */
 int entry_text_alloc(const struct name *name, char **text) __must_check;
 /* After a rename: entry takes the name of (parent, name); what stood there is removed. Takes over `new_text`, of

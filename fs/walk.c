@@ -312,6 +312,20 @@ static struct entry *entry_learn(struct entry *dir, const struct name *name, str
 {
 	struct entry *entry = entry_find(dir, name);
 
+	/* A name besides the one that the file is known by: what removes or moves it must meet that. */
+	if ((dir->tree->flags & TREE_FOLDS_CASE) && node->attr.believe_until_ns != BELIEVE_FOREVER &&
+	    !(entry && (entry->flags & ENTRY_MOUNTED))) {
+		struct entry *known = entry_of_child(dir, node);
+
+		if (known) {
+			if (entry && entry != known)
+				entry_drop(entry);
+			if (entry)
+				entry_put(entry);
+			node_put(node);
+			return known;
+		}
+	}
 	if (entry && (entry->flags & ENTRY_MOUNTED)) {
 		node_put(node);
 		return entry;

@@ -358,6 +358,9 @@ enum {
 	 * fsync is reported as lost (EIO at fsync) when the instance is. */
 	TREE_STABLE_ANSWERS = 256,
 	TREE_LISTED = 64, /* the core's: its nodes and open files are in lists, so that another instance may serve them */
+	/* Names that differ in the case of ASCII letters alone are one. A file may have names besides (FAT's short ones): what walk
+	 * found under such a one has believe_until_ns 0, and the core keeps to the name that it knows the file by. */
+	TREE_FOLDS_CASE = 512,
 };
 
 /* A kind of tree that mount(2) knows by name. */
@@ -487,13 +490,17 @@ static inline u64 name_word(const char *text, u32 length)
 		return 0;
 	return (u64)(u8)text[0] | (u64)(u8)text[length >> 1] << 8 | (u64)(u8)text[length - 1] << 16;
 }
+/* Of all bits but the one in which a capital letter differs from a small one: a tree may take them for the same (TREE_FOLDS_CASE). */
+#define NAME_HASHED_BITS 0xdfdfdfdfdfdfdfdfULL
 static inline u32 name_hash(const char *text, u32 length)
 {
 	u64 hash = length;
 
-	for (; length > 8; text += 8, length -= 8)
-		hash = (hash ^ name_word(text, 8)) * 0x9e3779b97f4a7c15ULL, hash ^= hash >> 29;
-	hash = (hash ^ name_word(text, length)) * 0x9e3779b97f4a7c15ULL;
+	for (; length > 8; text += 8, length -= 8) {
+		hash = (hash ^ (name_word(text, 8) & NAME_HASHED_BITS)) * 0x9e3779b97f4a7c15ULL;
+		hash ^= hash >> 29;
+	}
+	hash = (hash ^ (name_word(text, length) & NAME_HASHED_BITS)) * 0x9e3779b97f4a7c15ULL;
 	/* Every bit of the word reaches the product's top byte, few reach its middle: the table takes low bits, so that comes first. */
 	return __builtin_bswap32((u32)(hash >> 32));
 }
