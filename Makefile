@@ -77,6 +77,13 @@ zlib := build/zlib
 zlib_flags := -w -DZ_SOLO -DHAVE_MEMCPY -I$(zlib) -include kumo/string.h
 zlib_objects := $(addprefix $(B)/zlib/,inflate.o inffast.o inftrees.o zutil.o adler32.o crc32.o)
 
+# zstd's decompressor, in the same way; of the module squashfs.
+zstd := build/zstd
+zstd_flags := -w -DZSTD_DISABLE_ASM=1 -DDYNAMIC_BMI2=0 -DZSTD_NO_INTRINSICS -DZSTD_LEGACY_SUPPORT=0 -DZSTD_TRACE=0 -DZSTD_DEPS_MALLOC \
+	'-DZSTD_malloc(s)=0' '-DZSTD_calloc(n,s)=0' '-DZSTD_free(p)=(void)(p)' -DXXH_NAMESPACE=ZSTD_
+zstd_objects := $(patsubst %,$(B)/zstd/%.o,common/entropy_common common/error_private common/fse_decompress common/xxhash common/zstd_common \
+	decompress/huf_decompress decompress/zstd_ddict decompress/zstd_decompress decompress/zstd_decompress_block)
+
 # ---- Modules --------------------------------------------------------------------------------------------------------
 
 modules :=
@@ -213,6 +220,14 @@ $(B)/%.symvers: %.c $(B)/flags | $(version_h)
 	$(call say,SYMVERS,$<)$(checksum)
 $(B)/zlib/%.o: $(zlib)/%.c $(B)/flags | $(version_h)
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(c_flags) $(zlib_flags) $(depend) -c $< -o $@
+$(B)/zstd/%.o: $(zstd)/lib/%.c $(B)/flags Makefile | $(version_h)
+	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(c_flags) $(zstd_flags) -DMODULE $(depend) -c $< -o $@
+$(zstd)/lib/zstd.h:
+	@scripts/setup
+$(zstd_objects:$(B)/zstd/%.o=$(zstd)/lib/%.c): | $(zstd)/lib/zstd.h ;
+$(B)/modules/fs/squashfs/squashfs.o: $(zstd_objects)
+$(B)/modules/fs/squashfs/decompress.o: extra_flags := -isystem $(zstd)/lib
+$(B)/modules/fs/squashfs/decompress.o: $(zstd)/lib/zstd.h
 $(B)/lib/gunzip.o: extra_flags := -DZ_SOLO -isystem $(zlib)
 $(B)/lib/gunzip.o: $(zlib)/zlib.h
 $(zlib)/zlib.h:

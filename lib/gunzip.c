@@ -1,8 +1,9 @@
 /*
- * gzip data, unpacked by zlib's inflate (RFC 1951, RFC 1952), which is built from Debian's source package with the kernel's
+ * gzip data and zlib's own, unpacked by zlib's inflate (RFC 1950, 1951, 1952), which is built from Debian's source package with the kernel's
  * flags. What is here lends it memory and feeds it; zlib checks the length and the CRC at the member's end.
  */
 #include <kumo/err.h>
+#include <kumo/export.h>
 #include <kumo/gunzip.h>
 #include <kumo/slab.h>
 #include <zlib.h>
@@ -59,3 +60,23 @@ free_out:
 	kfree(out);
 	return error;
 }
+
+ssize_t unzlib(const void *in, size_t in_size, void *out, size_t out_size)
+{
+	z_stream stream = { .zalloc = lend,
+			    .zfree = take_back,
+			    .next_in = (z_const Bytef *)in,
+			    .avail_in = (uInt)min(in_size, INPUT_MAX),
+			    .next_out = out,
+			    .avail_out = (uInt)min(out_size, INPUT_MAX) };
+	int state;
+
+	if (inflateInit(&stream) != Z_OK)
+		return -ENOMEM;
+	state = inflate(&stream, Z_FINISH);
+	inflateEnd(&stream);
+	if (state == Z_STREAM_END)
+		return (ssize_t)stream.total_out;
+	return state == Z_MEM_ERROR ? -ENOMEM : -EINVAL;
+}
+EXPORT_SYMBOL(unzlib);

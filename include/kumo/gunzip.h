@@ -1,4 +1,4 @@
-/* Unpacking of gzip data (lib/gunzip.c). */
+/* Unpacking of gzip data and of zlib's own (lib/gunzip.c). */
 #ifndef KUMO_GUNZIP_H
 #define KUMO_GUNZIP_H
 
@@ -18,5 +18,8 @@ static inline bool gunzip_recognises(const void *in, size_t in_size)
  */
 int gunzip(const void *in, size_t in_size, int (*sink)(void *arg, const void *data, size_t size),
 	   void *arg, size_t *consumed) __must_check;
+
+/* The same of zlib's format, from memory to memory: the length of what comes out. -EINVAL: damaged, or there is more; -ENOMEM. May sleep. */
+ssize_t unzlib(const void *in, size_t in_size, void *out, size_t out_size) __must_check;
 
 #endif
