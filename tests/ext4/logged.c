@@ -3,6 +3,7 @@
  * dm-log-writes; among it the load's marks (stable.h), which say which files fsync(2) had made stable. From the log the disk is made as
  * a power cut may leave it at many points; then powercut.c's checks follow.
  */
+#include "commands.h"
 #include "disk.h"
 #include "stable.h"
 

@@ -5,6 +5,7 @@
  * journal is replayed by mounting; only then e2fsck looks, so that it cannot hide what the replay missed. Files that were made
  * stable must be there with their bytes.
  */
+#include "commands.h"
 #include "disk.h"
 
 #include <fcntl.h>

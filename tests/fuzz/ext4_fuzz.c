@@ -17,10 +17,13 @@
 #include <unistd.h>
 
 #include "../ext4/damage.h"
-#include "../ext4/image.h"
+#include "../images/image.h"
+#include "../images/tool.h"
 
 #define IMAGES 6
 #define NAMES_MAX 400
+
+const struct image_tool image_tool = { .type = "ext4" };
 
 static const char *const features[IMAGES] = {
 	"-b 1024 -N 64 -O ^metadata_csum,^has_journal,^resize_inode",

@@ -112,6 +112,17 @@ int device_write_bytes(struct block_device *device, u64 position, const void *da
 	return write_bytes(device, position, data, length, false);
 }
 
+int block_read_bytes(struct block_device *device, u64 position, void *buffer, u32 length)
+{
+	return device_read_bytes(device, position, buffer, length, device->logical_block_size);
+}
+
+int block_write_bytes(struct block_device *device, u64 position, const void *buffer, u32 length,
+		      unsigned int flags)
+{
+	return write_bytes(device, position, buffer, length, flags & BLOCK_FUA);
+}
+
 int block_flush(struct block_device *device)
 {
 	struct image *image = image_of(device);

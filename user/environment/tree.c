@@ -279,7 +279,7 @@ static int page_write(struct node *node, struct page *page)
 			return error;
 		at = until;
 	}
-	return map->written(node, start, end - start);
+	return map->written ? map->written(node, start, end - start) : 0;
 }
 
 void block_write_pages(struct node *node, struct page **pages, unsigned int count)
@@ -480,7 +480,7 @@ struct file *environment_open(struct node *node)
 	struct file *file = calloc(1, sizeof(*file));
 
 	if (file) {
-		file->node = node_get(node);
+		file->node = file->contents = node_get(node);
 		file->ops = node->ops;
 	}
 	return file;

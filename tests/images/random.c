@@ -1,8 +1,9 @@
 /*
  * Random operations on an image, and the same on a model in memory; now and then the image is mounted anew, every file is compared, and
- * e2fsck looks at it. The model is a table of paths that lead to objects (for there are hard links) with all their bytes.
+ * the filesystem's checker looks at it. The model is a table of paths that lead to objects (for there are hard links) with all their bytes.
  */
 #include "image.h"
+#include "tool.h"
 
 #include <kumo/err.h>
 #include <linux/falloc.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define PATHS 96
 #define SIZE_MAX_TRIED 400000u
@@ -68,10 +70,17 @@ static struct entry *unused(struct model *model)
 	return NULL;
 }
 
+static bool has(unsigned int feature)
+{
+	return image_tool.features & feature;
+}
+
 static struct entry *find(struct model *model, const char *path)
 {
+	int (*compare)(const char *, const char *) = has(TOOL_FOLDS_CASE) ? strcasecmp : strcmp;
+
 	for (int i = 0; i < PATHS; i++)
-		if (model->entries[i].object && !strcmp(model->entries[i].path, path))
+		if (model->entries[i].object && !compare(model->entries[i].path, path))
 			return &model->entries[i];
 	return NULL;
 }
@@ -79,8 +88,12 @@ static struct entry *find(struct model *model, const char *path)
 /* A new path below a random directory; false: it exists, or is too long. */
 static bool new_path(struct model *model, char path[600])
 {
+	static const char *const shapes[] = { "%s/n%u",	    "%s/N%u",	   "%s/n%u.t",
+					      "%s/n%u.TXT", "%s/+ n%u. x", "%s/\u00e4\U0001f600%u",
+					      "%s/.%u" };
 	struct entry *dir = pick(model, 3) ? existing(model, S_IFDIR) : NULL;
-	int length = snprintf(path, 600, "%s/n%u", dir ? dir->path : "", pick(model, 100000));
+	u32 shape = pick(model, 2) ? 0 : pick(model, ARRAY_SIZE(shapes));
+	int length = snprintf(path, 600, shapes[shape], dir ? dir->path : "", pick(model, 100000));
 	u32 more = pick(model, 8) ? pick(model, 12) : pick(model, 240);
 
 	if (length + more >= 590)
@@ -127,6 +140,8 @@ static int create(struct model *model)
 
 	if (!entry || !new_path(model, entry->path))
 		return 0;
+	if (mode == S_IFLNK && !has(TOOL_SYMLINKS))
+		mode = S_IFREG;
 	if (mode == S_IFLNK) {
 		u32 length = 1 + pick(model, pick(model, 2) ? 59 : 600);
 
@@ -215,6 +230,8 @@ static int allocate_some(struct model *model)
 	if (!entry)
 		return 0;
 	object = entry->object;
+	if (!has(TOOL_HOLES))
+		mode &= FALLOC_FL_KEEP_SIZE;
 	error = image_allocate(&model->image, entry->path, mode, offset, length);
 	if (error == -ENOSPC)
 		return 2;
@@ -254,7 +271,7 @@ static int link_some(struct model *model)
 	struct entry *from = existing(model, S_IFREG), *to = unused(model);
 	int error;
 
-	if (!from || !to || !new_path(model, to->path))
+	if (!has(TOOL_LINKS) || !from || !to || !new_path(model, to->path))
 		return 0;
 	error = image_link(&model->image, from->path, to->path);
 	if (error == -ENOSPC)
@@ -360,7 +377,7 @@ static int attribute_some(struct model *model)
 	char name[40], *value;
 	int error;
 
-	if (!entry)
+	if (!entry || !has(TOOL_ATTRIBUTES))
 		return 0;
 	snprintf(name, sizeof(name), which % 2 ? "trusted.of_%u" : "user.number_%u", which);
 	value = pick(model, 4) ? calloc(1, size + 1) : NULL;
@@ -385,7 +402,7 @@ static int compare_attributes(struct model *model, struct entry *entry)
 {
 	char name[40], value[1024];
 
-	for (u32 i = 0; i < ATTRIBUTES; i++) {
+	for (u32 i = 0; i < ATTRIBUTES && has(TOOL_ATTRIBUTES); i++) {
 		ssize_t size;
 
 		snprintf(name, sizeof(name), i % 2 ? "trusted.of_%u" : "user.number_%u", i);
@@ -480,7 +497,7 @@ static int remount(struct model *model)
 	model->image = (struct image){ .fd = -1 };
 	status = check_image(model->path);
 	if (status)
-		return fail(model, "e2fsck", model->path, status);
+		return fail(model, image_tool.checker[0], model->path, status);
 	status = image_open(&model->image, model->path, model->options, false);
 	return status ? fail(model, "mount", model->path, status) : compare(model);
 }
@@ -519,8 +536,9 @@ int random_main(int count, char **words)
 	if (count < 3)
 		return 2;
 	model.path = words[0];
+	model.options = tool_options;
 	model.state = (u64)atoll(words[1]) * 0x9e3779b97f4a7c15ULL + 1;
-	wrong = image_open(&model.image, model.path, NULL, false);
+	wrong = image_open(&model.image, model.path, model.options, false);
 	if (wrong) {
 		fprintf(stderr, "not mounted: error %d\n", wrong);
 		return 1;

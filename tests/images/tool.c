@@ -1,19 +1,16 @@
 /*
- * ext4-tool: modules/fs/ext4 as an ordinary program, on an image file.
+ * A filesystem module as an ordinary program, on an image file: NAME-tool, for each module that user/environment/Makefile lists.
  *
- *	ext4-tool list IMAGE                 a line for each file: kind, mode, owner, links, size, checksum, path
- *	ext4-tool extract IMAGE DIR          files, directories and links into an empty folder
- *	ext4-tool script IMAGE FILE          operations, one a line (script.c); - is the standard input
- *	ext4-tool replay IMAGE               replays the journal and nothing else
- *	ext4-tool random IMAGE SEED COUNT    random operations, compared with a model (random.c)
- *	ext4-tool powercut IMAGE SEED COUNT POINTS    power cuts (powercut.c)
- *	ext4-tool logged IMAGE LOG SEED POINTS        power cuts of a guest, whose disk was IMAGE before what LOG says (logged.c)
- *	ext4-tool cut IMAGE LOG SEED POINTS N TO      the disk as it may be at point N of them
- *	ext4-tool stable IMAGE LOG SEED POINTS N CUT  that disk, replayed by somebody, has what it must have
+ *	list IMAGE                 a line for each file: kind, mode, owner, links, size, checksum, time, path
+ *	extract IMAGE DIR          files, directories and links into an empty folder
+ *	script IMAGE FILE          operations, one a line (script.c); - is the standard input
+ *	random IMAGE SEED COUNT    random operations, compared with a model (random.c)
  *
- * Options before the command: -o OPTIONS (of mount), -r (read-only), -q (no log). Status 0, 1 for what went wrong, 2 for usage.
+ * and commands of the filesystem's own (tool.h). Options before the command: -o OPTIONS (of mount), -t TYPE, -r (read-only), -q (no log).
+ * Status 0, 1 for what went wrong, 2 for usage.
  */
 #include "image.h"
+#include "tool.h"
 
 #include <fcntl.h>
 #include <kumo/err.h>
@@ -22,9 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../modules/fs/ext4/ext4.h"
-
-static const char *options;
+const char *tool_options;
 static bool read_only;
 
 struct names {
@@ -107,7 +102,10 @@ static int read_all(struct image *image, const char *path, u64 size,
 
 static void checksum_add(void *context, const void *data, size_t size)
 {
-	*(u32 *)context = crc32c(*(u32 *)context, data, size);
+	u64 *sum = context;
+
+	for (size_t i = 0; i < size; i++) /* FNV-1a */
+		*sum = (*sum ^ ((const u8 *)data)[i]) * 0x100000001b3ULL;
 }
 
 static int list_one(struct image *image, const char *path, struct node *node)
@@ -116,16 +114,16 @@ static int list_one(struct image *image, const char *path, struct node *node)
 		[1] = 'p', [2] = 'c', [4] = 'd', [6] = 'b', [8] = '-', [10] = 'l', [12] = 's'
 	};
 	const struct attr *attr = &node->attr;
-	u32 checksum = ~0u;
+	u64 checksum = 0xcbf29ce484222325ULL;
 	int error = 0;
 
 	if (S_ISREG(attr->mode) || S_ISLNK(attr->mode))
 		error = read_all(image, path, attr->size, checksum_add, &checksum);
-	printf("%c %04o %u %u %u %llu %08x %lld.%09lld %s\n", kinds[attr->mode >> 12],
+	printf("%c %04o %u %u %u %llu %016llx %lld.%09lld %s\n", kinds[attr->mode >> 12],
 	       attr->mode & 07777, attr->uid, attr->gid, attr->nlink,
-	       S_ISDIR(attr->mode) ? 0 : (unsigned long long)attr->size, checksum,
-	       (long long)(attr->mtime_ns / 1000000000), (long long)(attr->mtime_ns % 1000000000),
-	       *path ? path : "/");
+	       S_ISDIR(attr->mode) ? 0 : (unsigned long long)attr->size,
+	       (unsigned long long)checksum, (long long)(attr->mtime_ns / 1000000000),
+	       (long long)(attr->mtime_ns % 1000000000), *path ? path : "/");
 	if (error)
 		fprintf(stderr, "%s: error %d\n", path, error);
 	return error != 0;
@@ -162,28 +160,25 @@ static int extract_one(struct image *image, const char *path, struct node *node)
 
 static int usage(void)
 {
-	fprintf(stderr,
-		"usage: ext4-tool [-o OPTIONS] [-r] [-q] list|extract|script|replay|random|powercut|logged|cut|stable IMAGE ...\n");
+	fprintf(stderr, "usage: %s-tool [-o OPTIONS] [-t TYPE] [-r] [-q] list|extract|script|random",
+		image_tool.type);
+	for (int i = 0; image_tool.commands && image_tool.commands[i].name; i++)
+		fprintf(stderr, "|%s", image_tool.commands[i].name);
+	fprintf(stderr, " IMAGE ...\n");
 	return 2;
 }
 
 static int run(const char *command, int count, char **words)
 {
-	static const struct {
-		const char *command;
-		int (*main)(int count, char **words);
-	} programs[] = { { "random", random_main },
-			 { "powercut", powercut_main },
-			 { "logged", logged_main },
-			 { "cut", cut_main },
-			 { "stable", stable_main } };
 	struct image image = {};
 	int error;
 
-	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
-		if (!strcmp(command, programs[i].command))
-			return programs[i].main(count, words);
-	error = image_open(&image, words[0], options, read_only || !strcmp(command, "replay"));
+	for (int i = 0; image_tool.commands && image_tool.commands[i].name; i++)
+		if (!strcmp(command, image_tool.commands[i].name))
+			return image_tool.commands[i].main(count, words);
+	if (!strcmp(command, "random"))
+		return random_main(count, words);
+	error = image_open(&image, words[0], tool_options, read_only);
 	if (error) {
 		fprintf(stderr, "%s: not mounted: error %d\n", words[0], error);
 		return 1;
@@ -194,7 +189,7 @@ static int run(const char *command, int count, char **words)
 		extract_to = words[1], error = walk_all(&image, "", extract_one);
 	else if (!strcmp(command, "script") && count > 1)
 		error = script_main(&image, words[1]);
-	else if (strcmp(command, "replay"))
+	else
 		error = usage();
 	image_close(&image);
 	return error;
@@ -204,9 +199,11 @@ int main(int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "+o:rq")) != -1) {
+	while ((option = getopt(argc, argv, "+o:t:rq")) != -1) {
 		if (option == 'o')
-			options = optarg;
+			tool_options = optarg;
+		else if (option == 't')
+			image_type = optarg;
 		else if (option == 'r')
 			read_only = true;
 		else if (option == 'q')

@@ -1,9 +1,9 @@
 /*
- * Files of an image, for tests of modules/fs/ext4 on the host: what the core's system calls would do, by path, without caches. All
- * give 0 (or a count) or a negative errno.
+ * Files of an image, for tests of modules/fs on the host: what the core's system calls would do, by path, without caches. All
+ * give 0 (or a count) or a negative errno. Which filesystem it is says the program (tool.h).
  */
-#ifndef TESTS_EXT4_IMAGE_H
-#define TESTS_EXT4_IMAGE_H
+#ifndef TESTS_IMAGES_IMAGE_H
+#define TESTS_IMAGES_IMAGE_H
 
 #include <environment.h>
 #include <stdint.h>
@@ -15,6 +15,7 @@ struct image {
 	const char *path;
 };
 
+extern const char *image_type; /* of those that the module has; NULL: the one that it is called by */
 int image_open(struct image *image, const char *path, const char *options, bool read_only);
 void image_close(struct image *image);
 
@@ -41,15 +42,11 @@ int image_list(struct image *image, const char *path,
 
 /* tool.c's commands that have files of their own. */
 int random_main(int count, char **words);
-int powercut_main(int count, char **words);
-int logged_main(int count, char **words);
-int cut_main(int count, char **words);
-int stable_main(int count, char **words);
 int script_main(struct image *image, const char *path);
 
 /* A generator of numbers that repeats. */
 u32 random_number(u64 *state, u32 below);
-/* Runs e2fsck -fn; its status. */
+/* Runs the filesystem's checker; its status. */
 int check_image(const char *path);
 
 #endif
