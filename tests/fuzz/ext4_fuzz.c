@@ -16,7 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../ext4/damage.h"
+#include "../images/damage.h"
 #include "../images/image.h"
 #include "../images/tool.h"
 

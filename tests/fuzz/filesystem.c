@@ -1,5 +1,6 @@
 /* The fuzzer of filesystems: see filesystem.h. Errors are right; what must not be is an access outside, a hang, a leak, a warning. */
 #include "filesystem.h"
+#include "../images/damage.h"
 
 #include <fcntl.h>
 #include <kumo/err.h>
@@ -10,16 +11,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PIECE 512u
-#define RECORD 8
 #define CHANGES_MAX 40
 #define NAMES_MAX 400
 
 static struct base {
 	char *bytes;
 	u64 size;
-	u32 *used; /* pieces that hold something */
-	u32 used_count;
+	struct damage_blocks used;
 } bases[FUZZ_IMAGES_MAX];
 static u32 base_count;
 static int memory_fd;
@@ -55,13 +53,7 @@ static void base_make(struct base *base, const char *make)
 	base->bytes = malloc(base->size);
 	must(pread(fd, base->bytes, base->size, 0) == (ssize_t)base->size, "a good image is not read");
 	close(fd);
-	base->used = calloc(base->size / PIECE + 1, sizeof(u32));
-	for (u32 i = 0; i < base->size / PIECE; i++)
-		for (u32 at = 0; at < PIECE; at++)
-			if (base->bytes[i * PIECE + at] && base->bytes[i * PIECE + at] != FUZZ_DATA) {
-				base->used[base->used_count++] = i;
-				break;
-			}
+	damage_blocks_find(&base->used, base->bytes, base->size);
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -87,35 +79,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 }
 
 /* ---- One input ---- */
-
-static void change(const struct base *base, char *bytes, const uint8_t *record)
-{
-	u32 where, value = record[5] | record[6] << 8 | record[7] << 16;
-	char *piece;
-
-	memcpy(&where, record, sizeof(where));
-	piece = bytes + (u64)base->used[where / PIECE % base->used_count] * PIECE;
-	where %= PIECE;
-	switch (record[4] % 6) {
-	case 0:
-		piece[where] = (char)value;
-		break;
-	case 1:
-		piece[where] ^= (char)value;
-		break;
-	case 2:
-		memcpy(piece + (where & ~1u), &value, 2);
-		break;
-	case 3:
-		memcpy(piece + (where & ~3u), &value, 4);
-		break;
-	case 4:
-		memset(piece + where, (int)value, (value >> 8) % (PIECE - where) + 1);
-		break;
-	default: /* another piece's bytes */
-		memmove(piece, bytes + (u64)base->used[value % base->used_count] * PIECE, PIECE);
-	}
-}
 
 struct seen {
 	char paths[NAMES_MAX][300];
@@ -161,8 +124,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	base = &bases[data[0] % base_count];
 	bytes = malloc(base->size);
 	memcpy(bytes, base->bytes, base->size);
-	for (size_t at = 1; at + RECORD <= size && at < RECORD * CHANGES_MAX; at += RECORD)
-		change(base, bytes, data + at);
+	for (size_t at = 1; at + DAMAGE_RECORD <= size && at < DAMAGE_RECORD * CHANGES_MAX;
+	     at += DAMAGE_RECORD)
+		damage(&base->used, bytes, data + at);
 	must(!ftruncate(memory_fd, (off_t)base->size) &&
 		     pwrite(memory_fd, bytes, base->size, 0) == (ssize_t)base->size,
 	     "no image");

@@ -9,7 +9,6 @@
 #include "../images/image.h"
 
 #define FUZZ_IMAGES_MAX 8
-#define FUZZ_DATA 'd' /* pieces of this alone are files' bytes, and left as they are */
 
 struct fuzz_filesystem {
 	const char *options; /* of mount */

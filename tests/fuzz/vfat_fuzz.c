@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../images/damage.h"
 #include "../images/tool.h"
 #include "filesystem.h"
 
@@ -22,7 +23,7 @@ static void fill(struct image *image)
 	static char data[40000];
 	char path[300];
 
-	memset(data, FUZZ_DATA, sizeof(data));
+	memset(data, DAMAGE_DATA, sizeof(data));
 	image_create(image, "d", S_IFDIR | 0755, NULL);
 	image_create(image, "d/e", S_IFDIR | 0755, NULL);
 	image_create(image, "d/e/f", S_IFDIR | 0755, NULL);

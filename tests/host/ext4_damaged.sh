@@ -57,13 +57,13 @@ damaged() # FIRST COUNT
 		with+=(--with "$work/base$i:/base$i")
 		names+=("/base$i")
 	done
-	seconds=1500 kumo --mem 1G "${with[@]}" --with "$work/damage" -- sh -c 'modprobe loop; exec damage "$@"' sh "$1" "$2" "${names[@]}"
+	seconds=1500 kumo --mem 1G "${with[@]}" --with "$work/damage" -- sh -c 'modprobe loop; exec damage ext4 "$@"' sh "$1" "$2" "${names[@]}"
 }
 
 scripts/setup fuzz
 plan $((2 + (count + 249) / 250))
 check 'the programs are built' eval 'make --no-print-directory -s -f user/environment/Makefile &&
-	gcc -O1 -Wall -Werror -static -o "$work/damage" tests/host/ext4_damage.c'
+	gcc -O1 -Wall -Werror -static -o "$work/damage" tests/host/damage.c'
 check 'good images are made' bases
 for ((first = 0; first < count; first += 250)); do
 	check "images $first and on" damaged "$first" $((count - first < 250 ? count - first : 250))

@@ -2,8 +2,8 @@
  * Damage to a filesystem's image, for the fuzz target and for tests in the guest: what is changed is picked among the blocks that hold
  * something, since most of an image is zeros that nobody looks at.
  */
-#ifndef TESTS_EXT4_DAMAGE_H
-#define TESTS_EXT4_DAMAGE_H
+#ifndef TESTS_IMAGES_DAMAGE_H
+#define TESTS_IMAGES_DAMAGE_H
 
 #include <stdint.h>
 #include <stdlib.h>
