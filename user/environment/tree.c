@@ -453,11 +453,6 @@ void page_cache_extend(struct page_cache *cache, u64 size)
 {
 }
 
-int page_cache_sync(struct page_cache *cache, u64 first, u64 last)
-{
-	return 0; /* no page waits to be written */
-}
-
 /* ---- What operations of open files call ---- */
 
 loff_t file_seek_size(struct file *file, loff_t offset, int whence, u64 size)
