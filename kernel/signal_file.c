@@ -211,3 +211,16 @@ void file_owner_signal(struct file *file, unsigned int fd, int code)
 	else if (!owner.signal || signal_one(&owner, owner.signal, &info) == -EAGAIN)
 		(void)signal_one(&owner, SIGIO, NULL); /* the queue of real-time signals is full: at least that */
 }
+
+void file_owner_urgent(struct file *file)
+{
+	const struct file_owner owner = file_owner_get(file);
+
+	if (!owner.pid)
+		return;
+	if (owner.type == F_OWNER_PGRP)
+		signal_group(&owner, SIGURG, NULL);
+	else
+		(void)signal_one(&owner, SIGURG, NULL); /* it may be gone */
+}
+EXPORT_SYMBOL(file_owner_urgent);

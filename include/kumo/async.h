@@ -24,6 +24,8 @@ int file_owner_number(struct file *file);
 int file_owner_set_signal(struct file *file, int signal) __must_check;
 /* Sends the owner the signal. `code`: POLL_IN and so on; any context. */
 void file_owner_signal(struct file *file, unsigned int fd, int code);
+/* SIGURG to the owner, whatever signal was set: a byte came that is not to wait for its turn. Any context. */
+void file_owner_urgent(struct file *file);
 void file_owner_release(struct file *file); /* the file goes */
 
 /* Starts or ends telling the owner when the file becomes ready. -ENOTTY: files of this kind do not tell. */

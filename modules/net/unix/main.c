@@ -92,6 +92,17 @@ static void hang_up(struct unix_socket *peer, bool unread)
 	unix_wake_all(peer);
 }
 
+/* Is there more than the place of a byte that was read out of band? */
+static bool unread(const struct list *messages)
+{
+	const struct unix_message *message;
+
+	list_for_each(message, messages, link)
+		if (!message->urgent || message->done < message->length)
+			return true;
+	return false;
+}
+
 void unix_close(struct unix_socket *self, bool embryo)
 {
 	struct list messages = LIST_INIT(messages), connections = LIST_INIT(connections);
@@ -111,11 +122,12 @@ void unix_close(struct unix_socket *self, bool embryo)
 	list_splice_tail(&messages, &self->messages);
 	list_splice_tail(&connections, &self->connections);
 	WRITE_ONCE(self->message_count, 0);
+	WRITE_ONCE(self->urgent, NULL);
 	spin_unlock(&self->socket.lock);
 	wake_up_all(&self->room_wait);
 	if (peer) {
 		if (is_connection(self))
-			hang_up(peer, embryo || !list_empty(&messages));
+			hang_up(peer, embryo || unread(&messages));
 		unix_put(peer);
 	}
 	list_for_each_safe(connection, after, &connections, connection_link)
@@ -191,6 +203,10 @@ static long unix_ioctl(struct socket *socket, unsigned int command, unsigned lon
 		return bytes < 0 ? bytes : put_user(bytes, (int __user *)argument);
 	case SIOCOUTQ:
 		return put_user(atomic_read(&self->charged), (int __user *)argument);
+	case SIOCATMARK:
+		if (socket->type != SOCK_STREAM)
+			return -EOPNOTSUPP;
+		return put_user(unix_stream_at_mark(self), (int __user *)argument);
 	case SIOCUNIXFILE:
 		return open_name(self);
 	default:

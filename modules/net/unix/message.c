@@ -60,6 +60,7 @@ struct unix_message *unix_message_create(struct unix_socket *self, size_t size,
 	message->files = NULL;
 	message->length = (u32)size;
 	message->done = 0;
+	message->urgent = false;
 	message->arrival_ns = 0;
 	message->capacity = (u32)(capacity - sizeof(*message));
 	message->charge = MESSAGE_OVERHEAD + (u32)capacity;

@@ -52,6 +52,7 @@ struct unix_socket {
 	unsigned int message_count;
 	unsigned int arrivals; /* writes that came so far: who waits sees it move */
 	struct list messages;  /* struct unix_message, oldest first */
+	struct unix_message *urgent; /* of a stream: the byte that came last with MSG_OOB, not yet read; one of messages */
 	struct unix_socket *peer; /* own reference; of a connection set once, of a datagram socket whom it sends to */
 	struct list connections; /* a listener's: connected, not yet accepted */
 	struct list connection_link;
@@ -77,6 +78,7 @@ struct unix_message {
 	struct list link;
 	struct unix_socket *sender; /* own reference */
 	struct passed_files *files; /* or NULL; under the receiver's socket.lock */
+	bool urgent;		    /* of a stream: one byte that came with MSG_OOB */
 	u32 length, done, capacity; /* bytes; of a stream, how many were read */
 	u32 charge;
 	struct ucred credentials; /* of the sender */
@@ -169,6 +171,7 @@ int unix_shutdown(struct socket *socket, int how);
 /* stream.c */
 ssize_t unix_stream_send(struct socket *socket, struct socket_message *message);
 ssize_t unix_stream_receive(struct socket *socket, struct socket_message *message);
+int unix_stream_at_mark(struct unix_socket *self); /* SIOCATMARK: the next byte came with MSG_OOB */
 u32 unix_stream_poll(struct socket *socket, struct file *file, struct poll_table *table);
 
 /* datagram.c: datagrams and SOCK_SEQPACKET */
