@@ -6,8 +6,8 @@
 #include <kumo/string.h>
 #include <kumo/thread.h>
 #include <kumo/uaccess.h>
-#include <linux/filter.h>
-#include <linux/time.h>
+
+#include "options.h"
 
 #define SIZE_ASKED_MAX (0x7fffffffU / 2)
 #define PRIORITY_MAX 6 /* without a capability */
@@ -29,6 +29,12 @@ static const struct {
 	{ SO_TIMESTAMPNS, SOCKET_TIMESTAMP_NS },
 	{ SO_RXQ_OVFL, SOCKET_OVERFLOW_COUNT },
 	{ SO_DEBUG, SOCKET_DEBUG },
+	{ SO_WIFI_STATUS, SOCKET_WIFI_STATUS },
+	{ SO_NOFCS, SOCKET_NO_FCS },
+	{ SO_LOCK_FILTER, SOCKET_FILTER_LOCKED },
+	{ SO_SELECT_ERR_QUEUE, SOCKET_ERROR_QUEUE },
+	{ SO_PREFER_BUSY_POLL, SOCKET_PREFER_BUSY_POLL },
+	{ SO_RCVMARK, SOCKET_RECEIVE_MARK },
 };
 
 static u32 switch_of(int option)
@@ -95,6 +101,7 @@ static int set_number(struct socket *socket, int option, int value)
 {
 	switch (option) {
 	case SO_SNDBUF:
+		WRITE_ONCE(socket->buffer_locks, socket->buffer_locks | SEND_BUFFER_LOCKED);
 		WRITE_ONCE(socket->send_buffer,
 			   buffer_size(value,
 				       min(READ_ONCE(socket_settings.send_buffer_max), SIZE_ASKED_MAX),
@@ -106,6 +113,9 @@ static int set_number(struct socket *socket, int option, int value)
 		if (!capable(CAP_NET_ADMIN))
 			return -EPERM;
 		value = max(value, 0);
+		WRITE_ONCE(socket->buffer_locks,
+			   socket->buffer_locks | (option == SO_SNDBUFFORCE ? SEND_BUFFER_LOCKED
+									    : RECEIVE_BUFFER_LOCKED));
 		if (option == SO_SNDBUFFORCE)
 			WRITE_ONCE(socket->send_buffer,
 				   buffer_size(value, SIZE_ASKED_MAX, SEND_BUFFER_MIN));
@@ -115,6 +125,7 @@ static int set_number(struct socket *socket, int option, int value)
 		socket_wake(&socket->write_wait, POLLOUT);
 		return 0;
 	case SO_RCVBUF:
+		WRITE_ONCE(socket->buffer_locks, socket->buffer_locks | RECEIVE_BUFFER_LOCKED);
 		WRITE_ONCE(socket->receive_buffer,
 			   buffer_size(value,
 				       min(READ_ONCE(socket_settings.receive_buffer_max), SIZE_ASKED_MAX),
@@ -139,29 +150,52 @@ static int set_number(struct socket *socket, int option, int value)
 	}
 }
 
+/* May the switch be set so? */
+static int switch_permitted(const struct socket *socket, u32 bit, bool on)
+{
+	switch (bit) {
+	case SOCKET_DEBUG:
+		return on && !capable(CAP_NET_ADMIN) ? -EACCES : 0;
+	case SOCKET_FILTER_LOCKED:
+		return !on && socket->switches & SOCKET_FILTER_LOCKED ? -EPERM : 0;
+	case SOCKET_PREFER_BUSY_POLL:
+		return on && !capable(CAP_NET_ADMIN) ? -EPERM : 0;
+	default:
+		return 0;
+	}
+}
+
 static int set_generic(struct socket *socket, int option, const void __user *value, unsigned int length)
 {
 	u32 bit = switch_of(option);
-	int number;
+	int number, error;
 
+	if (option == SO_BINDTODEVICE)
+		return socket_bind_to_interface(socket, value, length);
 	if (length < sizeof(number))
 		return -EINVAL;
 	if (get_user(number, (const int __user *)value))
 		return -EFAULT;
 	switch (option) {
 	case SO_RCVTIMEO:
+	case SO_RCVTIMEO_NEW:
 		return set_timeout(&socket->receive_timeout_ns, value, length);
 	case SO_SNDTIMEO:
+	case SO_SNDTIMEO_NEW:
 		return set_timeout(&socket->send_timeout_ns, value, length);
 	case SO_LINGER:
 		return set_linger(socket, value, length);
 	default:
 		break;
 	}
-	if (!bit)
-		return set_number(socket, option, number);
-	if (bit == SOCKET_DEBUG && number && !capable(CAP_NET_ADMIN))
-		return -EACCES;
+	if (!bit) {
+		error = set_number(socket, option, number);
+		return error == -ENOPROTOOPT ? socket_set_kept(socket, option, value, length, number)
+					     : error;
+	}
+	error = switch_permitted(socket, bit, number);
+	if (error)
+		return error;
 	if (bit & SOCKET_STAMPS)
 		set_switch(socket, SOCKET_STAMPS, false);
 	set_switch(socket, bit, number);
@@ -184,21 +218,6 @@ int socket_set_option(struct socket *socket, int level, int option, const void _
 }
 
 /* ---- Getting ---- */
-
-/* A value in whatever form; how long it is. */
-struct option_value {
-	union {
-		int number;
-		u64 wide;
-		struct {
-			int on, seconds;
-		} linger;
-		struct __kernel_old_timeval time;
-		struct ucred cred;
-		struct socket_address address;
-	};
-	unsigned int length;
-};
 
 static void get_timeout(u64 timeout_ns, struct option_value *value)
 {
@@ -279,13 +298,17 @@ static int get_number(struct socket *socket, int option, int *number)
 	}
 }
 
-static int get_generic(struct socket *socket, int option, struct option_value *value)
+static int get_generic(struct socket *socket, int option, struct option_value *value, unsigned int room)
 {
+	int error;
+
 	switch (option) {
 	case SO_RCVTIMEO:
+	case SO_RCVTIMEO_NEW:
 		get_timeout(socket->receive_timeout_ns, value);
 		return 0;
 	case SO_SNDTIMEO:
+	case SO_SNDTIMEO_NEW:
 		get_timeout(socket->send_timeout_ns, value);
 		return 0;
 	case SO_LINGER:
@@ -302,7 +325,8 @@ static int get_generic(struct socket *socket, int option, struct option_value *v
 		return 0;
 	default:
 		value->length = sizeof(value->number);
-		return get_number(socket, option, &value->number);
+		error = get_number(socket, option, &value->number);
+		return error == -ENOPROTOOPT ? socket_get_kept(socket, option, value, room) : error;
 	}
 }
 
@@ -339,7 +363,7 @@ static int get_peer_name(struct socket *socket, void __user *value, int __user *
 	if (error)
 		return -ENOTCONN;
 	if (address.length < room)
-		room = address.length;
+		return -EINVAL; /* as Linux: the room must not be more than the address */
 	if (copy_to_user(value, address.bytes, room))
 		return -EFAULT;
 	return put_user((int)room, length);
@@ -363,7 +387,7 @@ int socket_get_option(struct socket *socket, int level, int option, void __user 
 			return get_peer_name(socket, value, length, (unsigned int)room);
 		if (option == SO_COOKIE && room < (int)sizeof(u64))
 			return -EINVAL;
-		error = get_generic(socket, option, &result);
+		error = get_generic(socket, option, &result, (unsigned int)room);
 	}
 	if (error == -ENOPROTOOPT && socket->ops->get_option) {
 		unsigned int size = (unsigned int)room;

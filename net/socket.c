@@ -103,7 +103,8 @@ void socket_init(struct socket *socket, const struct socket_family *family,
 	socket->send_buffer = READ_ONCE(socket_settings.send_buffer);
 	socket->receive_buffer = READ_ONCE(socket_settings.receive_buffer);
 	socket->receive_low = 1;
-	socket->peek_offset = -1;
+	socket->peek_offset = socket->incoming_cpu = -1;
+	socket->pacing_rate = SOCKET_NO_PACING;
 	socket->send_timeout_ns = socket->receive_timeout_ns = WAIT_FOREVER;
 	wait_queue_init(&socket->read_wait);
 	wait_queue_init(&socket->write_wait);

@@ -140,7 +140,13 @@ enum {
 	SOCKET_STAMPS = SOCKET_TIMESTAMP | SOCKET_TIMESTAMP_NS,
 	SOCKET_OVERFLOW_COUNT = 4096,
 	SOCKET_LINGER = 8192,
+	SOCKET_WIFI_STATUS = 1 << 14,
+	SOCKET_NO_FCS = 1 << 15,
 	SOCKET_LISTENING = 1 << 16, /* SO_ACCEPTCONN; the family sets it */
+	SOCKET_FILTER_LOCKED = 1 << 17,
+	SOCKET_ERROR_QUEUE = 1 << 18,
+	SOCKET_PREFER_BUSY_POLL = 1 << 19,
+	SOCKET_RECEIVE_MARK = 1 << 20,
 };
 
 struct socket_family {
@@ -169,7 +175,16 @@ struct socket {
 	u32 peer_pid;		      /* SO_PEERCRED */
 	const struct cred *peer_cred; /* own reference; NULL: no peer */
 	u64 cookie;		      /* SO_COOKIE, made when first asked for */
+	/* What is kept for who asks (net/options_kept.c). */
+	u64 pacing_rate; /* SOCKET_NO_PACING: none */
+	u32 timestamping, send_time_flags, busy_poll, busy_poll_budget;
+	s32 send_time_clock, incoming_cpu, bound_interface;
+	u8 buffer_locks; /* *_BUFFER_LOCKED: the size was set by the program */
+	bool hash_again;
 };
+
+enum { SEND_BUFFER_LOCKED = 1, RECEIVE_BUFFER_LOCKED = 2 };
+#define SOCKET_NO_PACING ~0UL
 
 /* /proc/sys/net/core; of buffers bytes, the maxima what a program may ask for (it gets twice that). */
 struct socket_settings {
