@@ -219,6 +219,20 @@ static struct tree *tree_of_device(struct tree_type *type, const char *source, c
 	return found;
 }
 
+struct tree *tree_find(u64 device)
+{
+	struct tree *tree, *found = NULL;
+
+	mutex_lock(&trees_lock);
+	list_for_each(tree, &trees, all_link)
+		if (tree->device == device && refcount_inc_not_zero(&tree->refs)) {
+			found = tree;
+			break;
+		}
+	mutex_unlock(&trees_lock);
+	return found;
+}
+
 /* What is mounted already is the same tree, to be read or written as it is: -EBUSY for who wants it otherwise. */
 static struct tree *tree_attach_device(struct tree_type *type, const char *source, const char *options,
 				       unsigned int flags, const struct cred *cred)

@@ -168,6 +168,7 @@ static struct process *process_copy(u64 clone_flags)
 	process->dumpable = from->dumpable;
 	process->huge_pages_off = from->huge_pages_off;
 	process->personality = from->personality;
+	process->core_filter = from->core_filter;
 	process->oom_score_adj = from->oom_score_adj;
 	process->login_uid = from->login_uid;
 	process->login_session = from->login_session;

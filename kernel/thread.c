@@ -87,6 +87,7 @@ struct process *process_alloc(void)
 	wait_queue_init(&process->child_wait);
 	wait_queue_init(&process->end_wait);
 	process->dumpable = true;
+	process->core_filter = CORE_FILTER_DEFAULT;
 	process->login_uid = process->login_session = NO_LOGIN;
 	process->start_time_ns = time_monotonic_ns();
 	list_init(&process->posix_timers);

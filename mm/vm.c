@@ -83,13 +83,22 @@ static inline struct page_cache *vma_cache(const struct vma *vma)
 	return vma->ops == &page_cache_vma_ops ? vma->private : NULL;
 }
 
+void mm_count_kind(struct mm *mm, unsigned int flags, long pages)
+{
+	if (flags & (VM_GROWSDOWN | VM_STACK))
+		mm->stack_pages += pages;
+	else if (flags_are_data(flags))
+		mm->data_pages += pages;
+	else if ((flags & (VM_EXEC | VM_WRITE)) == VM_EXEC)
+		mm->code_pages += pages;
+}
+
 static void count_pages(struct vma *vma, long more)
 {
 	vma->mm->total_pages += more;
 	if (vma->flags & VM_LOCKED)
 		vma->mm->locked_pages += more;
-	if (flags_are_data(vma->flags))
-		vma->mm->data_pages += more;
+	mm_count_kind(vma->mm, vma->flags, more);
 }
 
 static void tree_insert(struct vma *vma)

@@ -125,11 +125,9 @@ static int protect_locked(struct mm *mm, unsigned long start, unsigned long end,
 		if (error)
 			break;
 		if ((vma->flags & (VM_READ | VM_WRITE | VM_EXEC)) != rights) {
-			if (flags_are_data(vma->flags))
-				mm->data_pages -= vma_pages(vma);
+			mm_count_kind(mm, vma->flags, -(long)vma_pages(vma));
 			vma->flags = (vma->flags & ~(VM_READ | VM_WRITE | VM_EXEC)) | rights;
-			if (flags_are_data(vma->flags))
-				mm->data_pages += vma_pages(vma);
+			mm_count_kind(mm, vma->flags, (long)vma_pages(vma));
 			flush |= protect_entries(vma);
 		}
 		vma = vma_merge(vma);

@@ -70,6 +70,8 @@ void unmap_entries(struct unmap_batch *batch, unsigned long start, unsigned long
 /* vm.c: with map_lock held for writing. */
 struct vma *vma_alloc(struct mm *mm, unsigned long start, unsigned long end, unsigned int flags);
 void vma_free(struct vma *vma); /* an unlinked one, with what it references */
+/* Pages of a mapping with these flags came or (negative) went: what /proc tells of kinds of memory. map_lock held for writing. */
+void mm_count_kind(struct mm *mm, unsigned int flags, long pages);
 void vma_link(struct vma *vma); /* into the tree, and the list of its file's mappings */
 void vma_unlink(struct vma *vma);
 struct vma *vma_copy(struct vma *vma, struct mm *mm); /* not linked; with its own references. NULL: no memory */

@@ -78,6 +78,48 @@ int vm_resident(struct mm *mm, unsigned long address, unsigned int pages, u8 *re
 	return error;
 }
 
+/* An entry of /proc/PID/pagemap. */
+#define MAP_PRESENT (1ULL << 63)
+#define MAP_OF_FILE (1ULL << 61) /* or shared memory */
+#define MAP_EXCLUSIVE (1ULL << 56)
+#define MAP_SOFT_DIRTY (1ULL << 55) /* nobody has asked to know better */
+
+static u64 page_map_entry(struct mm *mm, unsigned long address, bool numbers)
+{
+	struct page *table = user_table_find(mm, address), *page;
+	u64 entry = 0;
+	pte_t pte;
+
+	if (!table)
+		return 0;
+	page_spin_lock(table);
+	pte = pte_read(pte_in_table(table, address));
+	if (!pte_none(pte) && pte_special(pte)) {
+		entry = MAP_PRESENT | MAP_OF_FILE;
+	} else if (!pte_none(pte)) {
+		page = pte_page(pte);
+		entry = MAP_PRESENT | MAP_SOFT_DIRTY;
+		if (!(page->flags & BIT(PG_ANON)))
+			entry |= MAP_OF_FILE;
+		else if (refcount_read(&page->refs) == 1)
+			entry |= MAP_EXCLUSIVE;
+		if (numbers)
+			entry |= page_to_pfn(page);
+	}
+	page_spin_unlock(table);
+	return entry;
+}
+
+int vm_page_map(struct mm *mm, unsigned long address, unsigned int pages, u64 *entries, bool numbers)
+{
+	if (down_read_killable(&mm->map_lock))
+		return -EINTR;
+	for (unsigned int i = 0; i < pages; i++)
+		entries[i] = page_map_entry(mm, address + i * PAGE_SIZE, numbers);
+	up_read(&mm->map_lock);
+	return 0;
+}
+
 void vm_describe(struct mm *mm, unsigned long address, char *text, size_t size)
 {
 	char *path = kmalloc(DESCRIBE_PATH, GFP_KERNEL), *name;

@@ -393,6 +393,47 @@ const struct tree_ops memory_ops = {
 	.seek = memory_seek,
 };
 
+/* ---- pagemap ---- */
+
+/* Eight bytes for each page of the address space (Linux's Documentation/admin-guide/mm/pagemap.rst). */
+static ssize_t page_map_read(struct file *file, struct iter *to, loff_t *pos)
+{
+	bool numbers = cred_capable(file->cred, CAP_SYS_ADMIN);
+	struct mm *mm = file->private;
+	u64 entries[64], page = (u64)*pos / sizeof(entries[0]);
+	ssize_t done = 0, error = 0;
+
+	if ((u64)*pos % sizeof(entries[0]) || to->count % sizeof(entries[0]))
+		return -EINVAL;
+	if (!mm || !mm_get_unless_dead(mm))
+		return 0;
+	while (!error && to->count && page < USER_END / PAGE_SIZE) {
+		u64 left = min((u64)(to->count / sizeof(entries[0])), USER_END / PAGE_SIZE - page);
+		unsigned int count = (unsigned int)min(left, (u64)ARRAY_SIZE(entries));
+		size_t copied;
+
+		error = vm_page_map(mm, page * PAGE_SIZE, count, entries, numbers);
+		if (error)
+			break;
+		copied = iter_copy_to(to, entries, count * sizeof(entries[0]));
+		if (copied < count * sizeof(entries[0]))
+			error = -EFAULT;
+		done += (ssize_t)copied;
+		page += count;
+		cond_resched();
+	}
+	mm_put(mm);
+	*pos += done;
+	return done ? done : error;
+}
+
+const struct tree_ops page_map_ops = {
+	.open = memory_open,
+	.clunk = memory_clunk,
+	.read = page_map_read,
+	.seek = memory_seek,
+};
+
 /* ---- exe ---- */
 
 int exe_follow(struct path *path, void *object)

@@ -213,22 +213,13 @@ struct memory_use {
 
 static int memory_use_get(struct mm *mm, struct memory_use *use)
 {
-	*use = (struct memory_use){};
 	if (down_read_killable(&mm->map_lock))
 		return -EINTR;
-	use->total = mm->total_pages;
-	for (struct vma *vma = vma_first(mm); vma; vma = vma_find(mm, vma->end)) {
-		unsigned long pages = (vma->end - vma->start) / PAGE_SIZE;
-
-		if (vma->flags & (VM_GROWSDOWN | VM_STACK))
-			use->stack += pages;
-		else if ((vma->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE)
-			use->data += pages;
-		else if ((vma->flags & (VM_EXEC | VM_WRITE)) == VM_EXEC)
-			use->code += pages;
-	}
+	*use = (struct memory_use){ .total = mm->total_pages,
+				    .data = mm->data_pages,
+				    .stack = mm->stack_pages,
+				    .libraries = mm->code_pages };
 	up_read(&mm->map_lock);
-	use->libraries = use->code;
 	use->code = (ALIGN_UP(mm->code_end, PAGE_SIZE) - ALIGN_DOWN(mm->code_start, PAGE_SIZE)) /
 		    PAGE_SIZE;
 	use->libraries -= min(use->libraries, use->code);
@@ -448,36 +439,41 @@ static const struct pseudo_dynamic thread_names = {
 	}
 
 /* What processes and threads have alike. */
-#define COMMON_FILES                                                                                 \
-	PRIVATE_TEXT("auxv", 0400, auxv_show), PSEUDO_TEXT("cgroup", 0444, cgroup_show),             \
-		PSEUDO_CONTROL("clear_refs", 0200, NULL, clear_refs_store),                          \
-		PSEUDO_RECORDS("cmdline", 0444, command_line_next),                                  \
-		PSEUDO_CONTROL("comm", 0644, comm_show, comm_store),                                 \
-		OBJECT_LINK("cwd", cwd_target, cwd_follow),                                          \
-		PRIVATE_RECORDS("environ", 0400, environment_next),                                  \
-		OBJECT_LINK("exe", exe_target, exe_follow),                                          \
-		PRIVATE_NAMES("fd", 0500, &descriptor_names),                                        \
-		PRIVATE_NAMES("fdinfo", 0555, &descriptor_info_names),                               \
-		PSEUDO_TEXT("gid_map", 0444, id_map_show), PSEUDO_TEXT("limits", 0444, limits_show), \
-		PSEUDO_CONTROL("loginuid", 0644, login_uid_show, login_uid_store),                   \
-		PRIVATE_RECORDS("maps", 0444, maps_next), PRIVATE_OPS("mem", 0600, &memory_ops),     \
-		MOUNTS_FILE("mountinfo", 0444, mounts_info_next, mounts_poll),                       \
-		MOUNTS_FILE("mounts", 0444, mounts_table_next, mounts_poll), NAMESPACE_FILE,         \
-		PSEUDO_DIRECTORY("ns", 0511, namespace_links),                                       \
-		PSEUDO_TEXT("oom_score", 0444, oom_score_show),                                      \
-		PSEUDO_CONTROL("oom_score_adj", 0644, oom_adjust_show, oom_adjust_store),            \
-		PRIVATE_TEXT("personality", 0400, personality_show),                                 \
-		PSEUDO_TEXT("projid_map", 0444, id_map_show),                                        \
-		OBJECT_LINK("root", root_target, root_follow),                                       \
-		PSEUDO_TEXT("sched", 0444, sched_show),                                              \
-		PSEUDO_TEXT("schedstat", 0444, schedstat_show),                                      \
-		PSEUDO_TEXT("sessionid", 0444, login_session_show),                                  \
-		PSEUDO_TEXT("setgroups", 0444, setgroups_show),                                      \
-		PRIVATE_RECORDS("smaps", 0444, smaps_next),                                          \
-		PRIVATE_TEXT("smaps_rollup", 0444, smaps_rollup_show),                               \
-		PSEUDO_TEXT("statm", 0444, statm_show), PSEUDO_TEXT("status", 0444, status_show),    \
-		PRIVATE_TEXT("syscall", 0400, syscall_show),                                         \
-		PSEUDO_TEXT("uid_map", 0444, id_map_show), PSEUDO_TEXT("wchan", 0444, wchan_show)
+#define COMMON_FILES                                                                               \
+	PRIVATE_TEXT("auxv", 0400, auxv_show), PSEUDO_TEXT("cgroup", 0444, cgroup_show),           \
+		PSEUDO_CONTROL("clear_refs", 0200, NULL, clear_refs_store),                        \
+		PSEUDO_RECORDS("cmdline", 0444, command_line_next),                                \
+		PSEUDO_CONTROL("comm", 0644, comm_show, comm_store),                               \
+		PSEUDO_CONTROL("coredump_filter", 0644, core_filter_show, core_filter_store),      \
+		OBJECT_LINK("cwd", cwd_target, cwd_follow),                                        \
+		PRIVATE_RECORDS("environ", 0400, environment_next),                                \
+		OBJECT_LINK("exe", exe_target, exe_follow),                                        \
+		PRIVATE_NAMES("fd", 0500, &descriptor_names),                                      \
+		PRIVATE_NAMES("fdinfo", 0555, &descriptor_info_names),                             \
+		PSEUDO_CONTROL("gid_map", 0644, id_map_show, id_map_store),                        \
+		PSEUDO_TEXT("limits", 0444, limits_show),                                          \
+		PSEUDO_CONTROL("loginuid", 0644, login_uid_show, login_uid_store),                 \
+		PRIVATE_RECORDS("maps", 0444, maps_next), PRIVATE_OPS("mem", 0600, &memory_ops),   \
+		MOUNTS_FILE("mountinfo", 0444, mounts_info_next, mounts_poll),                     \
+		MOUNTS_FILE("mounts", 0444, mounts_table_next, mounts_poll), NAMESPACE_FILE,       \
+		PSEUDO_DIRECTORY("ns", 0511, namespace_links),                                     \
+		PSEUDO_CONTROL("oom_adj", 0644, oom_old_adjust_show, oom_old_adjust_store),        \
+		PSEUDO_TEXT("oom_score", 0444, oom_score_show),                                    \
+		PSEUDO_CONTROL("oom_score_adj", 0644, oom_adjust_show, oom_adjust_store),          \
+		PRIVATE_TEXT("personality", 0400, personality_show),                               \
+		PSEUDO_CONTROL("projid_map", 0644, id_map_show, id_map_store),                     \
+		PRIVATE_OPS("pagemap", 0400, &page_map_ops),                                       \
+		OBJECT_LINK("root", root_target, root_follow),                                     \
+		PSEUDO_TEXT("sched", 0444, sched_show),                                            \
+		PSEUDO_TEXT("schedstat", 0444, schedstat_show),                                    \
+		PSEUDO_TEXT("sessionid", 0444, login_session_show),                                \
+		PSEUDO_CONTROL("setgroups", 0644, setgroups_show, setgroups_store),                \
+		PRIVATE_RECORDS("smaps", 0444, smaps_next),                                        \
+		PRIVATE_TEXT("smaps_rollup", 0444, smaps_rollup_show),                             \
+		PSEUDO_TEXT("statm", 0444, statm_show), PSEUDO_TEXT("status", 0444, status_show),  \
+		PRIVATE_TEXT("syscall", 0400, syscall_show),                                       \
+		PSEUDO_CONTROL("uid_map", 0644, id_map_show, id_map_store),                        \
+		PSEUDO_TEXT("wchan", 0444, wchan_show)
 
 #ifdef CONFIG_DEBUG
 #define DEBUG_FILES                                                                                \

@@ -10,6 +10,10 @@
 #include "../../kernel/process.h"
 #include "internal.h"
 
+#define OOM_ADJUST_MAX 1000
+#define OOM_OLD_STEPS 17
+#define OOM_OLD_MAX 15
+
 /* ---- Names, limits, and where it waits ---- */
 
 int comm_show(struct text *text, void *object)
@@ -106,6 +110,14 @@ int oom_adjust_show(struct text *text, void *object)
 	return 0;
 }
 
+static int oom_adjust(struct process *process, int value, const struct cred *cred)
+{
+	if (value < process->oom_score_adj && !cred_capable(cred, CAP_SYS_RESOURCE))
+		return -EACCES;
+	WRITE_ONCE(process->oom_score_adj, (short)value);
+	return 0;
+}
+
 int oom_adjust_store(const char *words, size_t length, void *object, const struct cred *cred)
 {
 	struct process *process = ((struct thread *)object)->process;
@@ -114,11 +126,52 @@ int oom_adjust_store(const char *words, size_t length, void *object, const struc
 
 	if (error)
 		return error;
-	if (value < -1000 || value > 1000)
+	return value < -OOM_ADJUST_MAX || value > OOM_ADJUST_MAX
+		       ? -EINVAL
+		       : oom_adjust(process, (int)value, cred);
+}
+
+/* The older scale: -17 (never) to 15. */
+int oom_old_adjust_show(struct text *text, void *object)
+{
+	int adjust = READ_ONCE(((struct thread *)object)->process->oom_score_adj);
+
+	text_printf(text, "%d\n",
+		    adjust == OOM_ADJUST_MAX ? OOM_OLD_MAX : adjust * OOM_OLD_STEPS / OOM_ADJUST_MAX);
+	return 0;
+}
+
+int oom_old_adjust_store(const char *words, size_t length, void *object, const struct cred *cred)
+{
+	struct process *process = ((struct thread *)object)->process;
+	s64 value;
+	int error = parse_s64(words, 0, &value);
+
+	if (error)
+		return error;
+	if (value < -OOM_OLD_STEPS || value > OOM_OLD_MAX)
 		return -EINVAL;
-	if (value < process->oom_score_adj && !cred_capable(cred, CAP_SYS_RESOURCE))
-		return -EACCES;
-	WRITE_ONCE(process->oom_score_adj, (short)value);
+	return oom_adjust(process,
+			  value == OOM_OLD_MAX ? OOM_ADJUST_MAX
+					       : (int)value * OOM_ADJUST_MAX / OOM_OLD_STEPS,
+			  cred);
+}
+
+/* Which kinds of memory a core file would have. Kept: there are no core files. */
+int core_filter_show(struct text *text, void *object)
+{
+	text_printf(text, "%08x\n", READ_ONCE(((struct thread *)object)->process->core_filter));
+	return 0;
+}
+
+int core_filter_store(const char *words, size_t length, void *object, const struct cred *cred)
+{
+	struct process *process = ((struct thread *)object)->process;
+	s64 value;
+
+	if (parse_s64(words, 0, &value) || value < 0 || value > 0xffffffffLL)
+		return -EINVAL;
+	WRITE_ONCE(process->core_filter, (u16)(value & CORE_FILTER_MASK));
 	return 0;
 }
 
@@ -259,10 +312,23 @@ int id_map_show(struct text *text, void *object)
 	return 0;
 }
 
+/* And that cannot be changed. */
+int id_map_store(const char *words, size_t length, void *object, const struct cred *cred)
+{
+	return -EPERM;
+}
+
 int setgroups_show(struct text *text, void *object)
 {
 	text_puts(text, "allow\n");
 	return 0;
+}
+
+int setgroups_store(const char *words, size_t length, void *object, const struct cred *cred)
+{
+	if (!strcmp(words, "deny"))
+		return -EPERM;
+	return strcmp(words, "allow") ? -EINVAL : 0;
 }
 
 /* ---- Slack of timers ---- */

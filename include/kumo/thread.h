@@ -167,6 +167,9 @@ struct usage_sum {
 };
 
 #define NO_LOGIN 0xffffffffU
+#define CORE_FILTER_DEFAULT                                                                        \
+	0x33 /* memory of its own, shared memory, headers of programs, huge pages */
+#define CORE_FILTER_MASK 0x1ff
 
 /* A process: threads that share signals, identity, limits and parentage. */
 struct process {
@@ -207,6 +210,7 @@ struct process {
 	bool dumpable;
 	bool huge_pages_off;	  /* PR_SET_THP_DISABLE; inherited. Programs have none anyway */
 	unsigned int personality; /* of personality(2); bits beyond the execution domain */
+	u16 core_filter;	  /* /proc/PID/coredump_filter; inherited */
 	short oom_score_adj; /* /proc/PID/oom_score_adj: -1000 (never killed for want of memory) to 1000; inherited */
 	int parent_death_signal;
 	u32 login_uid, login_session; /* /proc/PID/loginuid, sessionid; inherited; NO_LOGIN: nobody has logged in */

@@ -399,6 +399,8 @@ static inline void tree_get(struct tree *tree)
 	refcount_inc(&tree->refs);
 }
 void tree_put(struct tree *tree);
+/* The attached tree of that device number (st_dev), with a reference; NULL: none. Sleeps. */
+struct tree *tree_find(u64 device);
 /* Calls each(type, context) for every registered type, until it returns false: /proc/filesystems. */
 void tree_types_each(bool (*each)(const struct tree_type *type, void *context), void *context);
 /* Writes back what a tree, or all, have not made stable: syncfs(2), sync(2). The first error. */

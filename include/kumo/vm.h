@@ -81,7 +81,8 @@ struct mm {
 	unsigned int around_pages; /* how many pages a fault on a file may map; a child begins with one */
 	int barriers;		   /* of membarrier(2), that the program has said it will use */
 	atomic64_t resident_file, resident_anon; /* pages */
-	unsigned long total_pages, locked_pages, data_pages;
+	/* Of mappings, by kind: data is what may be written and is not shared, code what may be executed and not written. */
+	unsigned long total_pages, locked_pages, data_pages, stack_pages, code_pages;
 	u64 max_resident_pages;	  /* high-water mark, brought up to date by mm_resident_pages() */
 	unsigned int lock_future; /* VM_LOCK* for new mappings: mlockall(MCL_FUTURE) */
 	struct file *exe;	  /* owned */
@@ -120,6 +121,10 @@ u64 mm_resident_pages(struct mm *mm); /* no lock needed */
 
 /* mincore: whether each page of the range is in memory. 0, -ENOMEM (something is not mapped), -EINTR. */
 int vm_resident(struct mm *mm, unsigned long address, unsigned int pages, u8 *resident) __must_check;
+
+/* Entries of /proc/PID/pagemap for consecutive pages; `numbers`: with those of page frames. 0, -EINTR. */
+int vm_page_map(struct mm *mm, unsigned long address, unsigned int pages, u64 *entries,
+		bool numbers) __must_check;
 
 /* For tree_ops.mmap: the mapping becomes memory that is shared by who inherits it. 0 or -ENOMEM. */
 int shared_memory_attach(struct vma *vma) __must_check;
