@@ -65,16 +65,22 @@ long sys_memfd_create(const char __user *user_name, unsigned int flags)
 	struct node_new what = { .mode = S_IFREG | 0777 };
 	char name[NAME_MAX_LENGTH + 1] = NAME_PREFIX;
 	struct path root = { .mount = memfd_mount, .entry = memfd_mount->root };
+	unsigned int known;
 	ssize_t length;
 	struct file *file;
 
-	if (flags & ~(unsigned int)(MFD_CLOEXEC | MFD_ALLOW_SEALING))
+	known = MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB;
+	if (flags & MFD_HUGETLB)
+		known |= (unsigned int)MFD_HUGE_MASK << MFD_HUGE_SHIFT;
+	if (flags & ~known)
 		return -EINVAL;
 	length = strncpy_from_user(name + strlen(NAME_PREFIX), user_name, NAME_ROOM);
 	if (length < 0)
 		return length;
 	if ((size_t)length == NAME_ROOM)
 		return -EINVAL;
+	if (flags & MFD_HUGETLB)
+		return -ENODEV; /* there are no pages of that size */
 	file = file_open_unnamed(&root, &what, name, O_RDWR | O_LARGEFILE, current->cred);
 	if (IS_ERR(file))
 		return PTR_ERR(file);

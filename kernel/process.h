@@ -211,6 +211,10 @@ bool signal_info_allowed(const siginfo_t *info, bool to_self);
 /* Restartable sequences (rseq.c) ----------------------------------------------------------------------------------- */
 
 void rseq_fork(struct thread *child, bool shares_memory);
+/* prctl(PR_SET_MM, ...) (set_mm.c). */
+long process_set_parts(unsigned long what, unsigned long value, unsigned long size, unsigned long rest);
+/* For membarrier(2): threads that run on `mm` (cpu negative: on any CPU) leave their sequences before they go on. Interrupts on. */
+void rseq_abort_all(struct mm *mm, int cpu);
 
 /* Futexes (futex.c) ----------------------------------------------------------------------------------------------- */
 

@@ -9,6 +9,7 @@
  */
 #include <kumo/arch/ptrace.h>
 #include <kumo/err.h>
+#include <kumo/irq.h>
 #include <kumo/string.h>
 #include <kumo/syscalls.h>
 #include <kumo/uaccess.h>
@@ -88,6 +89,21 @@ void rseq_return(struct pt_regs *regs)
 	current->rseq_cpu = cpu;
 	if (leave_sequence(regs) || put_user(cpu, &own->cpu_id_start) || put_user(cpu, &own->cpu_id))
 		die();
+}
+
+/* In an interrupt of a CPU that perhaps runs a thread of the program: on its way back it looks at its sequence. */
+static void abort_here(void *mm)
+{
+	if (current->mm == mm && current->rseq)
+		__atomic_fetch_or(&current->work, WORK_RSEQ, __ATOMIC_SEQ_CST);
+}
+
+void rseq_abort_all(struct mm *mm, int cpu)
+{
+	if (cpu < 0)
+		smp_call_others(abort_here, mm);
+	else if ((unsigned int)cpu < num_online_cpus() && (unsigned int)cpu != smp_processor_id())
+		smp_call((unsigned int)cpu, abort_here, mm);
 }
 
 void rseq_fork(struct thread *child, bool shares_memory)

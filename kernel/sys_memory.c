@@ -11,6 +11,8 @@
 #include <linux/mman.h>
 #include <linux/resource.h>
 
+#include "process.h"
+
 #define MINCORE_CHUNK 256
 
 long sys_mmap(unsigned long address, unsigned long length, unsigned long prot, unsigned long flags,
@@ -206,9 +208,27 @@ static long barrier_if_registered(int command)
 	return 0;
 }
 
+static long barrier_register(int command)
+{
+	__atomic_fetch_or(&current->mm->barriers, command, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* What runs of the program is in no restartable sequence any more when this returns; `cpu` negative: on any CPU. */
+static long barrier_for_sequences(int cpu)
+{
+	if (!(READ_ONCE(current->mm->barriers) & MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ))
+		return -EPERM;
+	rseq_abort_all(current->mm, cpu);
+	return 0;
+}
+
 long sys_membarrier(int command, unsigned int flags, int cpu)
 {
-	if (flags)
+	bool one_cpu = command == MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ &&
+		       flags == MEMBARRIER_CMD_FLAG_CPU;
+
+	if (flags && !one_cpu)
 		return -EINVAL;
 	switch (command) {
 	case MEMBARRIER_CMD_QUERY:
@@ -216,17 +236,19 @@ long sys_membarrier(int command, unsigned int flags, int cpu)
 		       MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED |
 		       MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED |
 		       MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE |
-		       MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE;
+		       MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE |
+		       MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ |
+		       MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ;
 	case MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED:
 		return 0;
 	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
-		__atomic_fetch_or(&current->mm->barriers, MEMBARRIER_CMD_PRIVATE_EXPEDITED,
-				  __ATOMIC_RELAXED);
-		return 0;
+		return barrier_register(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
 	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE:
-		__atomic_fetch_or(&current->mm->barriers,
-				  MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, __ATOMIC_RELAXED);
-		return 0;
+		return barrier_register(MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE);
+	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ:
+		return barrier_register(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ);
+	case MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ:
+		return barrier_for_sequences(one_cpu ? cpu : -1);
 	case MEMBARRIER_CMD_GLOBAL:
 	case MEMBARRIER_CMD_GLOBAL_EXPEDITED:
 		vm_barrier_all_cpus();

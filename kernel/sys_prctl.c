@@ -121,33 +121,6 @@ static long keep_capabilities_set(unsigned long keep)
 	return 0;
 }
 
-/* PR_SET_MM: what setproctitle of privileged programs uses. */
-static long set_mm(unsigned long what, unsigned long value)
-{
-	struct mm *mm = current->mm;
-
-	if (!capable(CAP_SYS_RESOURCE))
-		return -EPERM;
-	if (value >= USER_END)
-		return -EINVAL;
-	switch (what) {
-	case PR_SET_MM_ARG_START:
-		mm->arg_start = value;
-		return 0;
-	case PR_SET_MM_ARG_END:
-		mm->arg_end = value;
-		return 0;
-	case PR_SET_MM_ENV_START:
-		mm->env_start = value;
-		return 0;
-	case PR_SET_MM_ENV_END:
-		mm->env_end = value;
-		return 0;
-	default:
-		return -EINVAL;
-	}
-}
-
 /* Whether the thread shall be told early of memory that the machine has lost. Kept for who asks; nothing acts on it. */
 static long machine_check_policy_set(unsigned long what, unsigned long policy)
 {
@@ -328,7 +301,7 @@ long sys_prctl(int option, unsigned long a, unsigned long b, unsigned long c, un
 	case PR_GET_THP_DISABLE:
 		return a || b || c || d ? -EINVAL : process->huge_pages_off;
 	case PR_SET_MM:
-		return c || d ? -EINVAL : set_mm(a, b);
+		return process_set_parts(a, b, c, d);
 	case PR_SET_PTRACER:
 		return tracer_set(a);
 	default:
