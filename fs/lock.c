@@ -63,15 +63,27 @@ static struct file_lock *find_conflict(struct node *node, const struct file_lock
 	return NULL;
 }
 
-/* Where a lock that starts there stands in the list: they are in that order, so that F_GETLK tells of the first. */
-static struct list *lock_place(struct node *node, u64 start)
+static bool same_owner(const struct file_lock *one, const struct file_lock *other)
+{
+	return one->owner == other->owner && one->kind == other->kind;
+}
+
+/*
+ * Where a lock of the owner of `like` that starts there stands in the list: owners are in the order in which they came, and the
+ * locks of each in that of their starts, since F_GETLK tells of the first. `alone`: where it stands without others of its owner.
+ */
+static struct list *lock_place(struct node *node, const struct file_lock *like, u64 start,
+			       struct list *alone)
 {
 	struct file_lock *lock;
+	bool others = false;
 
-	list_for_each(lock, &node->locks, link)
-		if (lock->start > start)
-			break;
-	return &lock->link;
+	list_for_each(lock, &node->locks, link) {
+		if (same_owner(lock, like) ? lock->start > start : others)
+			return &lock->link;
+		others |= same_owner(lock, like);
+	}
+	return others ? &node->locks : alone;
 }
 
 /* A structure from `spare` becomes a lock of the node, a copy of `like`, before `position` in its list. */
@@ -95,6 +107,14 @@ static void lock_unlink(struct file_lock *lock, struct list *spare)
 	list_add(spare, &lock->link);
 }
 
+/* The lock goes; *place, where a lock in its stead belongs, is behind the first that went. */
+static void lock_give_way(struct file_lock *lock, struct list **place, struct list *spare)
+{
+	if (!*place || *place == &lock->link)
+		*place = lock->link.next;
+	lock_unlink(lock, spare);
+}
+
 /*
  * Makes the request hold for its range: what its owner held there is cut away or merged. Up to two structures are needed
  * (the new lock, and the far part of one that is split); unused ones and locks that went are left in `spare` for freeing.
@@ -102,11 +122,12 @@ static void lock_unlink(struct file_lock *lock, struct list *spare)
 static bool lock_apply(struct node *node, const struct file_lock *request, struct list *spare)
 {
 	struct file_lock *fresh, *lock, *after, *part;
+	struct list *place = NULL;
 	u64 start = request->start, end = request->end;
 	bool freed = false;
 
 	list_for_each_safe(lock, after, &node->locks, link) {
-		if (lock->owner != request->owner || lock->kind != request->kind)
+		if (!same_owner(lock, request))
 			continue;
 		if (lock->type == request->type) {
 			/* Merges with what it overlaps or touches. */
@@ -115,14 +136,15 @@ static bool lock_apply(struct node *node, const struct file_lock *request, struc
 				continue;
 			start = min(start, lock->start);
 			end = max(end, lock->end);
-			lock_unlink(lock, spare);
+			lock_give_way(lock, &place, spare);
 			continue;
 		}
 		if (lock->end < request->start || lock->start > request->end)
 			continue;
 		freed = true;
 		if (lock->start < request->start && lock->end > request->end) {
-			part = lock_link(node, lock_place(node, request->end + 1), spare, lock);
+			part = lock_link(node, lock_place(node, lock, request->end + 1, NULL),
+					 spare, lock);
 			part->start = request->end + 1;
 			lock->end = request->start - 1;
 		} else if (lock->start < request->start) {
@@ -130,11 +152,12 @@ static bool lock_apply(struct node *node, const struct file_lock *request, struc
 		} else if (lock->end > request->end) {
 			lock->start = request->end + 1; /* nothing of its owner's lies between */
 		} else {
-			lock_unlink(lock, spare);
+			lock_give_way(lock, &place, spare);
 		}
 	}
 	if (request->type != F_UNLCK) {
-		fresh = lock_link(node, lock_place(node, start), spare, request);
+		place = lock_place(node, request, start, place ? place : &node->locks);
+		fresh = lock_link(node, place, spare, request);
 		fresh->start = start;
 		fresh->end = end;
 	}
@@ -293,11 +316,11 @@ long file_lock_fcntl(struct file *file, unsigned int command, struct flock *lock
 	struct file_lock *conflict;
 	int error;
 
-	if (lock->l_type != F_RDLCK && lock->l_type != F_WRLCK && lock->l_type != F_UNLCK)
-		return -EINVAL;
 	error = range_of(file, lock, &request.start, &request.end);
 	if (error)
 		return error;
+	if (lock->l_type != F_RDLCK && lock->l_type != F_WRLCK && lock->l_type != F_UNLCK)
+		return -EINVAL;
 	if (command == F_GETLK || command == F_OFD_GETLK) {
 		if (lock->l_type == F_UNLCK || (open_file && lock->l_pid))
 			return -EINVAL;

@@ -103,6 +103,12 @@ static int place_free(const struct path *parent, const struct name *last, bool d
 	return mount_want_write(parent->mount);
 }
 
+/* A device, but for that which says that a name is gone (RENAME_WHITEOUT). */
+static bool needs_mknod(const struct node_new *what)
+{
+	return S_ISBLK(what->mode) || (S_ISCHR(what->mode) && what->rdev);
+}
+
 int path_create(const struct path *parent, const struct name *last, const struct node_new *what,
 		const struct cred *cred, struct path *made)
 {
@@ -125,7 +131,7 @@ int path_create(const struct path *parent, const struct name *last, const struct
 	if (error)
 		return error;
 	error = place_free(parent, last, S_ISDIR(what->mode), cred);
-	if (!error && (S_ISCHR(what->mode) || S_ISBLK(what->mode)) && !cred_capable(cred, CAP_MKNOD)) {
+	if (!error && needs_mknod(what) && !cred_capable(cred, CAP_MKNOD)) {
 		error = may_create_in(dir, cred);
 		if (!error)
 			error = -EPERM;

@@ -243,7 +243,7 @@ static int place_of(int fd, struct path *path)
 
 	if (fd == AT_FDCWD)
 		return path_walk(NULL, ".", 0, current->cred, path);
-	ref = fd_borrow_path((unsigned int)fd);
+	ref = fd_borrow((unsigned int)fd);
 	if (!ref.file)
 		return -EBADF;
 	error = file_path(ref.file, path);
@@ -255,17 +255,20 @@ long sys_open_by_handle_at(int fd, void __user *handle, int flags)
 {
 	struct identity identity;
 	struct path path, root, here;
-	int error;
+	int error, placed;
 
 	if (!capable(CAP_DAC_READ_SEARCH))
 		return -EPERM;
 	error = handle_get(&identity, handle);
-	if (!error)
-		error = place_of(fd, &here);
-	if (error)
+	if (error && error != -ESTALE)
 		return error;
+	placed = place_of(fd, &here); /* before what the handle says */
+	if (placed)
+		return placed;
 	root = (struct path){ .mount = here.mount, .entry = here.mount->root };
-	error = tree_has_handles(path_tree(&here)) ? find_identity(&root, &identity, &path) : -ESTALE;
+	if (!error)
+		error = tree_has_handles(path_tree(&here)) ? find_identity(&root, &identity, &path)
+							   : -ESTALE;
 	if (!error) {
 		error = (int)open_found(&path, flags);
 		path_put(&path);

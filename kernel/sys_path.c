@@ -247,8 +247,6 @@ long sys_renameat2(int old_fd, const char __user *old_name, int new_fd, const ch
 		return -EINVAL;
 	if ((flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) && (flags & RENAME_EXCHANGE))
 		return -EINVAL;
-	if ((flags & RENAME_WHITEOUT) && !capable(CAP_MKNOD))
-		return -EPERM;
 	error = user_parent_get(&old, old_fd, old_name);
 	if (error)
 		return error;

@@ -221,6 +221,49 @@ static void set_keeps_order(void)
 	close(set);
 }
 
+/* F_GETLK tells of the first conflict: owners come in the order in which they came, each with its locks from the lowest on. */
+static void first_conflict(int file)
+{
+	int other = open("/tmp/kinds_file", O_RDWR), third = open("/tmp/kinds_file", O_RDWR);
+	struct flock lock = { .l_type = F_WRLCK, .l_start = 20, .l_len = 5 };
+
+	gives(0, fcntl(file, F_OFD_SETLK, &lock));
+	lock.l_start = 10;
+	gives(0, fcntl(other, F_OFD_SETLK, &lock));
+	lock.l_start = 24;
+	gives(0, fcntl(file, F_OFD_SETLK, &lock)); /* grows, and stays where it was */
+	lock = (struct flock){ .l_type = F_WRLCK };
+	gives(0, fcntl(third, F_OFD_GETLK, &lock));
+	gives(20, lock.l_start);
+	gives(9, lock.l_len);
+	lock = (struct flock){ .l_type = 7, .l_start = LONG_MAX, .l_len = 2 };
+	gives(-EOVERFLOW, fcntl(third, F_OFD_SETLK, &lock));
+	close(other);
+	close(third);
+}
+
+/* What says that a name is gone is a device that anybody may make. */
+static void whiteout(void)
+{
+	struct stat stat_;
+
+	if (mkdir("/tmp/kinds_dir", 0777) || chmod("/tmp/kinds_dir", 0777) || setresuid(-1, 1000, -1))
+		return;
+	gives(0, mknod("/tmp/kinds_dir/gone", S_IFCHR | 0600, 0));
+	gives(-EPERM, mknod("/tmp/kinds_dir/null", S_IFCHR | 0600, 0x103));
+	gives(0, mknod("/tmp/kinds_dir/file", S_IFREG | 0600, 0));
+	gives(0, syscall(SYS_renameat2, AT_FDCWD, "/tmp/kinds_dir/file", AT_FDCWD,
+			 "/tmp/kinds_dir/moved", 4));
+	gives(0, stat("/tmp/kinds_dir/file", &stat_));
+	gives(S_IFCHR, stat_.st_mode & S_IFMT);
+	if (setresuid(-1, 0, -1))
+		tap_ok(0, "root again");
+	unlink("/tmp/kinds_dir/gone");
+	unlink("/tmp/kinds_dir/file");
+	unlink("/tmp/kinds_dir/moved");
+	rmdir("/tmp/kinds_dir");
+}
+
 int main(int count, char **arguments)
 {
 	int file;
@@ -240,6 +283,8 @@ int main(int count, char **arguments)
 	pipe_edges();
 	pipe_capacity();
 	set_keeps_order();
+	first_conflict(file);
+	whiteout();
 	unlink("/tmp/kinds_file");
 	return tap_end();
 }

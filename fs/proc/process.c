@@ -343,7 +343,7 @@ int status_show(struct text *text, void *object)
 		text_printf(text, "FDSize:\t%u\n", rcu_dereference(files->table)->size);
 		rcu_read_unlock();
 	}
-	text_puts(text, "Groups:\t");
+	text_puts(text, cred->group_count ? "Groups:\t" : "Groups:\t ");
 	for (u32 i = 0; i < cred->group_count; i++)
 		text_printf(text, "%u ", cred->groups[i]);
 	text_printf(text, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", process->pid,
