@@ -52,11 +52,15 @@ replays()
 	done
 }
 
+build()
+{
+	make --no-print-directory -s -f user/environment/Makefile && gcc -O1 -Wall -Werror -static -o "$work/load" tests/host/ext4_load.c
+}
+
 scripts/setup fuzz
 loads=('-b 4096' '-b 1024 -O ^metadata_csum' '-t ext3')
 plan $((1 + 3 * ${#loads[@]}))
-check 'the programs are built' eval 'make --no-print-directory -s -f user/environment/Makefile &&
-	gcc -O1 -Wall -Werror -static -o "$work/load" tests/host/ext4_load.c'
+check 'the programs are built' build
 for load in "${loads[@]}"; do
 	# shellcheck disable=SC2086 # words on purpose
 	check "a guest writes to a disk made with mkfs.ext4 -J size=4 $load" record -J size=4 $load
