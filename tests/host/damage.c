@@ -1,5 +1,5 @@
 /*
- * For ext4_damaged.sh and its like, in a guest: good images are damaged at random, mounted, and all that a program can do to them is done.
+ * For ext4_damaged.sh, in a guest: good images are damaged at random, mounted, and all that a program can do to them is done.
  * Errors are right, and must be said in the log; what must not be is a crash, a hang, or a write outside of the image.
  *
  *	damage TYPE FIRST COUNT IMAGE...	damaged images FIRST and on; what damage n is depends on n alone

@@ -16,7 +16,7 @@ images=(
 	'-comp gzip -no-fragments'
 	'-comp zstd -always-use-fragments'
 	'-noI -noD -noF -noX -noId'
-	'-comp gzip -no-exports -no-duplicates -nopad'
+	'-comp gzip -no-exports -no-duplicates'
 )
 
 # A hole, ends in fragments, links, large directories, things that are no files, attributes.
