@@ -175,7 +175,8 @@ static void take_root(void)
 	error = root_switch(&root, say);
 	if (error) {
 		say("take as root", root.device, error);
-		sys_exit(1); /* the kernel panics, which is seen */
+		sys_ioctl(2, TCSBRK, (void *)1); /* waits until that has been printed */
+		sys_exit(1);			 /* the kernel panics, which is seen */
 	}
 }
 
