@@ -396,8 +396,7 @@ static int writeback_thread(void *arg)
 				       kthread_should_stop() || READ_ONCE(writeback->hurry) ||
 					       (idle && !list_empty(&writeback->caches)),
 				       idle ? WAIT_FOREVER : time_monotonic_ns() + INTERVAL_NS);
-		if (!idle)
-			write_old(writeback);
+		write_old(writeback); /* also when there was nothing: who is in a hurry has been heard then */
 	}
 	return 0;
 }
