@@ -1,0 +1,531 @@
+/*
+ * Nodes of the server's files, by identity (qid.path), and their attributes.
+ *
+ * What the server says replaces what the node holds, with two exceptions. While pages are dirty, size and times are known
+ * here and nowhere else. And an answer that was asked for before a change from here had ended may be older than the change. When
+ * somebody else changed the file, pages that are clean are dropped.
+ */
+#define LOG_PREFIX "9p: "
+#include "client.h"
+
+#include <kumo/device.h>
+#include <kumo/pagecache.h>
+#include <kumo/printk.h>
+#include <kumo/slab.h>
+#include <kumo/time.h>
+#include <kumo/writeback.h>
+
+/* How long an answer serves a client that believes nothing: for the system call on whose behalf it was asked. */
+#define FRESH_NS (1 * NSEC_PER_MSEC)
+
+u64 believe_until(const struct client *client)
+{
+	return client->options.cache == CACHE_LOOSE ? BELIEVE_FOREVER : time_monotonic_ns() + FRESH_NS;
+}
+
+/* ---- From the wire ---- */
+
+static s64 time_of(u64 seconds, u64 nanoseconds)
+{
+	const s64 limit = INT64_MAX / (s64)NSEC_PER_SEC - 1;
+	s64 whole = clamp((s64)seconds, -limit, limit);
+
+	return whole * (s64)NSEC_PER_SEC + (s64)min(nanoseconds, (u64)NSEC_PER_SEC - 1);
+}
+
+static u8 qid_kind(u8 type)
+{
+	return type & NINEP_QTDIR ? DT_DIR : type & NINEP_QTSYMLINK ? DT_LNK : DT_UNKNOWN;
+}
+
+/* -EIO: no file has such attributes. */
+static int attr_from_getattr(const struct ninep_Rgetattr *from, struct attr *attr)
+{
+	u32 kind = from->mode & S_IFMT;
+
+	*attr = (struct attr){
+		.id = from->qid.path,
+		.version = from->qid.version,
+		.mode = from->mode & (S_IFMT | 07777),
+		.uid = from->uid,
+		.gid = from->gid,
+		.nlink = (u32)min(from->nlink, (u64)UINT32_MAX),
+		.rdev = from->rdev,
+		.size = from->size,
+		.blocks = from->blocks,
+		.block_size = (u32)clamp(from->blksize, (u64)512, (u64)MIB),
+		.atime_ns = time_of(from->atime_sec, from->atime_nsec),
+		.mtime_ns = time_of(from->mtime_sec, from->mtime_nsec),
+		.ctime_ns = time_of(from->ctime_sec, from->ctime_nsec),
+		.generation = from->valid & NINEP_GETATTR_GEN ? (u32)from->gen : 0,
+	};
+	if (from->valid & NINEP_GETATTR_BTIME)
+		attr->btime_ns = time_of(from->btime_sec, from->btime_nsec);
+	if (!(from->valid & NINEP_GETATTR_MODE) || !kind || from->size > INT64_MAX)
+		return -EIO;
+	if ((kind == S_IFDIR) != (qid_kind(from->qid.type) == DT_DIR))
+		return -EIO;
+	return 0;
+}
+
+static int attr_from_stat(const struct client *client, const struct ninep_stat *from, struct attr *attr)
+{
+	const struct options *options = &client->options;
+	u32 major, minor, mode = ninep_mode_to_unix(from, client->connection.dialect, &major, &minor);
+
+	*attr = (struct attr){
+		.id = from->qid.path,
+		.version = from->qid.version,
+		.mode = mode,
+		.uid = from->n_uid == NINEP_NO_NUMBER ? options->default_uid : from->n_uid,
+		.gid = from->n_gid == NINEP_NO_NUMBER ? options->default_gid : from->n_gid,
+		.nlink = 1,
+		.rdev = device_make(major, minor),
+		.size = from->length,
+		.blocks = DIV_ROUND_UP(from->length, 512),
+		.block_size = PAGE_SIZE,
+		.atime_ns = time_of(from->atime, 0),
+		.mtime_ns = time_of(from->mtime, 0),
+		.ctime_ns = time_of(from->mtime, 0),
+	};
+	if (from->length > INT64_MAX || S_ISDIR(mode) != (qid_kind(from->qid.type) == DT_DIR))
+		return -EIO;
+	if (S_ISLNK(mode) && !attr->size)
+		attr->size = from->extension.length;
+	return 0;
+}
+
+static int attr_from_reply(const struct client *client, const struct ninep_message *reply,
+			   struct attr *attr)
+{
+	int error = reply->type == Rgetattr ? attr_from_getattr(&reply->Rgetattr, attr)
+					    : attr_from_stat(client, &reply->Rstat.stat, attr);
+
+	attr->believe_until_ns = believe_until(client);
+	return error;
+}
+
+int inode_ask(struct fid *fid, struct call *call)
+{
+	struct client *client = fid->client;
+	bool modern = client->connection.dialect == NINEP_2000L;
+
+	*call = (struct call){ .in_room = modern ? REPLY_SMALL : REPLY_STAT, .fids = { fid } };
+	if (modern) {
+		call->message.type = Tgetattr;
+		call->message.Tgetattr = (struct ninep_Tgetattr){
+			.fid = fid->number, .request_mask = NINEP_GETATTR_BASIC | NINEP_GETATTR_BTIME
+		};
+	} else {
+		call->message.type = Tstat;
+		call->message.Tstat.fid = fid->number;
+	}
+	return call_begin(client, call);
+}
+
+/* ---- What a node holds ---- */
+
+void inode_change_begin(struct node *node)
+{
+	atomic_inc(&inode_of(node)->changing);
+}
+
+void inode_change_end(struct node *node)
+{
+	struct inode *inode = inode_of(node);
+
+	WRITE_ONCE(inode->changed_ns, time_monotonic_ns());
+	WRITE_ONCE(inode->stamp, 0);
+	atomic_dec(&inode->changing);
+}
+
+static bool changed_since(const struct inode *inode, u64 asked_ns)
+{
+	return atomic_read(&inode->changing) || READ_ONCE(inode->changed_ns) >= asked_ns;
+}
+
+bool inode_is_dirty(const struct node *node)
+{
+	const struct page_cache *cache = smp_load_acquire(&node->cache);
+
+	return cache && (READ_ONCE(cache->dirty_pages) || READ_ONCE(cache->writeback_pages));
+}
+
+static u64 stamp_of(const struct attr *attr)
+{
+	u64 stamp = (u64)attr->mtime_ns * 0x9e3779b97f4a7c15ULL ^ attr->size << 20 ^ attr->version;
+
+	return stamp ? stamp : 1;
+}
+
+/* Of a node that others use: fields one by one. The kind stays. */
+static void attr_update(struct node *node, const struct attr *attr, u64 asked_ns)
+{
+	struct inode *inode = inode_of(node);
+	bool changed = changed_since(inode, asked_ns), dirty = inode_is_dirty(node);
+	u64 stamp = stamp_of(attr), before = READ_ONCE(inode->stamp);
+
+	WRITE_ONCE(node->attr.believe_until_ns, changed ? 0 : attr->believe_until_ns);
+	if (changed)
+		return;
+	WRITE_ONCE(node->attr.mode, attr->mode);
+	WRITE_ONCE(node->attr.uid, attr->uid);
+	WRITE_ONCE(node->attr.gid, attr->gid);
+	WRITE_ONCE(node->attr.nlink, attr->nlink);
+	WRITE_ONCE(node->attr.rdev, attr->rdev);
+	WRITE_ONCE(node->attr.version, attr->version);
+	WRITE_ONCE(node->attr.atime_ns, attr->atime_ns);
+	if (dirty)
+		return;
+	WRITE_ONCE(node->attr.blocks, attr->blocks);
+	WRITE_ONCE(node->attr.mtime_ns, attr->mtime_ns);
+	WRITE_ONCE(node->attr.ctime_ns, attr->ctime_ns);
+	node_set_size(node, attr->size);
+	WRITE_ONCE(inode->stamp, stamp);
+	if (before && before != stamp && smp_load_acquire(&node->cache))
+		page_cache_drop(node->cache, 0, INT64_MAX);
+}
+
+static struct inode *inode_create(struct client *client, struct node *node)
+{
+	struct inode *inode = kzalloc(sizeof(*inode), GFP_USER);
+
+	if (!inode)
+		return NULL;
+	inode->client = client;
+	inode->node = node;
+	list_init(&inode->fids);
+	list_init(&inode->open_fids);
+	return inode;
+}
+
+/* The node with that identity; an other file that has it, because the server gives numbers anew, keeps it. */
+static struct node *obtain(struct client *client, const struct attr *attr, bool *fresh)
+{
+	u64 id = attr->id;
+	struct node *node;
+
+	for (;;) {
+		node = node_obtain(client->tree, id, fresh);
+		if (IS_ERR(node) || *fresh || !((node->attr.mode ^ attr->mode) & S_IFMT))
+			return node;
+		node_put(node);
+		id = id * 0x9e3779b97f4a7c15ULL + attr->mode;
+	}
+}
+
+/* The fid stands for the node from now on, unless its user has one already. Takes it over. */
+static void adopt_fid(struct node *node, struct fid *fid)
+{
+	struct inode *inode = inode_of(node);
+	struct client *client = inode->client;
+	unsigned long flags = spin_lock_irqsave(&client->lock);
+	struct fid *other;
+	bool there = false;
+
+	list_for_each(other, &inode->fids, link)
+		if (other->uid == fid->uid)
+			there = true;
+	if (!there)
+		list_add_tail(&inode->fids, &fid->link);
+	spin_unlock_irqrestore(&client->lock, flags);
+	if (there)
+		fid_put(fid);
+}
+
+static struct node *node_of_attr(struct client *client, const struct attr *attr, u64 asked_ns)
+{
+	struct inode *inode;
+	struct node *node;
+	bool fresh;
+
+	node = obtain(client, attr, &fresh);
+	if (IS_ERR(node))
+		return node;
+	if (!fresh) {
+		attr_update(node, attr, asked_ns);
+		return node;
+	}
+	inode = inode_create(client, node);
+	if (inode) {
+		u64 id = node->attr.id;
+
+		node->private = inode;
+		node->attr = *attr;
+		node->attr.id = id;
+		inode->stamp = stamp_of(attr);
+	}
+	node_ready(node, inode ? 0 : -ENOMEM);
+	if (inode)
+		return node;
+	node_put(node);
+	return ERR_PTR(-ENOMEM);
+}
+
+struct node *inode_learn(struct fid *fid, struct call *call)
+{
+	struct client *client = fid->client;
+	int error = call_wait(call);
+	struct node *node;
+	struct attr attr;
+
+	if (!error)
+		error = attr_from_reply(client, &call->message, &attr);
+	node = error ? ERR_PTR(error) : node_of_attr(client, &attr, call->begun_ns);
+	if (IS_ERR(node))
+		fid_put(fid);
+	else
+		adopt_fid(node, fid);
+	call_end(call);
+	return node;
+}
+
+struct node *inode_take(struct fid *fid)
+{
+	struct call call;
+	int error = inode_ask(fid, &call);
+
+	if (!error)
+		return inode_learn(fid, &call);
+	fid_put(fid);
+	return ERR_PTR(error);
+}
+
+/* NO_USER: anybody's. */
+static struct fid *find_fid(struct inode *inode, u32 uid)
+{
+	unsigned long flags = spin_lock_irqsave(&inode->client->lock);
+	struct fid *fid, *found = NULL;
+
+	list_for_each(fid, &inode->fids, link)
+		if (fid->uid == uid || uid == NO_USER) {
+			found = fid_get(fid);
+			break;
+		}
+	spin_unlock_irqrestore(&inode->client->lock, flags);
+	return found;
+}
+
+struct fid *inode_fid(struct node *node, const struct cred *cred)
+{
+	struct inode *inode = inode_of(node);
+	struct client *client = inode->client;
+	u32 uid = client_uid(client, cred);
+	struct fid *fid = find_fid(inode, uid);
+
+	if (fid)
+		return fid;
+	fid = client_root(client, uid);
+	if (IS_ERR(fid) || node == client->tree->root)
+		return fid;
+	fid_put(fid);
+	return ERR_PTR(-ESTALE);
+}
+
+struct fid *inode_any_fid(struct node *node)
+{
+	return find_fid(inode_of(node), NO_USER);
+}
+
+int inode_refresh(struct node *node, const struct cred *cred)
+{
+	struct fid *fid = inode_fid(node, cred);
+	struct call call;
+	struct attr attr;
+	int error;
+
+	if (IS_ERR(fid))
+		return (int)PTR_ERR(fid);
+	error = inode_ask(fid, &call);
+	if (!error) {
+		error = call_wait(&call);
+		if (!error)
+			error = attr_from_reply(client_of(node), &call.message, &attr);
+		if (!error && (attr.mode ^ node->attr.mode) & S_IFMT)
+			error = -ESTALE;
+		if (!error)
+			attr_update(node, &attr, call.begun_ns);
+		call_end(&call);
+	}
+	fid_put(fid);
+	return error;
+}
+
+/* The first of a list, which gives it up; NULL. */
+static struct fid *take_fid(struct client *client, struct list *list)
+{
+	unsigned long flags = spin_lock_irqsave(&client->lock);
+	struct fid *fid = NULL;
+
+	if (!list_empty(list)) {
+		fid = list_first(list, struct fid, link);
+		list_del_init(&fid->link);
+		fid->node = NULL;
+		if (!list_empty(&fid->idle_link)) {
+			list_del_init(&fid->idle_link);
+			client->idle_count--;
+		}
+	}
+	spin_unlock_irqrestore(&client->lock, flags);
+	return fid;
+}
+
+void inode_forget(struct node *node)
+{
+	struct inode *inode = inode_of(node);
+	struct fid *fid;
+
+	if (!inode)
+		return;
+	while ((fid = take_fid(inode->client, &inode->fids)))
+		fid_put(fid);
+	while ((fid = take_fid(inode->client, &inode->open_fids)))
+		fid_put(fid);
+	kfree(inode);
+}
+
+/* ---- Operations ---- */
+
+int ninep_getattr(struct node *node, const struct cred *cred)
+{
+	/* A file without names has no attributes at some servers (QEMU's), and nobody else's changes at any. */
+	if (!node->attr.nlink)
+		return 0;
+	return inode_refresh(node, cred);
+}
+
+static struct ninep_message setattr_message(const struct fid *fid, const struct attr_change *change)
+{
+	struct ninep_message message = {
+		.type = Tsetattr,
+		.Tsetattr = { .fid = fid->number,
+			      .mode = change->mode & 07777,
+			      .uid = change->uid,
+			      .gid = change->gid,
+			      .size = change->size,
+			      .atime_sec = (u64)change->atime_ns / NSEC_PER_SEC,
+			      .atime_nsec = (u64)change->atime_ns % NSEC_PER_SEC,
+			      .mtime_sec = (u64)change->mtime_ns / NSEC_PER_SEC,
+			      .mtime_nsec = (u64)change->mtime_ns % NSEC_PER_SEC },
+	};
+	u32 *valid = &message.Tsetattr.valid;
+
+	if (change->valid & SETATTR_MODE)
+		*valid |= NINEP_SETATTR_MODE;
+	if (change->valid & SETATTR_UID)
+		*valid |= NINEP_SETATTR_UID;
+	if (change->valid & SETATTR_GID)
+		*valid |= NINEP_SETATTR_GID;
+	if (change->valid & SETATTR_SIZE)
+		*valid |= NINEP_SETATTR_SIZE;
+	if (change->valid & SETATTR_ATIME)
+		*valid |= NINEP_SETATTR_ATIME | NINEP_SETATTR_ATIME_SET;
+	/* A change of size sets it anyway. */
+	if (change->valid & SETATTR_MTIME && !(change->valid & SETATTR_SIZE))
+		*valid |= NINEP_SETATTR_MTIME | NINEP_SETATTR_MTIME_SET;
+	return message;
+}
+
+static struct ninep_message wstat_message(const struct node *node, const struct fid *fid,
+					  const struct attr_change *change, enum ninep_dialect dialect)
+{
+	struct ninep_message message = { .type = Twstat, .Twstat.fid = fid->number };
+	struct ninep_stat *stat = &message.Twstat.stat;
+
+	ninep_stat_no_change(stat);
+	if (change->valid & SETATTR_MODE)
+		stat->mode = ninep_mode_from_unix((node->attr.mode & S_IFMT) | (change->mode & 07777),
+						  dialect);
+	if (change->valid & SETATTR_UID)
+		stat->n_uid = change->uid;
+	if (change->valid & SETATTR_GID)
+		stat->n_gid = change->gid;
+	if (change->valid & SETATTR_SIZE)
+		stat->length = change->size;
+	if (change->valid & SETATTR_ATIME)
+		stat->atime = (u32)(change->atime_ns / (s64)NSEC_PER_SEC);
+	if (change->valid & SETATTR_MTIME && !(change->valid & SETATTR_SIZE))
+		stat->mtime = (u32)(change->mtime_ns / (s64)NSEC_PER_SEC);
+	return message;
+}
+
+static int setattr_at_server(struct node *node, const struct attr_change *change, const struct cred *cred)
+{
+	struct client *client = client_of(node);
+	enum ninep_dialect dialect = client->connection.dialect;
+	struct fid *fid = inode_fid(node, cred);
+	struct ninep_message message;
+	int error;
+
+	if (IS_ERR(fid))
+		return (int)PTR_ERR(fid);
+	if (dialect == NINEP_2000 && change->valid & (SETATTR_UID | SETATTR_GID)) {
+		fid_put(fid);
+		return -EPERM; /* users have names there, not numbers */
+	}
+	message = dialect == NINEP_2000L ? setattr_message(fid, change)
+					 : wstat_message(node, fid, change, dialect);
+	error = call_simple(client, &message, fid, NULL);
+	fid_put(fid);
+	return error;
+}
+
+int ninep_setattr(struct node *node, const struct attr_change *change, const struct cred *cred)
+{
+	u64 size = node_size(node);
+	int error = 0;
+
+	/* Pages that are written later would undo it. */
+	if (inode_is_dirty(node))
+		error = page_cache_sync(node->cache, 0, ~0ULL);
+	if (error)
+		return error;
+	inode_change_begin(node);
+	if (change->valid & SETATTR_SIZE)
+		node_set_size(node, change->size); /* what is written back meanwhile ends there */
+	error = setattr_at_server(node, change, cred);
+	inode_change_end(node);
+	if (error) {
+		if (change->valid & SETATTR_SIZE)
+			node_set_size(node, size);
+		return error;
+	}
+	if (change->valid & SETATTR_SIZE && change->size < size && smp_load_acquire(&node->cache))
+		error = page_cache_truncate(node->cache, change->size);
+	node_setattr_copy(node, change);
+	if (client_of(node)->options.cache != CACHE_LOOSE)
+		WRITE_ONCE(node->attr.believe_until_ns, 0);
+	return error;
+}
+
+int ninep_statfs(struct tree *tree, struct statfs_info *info)
+{
+	struct client *client = tree->private;
+	struct call statfs = { .message.type = Tstatfs };
+	const struct ninep_Rstatfs *said = &statfs.message.Rstatfs;
+	struct fid *fid;
+	int error;
+
+	*info = (struct statfs_info){ .type = tree->magic, .block_size = PAGE_SIZE, .name_max = 255 };
+	if (client->connection.dialect != NINEP_2000L)
+		return 0;
+	fid = inode_any_fid(tree->root);
+	if (!fid)
+		return -EIO;
+	statfs.message.Tstatfs.fid = fid->number;
+	statfs.fids[0] = fid;
+	error = call(client, &statfs);
+	if (!error)
+		*info = (struct statfs_info){ .type = said->type,
+					      .block_size = said->bsize,
+					      .blocks = said->blocks,
+					      .free_blocks = said->bfree,
+					      .available_blocks = said->bavail,
+					      .files = said->files,
+					      .free_files = said->ffree,
+					      .id = said->fsid,
+					      .name_max = said->namelen };
+	call_end(&statfs);
+	fid_put(fid);
+	return error;
+}

@@ -1,0 +1,510 @@
+/*
+ * Operations on names. The core holds the locks of the directories and has looked at permissions and kinds.
+ *
+ * A walk of n names is two rounds of messages, however long it is: a Twalk for each beginning of the path, all at once, so that each
+ * file on the way has a fid; then a Tgetattr for each. (One Twalk of all names would do with fewer messages, but leave the files on
+ * the way without fids; and a message that needs the fid of another may not be sent before that is answered.)
+ */
+#include "client.h"
+
+#include <kumo/device.h>
+#include <kumo/slab.h>
+#include <kumo/string.h>
+#include <kumo/time.h>
+#include <linux/fs.h>
+
+static struct ninep_string string_of(const struct name *name)
+{
+	return (struct ninep_string){ .text = name->text, .length = (u16)name->length };
+}
+
+static int check_name(const struct name *name)
+{
+	return name->length <= NAME_MAX_LENGTH ? 0 : -ENAMETOOLONG;
+}
+
+/* ---- Walking ---- */
+
+/* One element of a walk on its way. */
+struct step {
+	struct fid *fid;
+	struct call call;
+	int error;
+	u8 kind;
+};
+
+static void step_begin(struct step *step, struct fid *from, const struct name *names, unsigned int count)
+{
+	struct client *client = from->client;
+
+	step->fid = fid_create(client, from->uid);
+	if (IS_ERR(step->fid)) {
+		step->error = (int)PTR_ERR(step->fid);
+		return;
+	}
+	step->call = (struct call){ .fids = { from, step->fid } };
+	step->call.message.type = Twalk;
+	step->call.message.Twalk.fid = from->number;
+	step->call.message.Twalk.newfid = step->fid->number;
+	step->call.message.Twalk.wname.count = (u16)count;
+	for (unsigned int i = 0; i < count; i++)
+		step->call.message.Twalk.wname.names[i] = string_of(&names[i]);
+	step->fid->known = true;
+	step->error = call_begin(client, &step->call);
+}
+
+/* Waits for what step_begin() began: did the walk reach all `count` names? */
+static void step_wait(struct step *step, unsigned int count)
+{
+	const struct ninep_qids *qids = &step->call.message.Rwalk.wqid;
+	bool begun = !step->error;
+
+	if (begun)
+		step->error = call_wait(&step->call);
+	if (!step->error && qids->count != count)
+		step->error = qids->count < count ? -ENOENT : -EIO;
+	if (!step->error)
+		step->kind = qids->qids[count - 1].type;
+	if (begun)
+		call_end(&step->call);
+	if (!step->error || IS_ERR(step->fid))
+		return;
+	if (step->error != -EINTR) /* else it may have come to be */
+		step->fid->known = false;
+	fid_put(step->fid);
+}
+
+/* How many of the steps lead to files that the walk is to give back: up to the first that failed, or a symbolic link. */
+static unsigned int steps_reached(struct step *steps, unsigned int count)
+{
+	unsigned int reached = 0;
+	bool ended = false;
+
+	for (unsigned int i = 0; i < count; i++) {
+		step_wait(&steps[i], i + 1);
+		if (!ended && !steps[i].error)
+			reached = i + 1;
+		else if (!steps[i].error)
+			fid_put(steps[i].fid);
+		ended = ended || steps[i].error || steps[i].kind & NINEP_QTSYMLINK;
+	}
+	return reached;
+}
+
+/* The nodes of the first `count` steps; returns how many could be had, or the first one's error. */
+static int steps_learn(struct step *steps, unsigned int count, struct node **nodes)
+{
+	int reached = 0, error = 0;
+
+	for (unsigned int i = 0; i < count; i++) {
+		steps[i].error = inode_ask(steps[i].fid, &steps[i].call);
+		if (steps[i].error)
+			fid_put(steps[i].fid);
+	}
+	for (unsigned int i = 0; i < count; i++) {
+		struct node *node = steps[i].error ? ERR_PTR(steps[i].error)
+						   : inode_learn(steps[i].fid, &steps[i].call);
+
+		if (IS_ERR(node))
+			error = error ? error : (int)PTR_ERR(node);
+		else if (error)
+			node_put(node);
+		else
+			nodes[reached++] = node;
+	}
+	return reached ? reached : error;
+}
+
+int ninep_walk(struct node *dir, const struct name *names, unsigned int count, struct node **nodes,
+	       u64 *negative_until_ns, const struct cred *cred)
+{
+	struct fid *fid = inode_fid(dir, cred);
+	struct step *steps;
+	unsigned int reached;
+	int result;
+
+	if (IS_ERR(fid))
+		return (int)PTR_ERR(fid);
+	steps = kcalloc(count, sizeof(*steps), GFP_KERNEL);
+	if (!steps) {
+		fid_put(fid);
+		return -ENOMEM;
+	}
+	for (unsigned int i = 0; i < count; i++)
+		step_begin(&steps[i], fid, names, i + 1);
+	reached = steps_reached(steps, count);
+	result = reached ? steps_learn(steps, reached, nodes) : steps[0].error;
+	if (result == -ENOENT)
+		*negative_until_ns = believe_until(fid->client);
+	kfree(steps);
+	fid_put(fid);
+	return result;
+}
+
+/* ---- Creating ---- */
+
+/* Walks from `from` to the name, and takes its node. */
+static struct node *node_at(struct fid *from, const struct name *name)
+{
+	struct step *step = kzalloc(sizeof(*step), GFP_KERNEL);
+	struct node *node;
+
+	if (!step)
+		return ERR_PTR(-ENOMEM);
+	step_begin(step, from, name, 1);
+	step_wait(step, 1);
+	node = step->error ? ERR_PTR(step->error) : inode_take(step->fid);
+	kfree(step);
+	return node;
+}
+
+/* What is no regular file, in 9P2000.L. */
+static struct ninep_message make_message(struct fid *dir, const struct name *name,
+					 const struct node_new *what)
+{
+	struct ninep_message message = {};
+
+	switch (what->mode & S_IFMT) {
+	case S_IFDIR:
+		message.type = Tmkdir;
+		message.Tmkdir = (struct ninep_Tmkdir){ .dfid = dir->number,
+							.name = string_of(name),
+							.mode = what->mode,
+							.gid = what->gid };
+		break;
+	case S_IFLNK:
+		message.type = Tsymlink;
+		message.Tsymlink = (struct ninep_Tsymlink){ .dfid = dir->number,
+							    .name = string_of(name),
+							    .target = ninep_string(what->target),
+							    .gid = what->gid };
+		break;
+	default:
+		message.type = Tmknod;
+		message.Tmknod = (struct ninep_Tmknod){ .dfid = dir->number,
+							.name = string_of(name),
+							.mode = what->mode,
+							.major = device_major(what->rdev),
+							.minor = device_minor(what->rdev),
+							.gid = what->gid };
+	}
+	return message;
+}
+
+/* Tlcreate, or the older Tcreate, turns the fid of the directory into one of the new file, open. */
+static struct ninep_message create_message(struct fid *fid, const struct name *name,
+					   const struct node_new *what, char *device, size_t size)
+{
+	struct ninep_message message = {};
+	enum ninep_dialect dialect = fid->client->connection.dialect;
+
+	if (dialect == NINEP_2000L) {
+		message.type = Tlcreate;
+		message.Tlcreate = (struct ninep_Tlcreate){ .fid = fid->number,
+							    .name = string_of(name),
+							    .flags = O_RDWR | O_CREAT | O_EXCL,
+							    .mode = what->mode & 07777,
+							    .gid = what->gid };
+		return message;
+	}
+	message.type = Tcreate;
+	message.Tcreate = (struct ninep_Tcreate){ .fid = fid->number,
+						  .name = string_of(name),
+						  .perm = ninep_mode_from_unix(what->mode, dialect),
+						  .mode = S_ISREG(what->mode) ? NINEP_ORDWR : NINEP_OREAD,
+						  .extension = ninep_string("") };
+	if (S_ISLNK(what->mode))
+		message.Tcreate.extension = ninep_string(what->target);
+	if (S_ISCHR(what->mode) || S_ISBLK(what->mode)) {
+		scnprintf(device, size, "%c %u %u", S_ISBLK(what->mode) ? 'b' : 'c',
+			  device_major(what->rdev), device_minor(what->rdev));
+		message.Tcreate.extension = ninep_string(device);
+	}
+	return message;
+}
+
+/* Makes it by Tlcreate or Tcreate; *open, if it is a regular file, the fid that is open on it. */
+static int create_open(struct fid *dir, const struct name *name, const struct node_new *what,
+		       struct fid **open)
+{
+	struct fid *fid = fid_clone(dir);
+	struct ninep_message message;
+	char device[32];
+	int error;
+
+	*open = NULL;
+	if (IS_ERR(fid))
+		return (int)PTR_ERR(fid);
+	message = create_message(fid, name, what, device, sizeof(device));
+	error = call_simple(fid->client, &message, fid, NULL);
+	if (!error && S_ISREG(what->mode)) {
+		fid->open = MAY_READ | MAY_WRITE;
+		*open = fid;
+	} else {
+		fid_put(fid);
+	}
+	return error;
+}
+
+static bool can_make(enum ninep_dialect dialect, u32 mode)
+{
+	return dialect != NINEP_2000 || S_ISREG(mode) || S_ISDIR(mode);
+}
+
+int ninep_create(struct node *dir, const struct name *name, const struct node_new *what,
+		 struct node **made, const struct cred *cred)
+{
+	struct client *client = client_of(dir);
+	enum ninep_dialect dialect = client->connection.dialect;
+	struct fid *fid, *open = NULL;
+	struct ninep_message message;
+	struct node *node;
+	int error = check_name(name);
+
+	if (!error && !can_make(dialect, what->mode))
+		error = -EPERM;
+	if (!error && what->target && strlen(what->target) > UINT16_MAX)
+		error = -ENAMETOOLONG;
+	if (error)
+		return error;
+	fid = inode_fid(dir, cred);
+	if (IS_ERR(fid))
+		return (int)PTR_ERR(fid);
+	inode_change_begin(dir);
+	if (dialect != NINEP_2000L || S_ISREG(what->mode)) {
+		error = create_open(fid, name, what, &open);
+	} else {
+		message = make_message(fid, name, what);
+		error = call_simple(client, &message, fid, NULL);
+	}
+	inode_change_end(dir);
+	if (!error) {
+		node = node_at(fid, name);
+		error = IS_ERR(node) ? (int)PTR_ERR(node) : 0;
+	}
+	if (!error && open)
+		inode_keep_open(node, open);
+	else if (open)
+		fid_put(open);
+	if (!error)
+		*made = node;
+	fid_put(fid);
+	return error;
+}
+
+/* ---- Changing names ---- */
+
+/* The directory's attributes are no longer those that the server told. */
+static void directory_changed(struct node *dir)
+{
+	if (client_of(dir)->options.cache == CACHE_LOOSE)
+		node_touch(dir, false, true, true);
+	else
+		WRITE_ONCE(dir->attr.believe_until_ns, 0);
+}
+
+int ninep_link(struct node *dir, const struct name *name, struct node *node, const struct cred *cred)
+{
+	struct client *client = client_of(dir);
+	struct ninep_message message = { .type = Tlink };
+	struct fid *dir_fid = inode_fid(dir, cred), *fid;
+	int error = check_name(name);
+
+	if (IS_ERR(dir_fid))
+		return (int)PTR_ERR(dir_fid);
+	fid = inode_fid(node, cred);
+	if (IS_ERR(fid)) {
+		fid_put(dir_fid);
+		return (int)PTR_ERR(fid);
+	}
+	message.Tlink = (struct ninep_Tlink){ .dfid = dir_fid->number,
+					      .fid = fid->number,
+					      .name = string_of(name) };
+	if (!error)
+		error = client->connection.dialect == NINEP_2000L
+				? call_simple(client, &message, dir_fid, fid)
+				: -EPERM;
+	if (!error) {
+		WRITE_ONCE(node->attr.nlink, node->attr.nlink + 1);
+		node_touch(node, false, false, true);
+		directory_changed(dir);
+	}
+	fid_put(fid);
+	fid_put(dir_fid);
+	return error;
+}
+
+/* Tremove, which takes a fid of what is to go, and with it the fid. */
+static int remove_by_fid(struct node *node, const struct cred *cred)
+{
+	struct fid *fid = inode_fid(node, cred), *copy;
+	struct ninep_message message = { .type = Tremove };
+	int error;
+
+	if (IS_ERR(fid))
+		return (int)PTR_ERR(fid);
+	copy = fid_clone(fid);
+	fid_put(fid);
+	if (IS_ERR(copy))
+		return (int)PTR_ERR(copy);
+	message.Tremove.fid = copy->number;
+	error = call_simple(client_of(node), &message, copy, NULL);
+	if (error != -EINTR)
+		copy->known = false;
+	fid_put(copy);
+	return error;
+}
+
+int ninep_unlink(struct node *dir, const struct name *name, struct node *node, bool directory,
+		 const struct cred *cred)
+{
+	struct client *client = client_of(dir);
+	struct ninep_message message = { .type = Tunlinkat };
+	struct fid *fid = inode_fid(dir, cred);
+	int error;
+
+	if (IS_ERR(fid))
+		return (int)PTR_ERR(fid);
+	message.Tunlinkat = (struct ninep_Tunlinkat){ .dirfid = fid->number,
+						      .name = string_of(name),
+						      .flags = directory ? NINEP_UNLINK_DIRECTORY : 0 };
+	error = client->connection.dialect == NINEP_2000L ? call_simple(client, &message, fid, NULL)
+							  : -EOPNOTSUPP;
+	fid_put(fid);
+	if (error == -EOPNOTSUPP)
+		error = remove_by_fid(node, cred);
+	if (error)
+		return error;
+	if (directory)
+		WRITE_ONCE(node->attr.nlink, 0);
+	else if (node->attr.nlink)
+		WRITE_ONCE(node->attr.nlink, node->attr.nlink - 1);
+	node_touch(node, false, false, true);
+	directory_changed(dir);
+	return 0;
+}
+
+/* A new name in the same directory, which is all that the older dialects can do. */
+static int rename_by_wstat(struct node *node, const struct name *name, const struct cred *cred)
+{
+	struct fid *fid = inode_fid(node, cred);
+	struct ninep_message message = { .type = Twstat };
+	int error;
+
+	if (IS_ERR(fid))
+		return (int)PTR_ERR(fid);
+	message.Twstat.fid = fid->number;
+	ninep_stat_no_change(&message.Twstat.stat);
+	message.Twstat.stat.name = string_of(name);
+	error = call_simple(client_of(node), &message, fid, NULL);
+	fid_put(fid);
+	return error;
+}
+
+static int rename_by_fid(struct node *node, struct fid *new_dir, const struct name *name,
+			 const struct cred *cred)
+{
+	struct fid *fid = inode_fid(node, cred);
+	struct ninep_message message = { .type = Trename };
+	int error;
+
+	if (IS_ERR(fid))
+		return (int)PTR_ERR(fid);
+	message.Trename = (struct ninep_Trename){ .fid = fid->number,
+						  .dfid = new_dir->number,
+						  .name = string_of(name) };
+	error = call_simple(client_of(node), &message, fid, new_dir);
+	fid_put(fid);
+	return error;
+}
+
+static int rename_at_server(struct node *old_dir, const struct name *old_name, struct node *node,
+			    struct node *new_dir, const struct name *new_name, const struct cred *cred)
+{
+	struct client *client = client_of(old_dir);
+	struct ninep_message message = { .type = Trenameat };
+	struct fid *from, *to;
+	int error;
+
+	if (client->connection.dialect != NINEP_2000L)
+		return old_dir == new_dir ? rename_by_wstat(node, new_name, cred) : -EXDEV;
+	from = inode_fid(old_dir, cred);
+	if (IS_ERR(from))
+		return (int)PTR_ERR(from);
+	to = inode_fid(new_dir, cred);
+	if (IS_ERR(to)) {
+		fid_put(from);
+		return (int)PTR_ERR(to);
+	}
+	message.Trenameat = (struct ninep_Trenameat){ .olddirfid = from->number,
+						      .oldname = string_of(old_name),
+						      .newdirfid = to->number,
+						      .newname = string_of(new_name) };
+	error = call_simple(client, &message, from, to);
+	if (error == -EOPNOTSUPP)
+		error = rename_by_fid(node, to, new_name, cred);
+	fid_put(to);
+	fid_put(from);
+	return error;
+}
+
+int ninep_rename(struct node *old_dir, const struct name *old_name, struct node *node,
+		 struct node *new_dir, const struct name *new_name, struct node *replaced,
+		 unsigned int flags, const struct cred *cred)
+{
+	int error = check_name(new_name);
+
+	/* The protocol has no others, and replaces what is there. */
+	if (flags & ~(unsigned int)RENAME_NOREPLACE)
+		return -EINVAL;
+	if (!error)
+		error = rename_at_server(old_dir, old_name, node, new_dir, new_name, cred);
+	if (error)
+		return error;
+	if (replaced && replaced->attr.nlink)
+		WRITE_ONCE(replaced->attr.nlink,
+			   S_ISDIR(replaced->attr.mode) ? 0 : replaced->attr.nlink - 1);
+	directory_changed(old_dir);
+	if (new_dir != old_dir)
+		directory_changed(new_dir);
+	return 0;
+}
+
+/* ---- Links ---- */
+
+static ssize_t copy_target(struct ninep_string target, char *buffer, size_t size)
+{
+	size_t length = min((size_t)target.length, size);
+
+	memcpy(buffer, target.text, length);
+	return (ssize_t)length;
+}
+
+ssize_t ninep_readlink(struct node *node, char *buffer, size_t size, const struct cred *cred)
+{
+	struct fid *fid = inode_fid(node, cred);
+	struct call readlink = { .in_room = REPLY_LINK };
+	struct client *client = client_of(node);
+	ssize_t result;
+
+	if (IS_ERR(fid))
+		return PTR_ERR(fid);
+	if (client->connection.dialect == NINEP_2000L) {
+		readlink.message.type = Treadlink;
+		readlink.message.Treadlink.fid = fid->number;
+	} else {
+		readlink.in_room = REPLY_STAT;
+		readlink.message.type = Tstat;
+		readlink.message.Tstat.fid = fid->number;
+	}
+	readlink.fids[0] = fid;
+	result = call(client, &readlink);
+	if (!result)
+		result = copy_target(readlink.message.type == Rreadlink
+					     ? readlink.message.Rreadlink.target
+					     : readlink.message.Rstat.stat.extension,
+				     buffer, size);
+	call_end(&readlink);
+	fid_put(fid);
+	return result;
+}
