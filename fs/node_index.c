@@ -118,6 +118,19 @@ struct node *node_obtain(struct tree *tree, u64 id, bool *fresh)
 }
 EXPORT_SYMBOL(node_obtain);
 
+struct node *node_find(struct tree *tree, u64 id)
+{
+	struct node *node;
+
+	spin_lock(&tree->nodes_lock);
+	node = xarray_load(&tree->nodes, id);
+	if (node && (node->index_state != NODE_INDEX_READY || !refcount_inc_not_zero(&node->refs)))
+		node = NULL;
+	spin_unlock(&tree->nodes_lock);
+	return node;
+}
+EXPORT_SYMBOL(node_find);
+
 void node_ready(struct node *node, int error)
 {
 	struct tree *tree = node->tree;

@@ -17,6 +17,7 @@
  *	env=NAME=VALUE		added to the environment, one string each
  *	cwd=FOLDER
  *	module=NAME		loaded before COMMAND runs, one string each: drivers of what it is to find
+ *	share=TAG		a folder that the hypervisor shares by this name, mounted at /n/TAG, one string each
  *	arg=WORD		COMMAND's words, one string each
  *
  * It runs without a C library: it is in every machine, and starting one costs more than all that it does. Its errors go to
@@ -46,6 +47,8 @@ static struct {
 	int environment_count;
 	char *modules[STRINGS_MAX + 1]; /* behind modprobe's own words */
 	int module_count;
+	char *shares[STRINGS_MAX + 1];
+	int share_count;
 } task = { .modules = { "modprobe", "-qab" }, .module_count = 2 };
 
 static char text[COMMAND_SIZE_MAX + 1]; /* of the command file; `task` points into it */
@@ -231,6 +234,8 @@ static void take_setting(char *s)
 		add_string(task.environment, &task.environment_count, value);
 	else if ((value = string_after(s, "module=")))
 		add_string(task.modules, &task.module_count, value);
+	else if ((value = string_after(s, "share=")))
+		add_string(task.shares, &task.share_count, value);
 	else if ((value = string_after(s, "arg=")))
 		add_string(task.arguments, &task.argument_count, value);
 	else
@@ -441,6 +446,24 @@ static void load_wanted_modules(void)
 	wait_for(child);
 }
 
+/* The host may change files meanwhile, so names are not believed; but what is read stays in the page cache until it has changed. */
+static void mount_shares(void)
+{
+	char path[256];
+
+	for (int i = 0; i < task.share_count; i++) {
+		int error = STRING_JOIN(path, "/n/", task.shares[i]) ? 0 : -ENAMETOOLONG;
+
+		if (!error) {
+			sys_mkdir("/n", 0755);
+			sys_mkdir(path, 0755);
+			error = sys_mount(task.shares[i], path, "9p", 0, "trans=virtio,cache=mmap");
+		}
+		if (error)
+			say("mount", task.shares[i], error);
+	}
+}
+
 /* A machine of its own: a shell on each terminal, for ever. */
 static void __attribute__((noreturn)) serve_terminals(void)
 {
@@ -534,6 +557,7 @@ void init_main(void)
 	load_wanted_modules();
 	take_root();
 	name_machine();
+	mount_shares();
 	if (task.mode == MODE_MACHINE || task.mode == MODE_SHELL)
 		load_platform_modules();
 	if (task.mode == MODE_MACHINE)

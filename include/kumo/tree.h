@@ -421,6 +421,8 @@ void node_put(struct node *node); /* may sleep */
  * node_ready(); others who want the node wait for that. One that is being let go is waited for. ERR_PTR(-ENOMEM, -EINTR).
  */
 struct node *node_obtain(struct tree *tree, u64 id, bool *fresh) __must_check;
+/* The node with this identity if it is there and filled, with a reference; else NULL. Does not wait. */
+struct node *node_find(struct tree *tree, u64 id) __must_check;
 /* The node is filled, or (error) is not to be had: forget will not be called, and the caller puts its reference. */
 void node_ready(struct node *node, int error);
 /* The instance holds the node for itself (a journal's, say): it goes with the instance, and is never another's. */

@@ -74,6 +74,9 @@ struct inode {
 	struct node *node;
 	struct list fids;      /* walking ones, one for each user; under client->lock */
 	struct list open_fids; /* of open files, or to be used again, or kept for dirty pages; the list has a reference; under client->lock */
+	/* Where it was found last, for users that have no fid of it yet: the directory's identity, and the name there. Under client->lock. */
+	u64 parent;
+	char *name;
 	/* Of mtime, size and version, as the server told last: behind another stamp are other bytes. 0: not known. Under client->lock. */
 	u64 stamp;
 	/* Changes that are made from here: what the server said of the file while one went on may be older than it. */
@@ -154,6 +157,10 @@ struct node *inode_take(struct fid *fid) __must_check; /* both */
 /* The fid of a node for a user, referenced. ERR_PTR(-ESTALE: there is none). */
 struct fid *inode_fid(struct node *node, const struct cred *cred) __must_check;
 int inode_refresh(struct node *node, const struct cred *cred) __must_check;
+void inode_found_at(struct node *node, const struct node *dir, const struct name *name);
+/* The fid stands for the node from now on, unless its user has one already. Takes it over. */
+void inode_adopt_fid(struct node *node, struct fid *fid);
+struct fid *inode_fid_of(struct inode *inode, u32 uid); /* a walking one, referenced; NULL. NO_USER: anybody's */
 void inode_forget(struct node *node);
 /* Around what changes a file's bytes or attributes at the server from here. */
 void inode_change_begin(struct node *node);
@@ -176,6 +183,8 @@ int ninep_rename(struct node *old_dir, const struct name *old_name, struct node 
 		 unsigned int flags, const struct cred *cred);
 ssize_t ninep_readlink(struct node *node, char *buffer, size_t size, const struct cred *cred);
 u64 believe_until(const struct client *client);
+/* A fid of the node for a user who has none: walks there from the root, by the names that are known. ERR_PTR(-ESTALE: it is not there). */
+struct fid *walk_from_root(struct node *node, u32 uid) __must_check;
 
 /* ---- open.c ---- */
 

@@ -26,7 +26,9 @@
 struct request *request_create(struct connection *connection, const struct ninep_message *message,
 			       u32 in_room, unsigned int piece_count, unsigned int gfp)
 {
-	size_t data = message->type == Twrite ? message->Twrite.data.length : 0;
+	size_t data = message->type == Twrite && !message->Twrite.data.bytes
+			      ? message->Twrite.data.length
+			      : 0;
 	size_t size = ninep_size(message, connection->dialect), out = size - data;
 	size_t pieces = piece_count * sizeof(struct piece);
 	struct request *request;

@@ -12,6 +12,7 @@
 #include <kumo/pagecache.h>
 #include <kumo/printk.h>
 #include <kumo/slab.h>
+#include <kumo/string.h>
 #include <kumo/time.h>
 #include <kumo/writeback.h>
 
@@ -214,8 +215,7 @@ static struct node *obtain(struct client *client, const struct attr *attr, bool 
 	}
 }
 
-/* The fid stands for the node from now on, unless its user has one already. Takes it over. */
-static void adopt_fid(struct node *node, struct fid *fid)
+void inode_adopt_fid(struct node *node, struct fid *fid)
 {
 	struct inode *inode = inode_of(node);
 	struct client *client = inode->client;
@@ -275,7 +275,7 @@ struct node *inode_learn(struct fid *fid, struct call *call)
 	if (IS_ERR(node))
 		fid_put(fid);
 	else
-		adopt_fid(node, fid);
+		inode_adopt_fid(node, fid);
 	call_end(call);
 	return node;
 }
@@ -291,8 +291,7 @@ struct node *inode_take(struct fid *fid)
 	return ERR_PTR(error);
 }
 
-/* NO_USER: anybody's. */
-static struct fid *find_fid(struct inode *inode, u32 uid)
+struct fid *inode_fid_of(struct inode *inode, u32 uid)
 {
 	unsigned long flags = spin_lock_irqsave(&inode->client->lock);
 	struct fid *fid, *found = NULL;
@@ -308,23 +307,35 @@ static struct fid *find_fid(struct inode *inode, u32 uid)
 
 struct fid *inode_fid(struct node *node, const struct cred *cred)
 {
-	struct inode *inode = inode_of(node);
-	struct client *client = inode->client;
-	u32 uid = client_uid(client, cred);
-	struct fid *fid = find_fid(inode, uid);
+	u32 uid = client_uid(client_of(node), cred);
+	struct fid *fid = inode_fid_of(inode_of(node), uid);
 
-	if (fid)
-		return fid;
-	fid = client_root(client, uid);
-	if (IS_ERR(fid) || node == client->tree->root)
-		return fid;
-	fid_put(fid);
-	return ERR_PTR(-ESTALE);
+	return fid ? fid : walk_from_root(node, uid);
+}
+
+void inode_found_at(struct node *node, const struct node *dir, const struct name *name)
+{
+	struct inode *inode = inode_of(node);
+	char *text = kmalloc(name->length + 1, GFP_USER), *old = text;
+	unsigned long flags;
+
+	if (!text) /* then others than who found it do not find it */
+		return;
+	memcpy(text, name->text, name->length);
+	text[name->length] = 0;
+	flags = spin_lock_irqsave(&inode->client->lock);
+	if (!inode->name || inode->parent != dir->attr.id || strcmp(inode->name, text)) {
+		old = inode->name;
+		inode->name = text;
+		inode->parent = dir->attr.id;
+	}
+	spin_unlock_irqrestore(&inode->client->lock, flags);
+	kfree(old);
 }
 
 struct fid *inode_any_fid(struct node *node)
 {
-	return find_fid(inode_of(node), NO_USER);
+	return inode_fid_of(inode_of(node), NO_USER);
 }
 
 int inode_refresh(struct node *node, const struct cred *cred)
@@ -381,6 +392,7 @@ void inode_forget(struct node *node)
 		fid_put(fid);
 	while ((fid = take_fid(inode->client, &inode->open_fids)))
 		fid_put(fid);
+	kfree(inode->name);
 	kfree(inode);
 }
 

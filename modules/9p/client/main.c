@@ -221,7 +221,8 @@ static loff_t ninep_seek(struct file *file, loff_t offset, int whence)
 	.setattr = ninep_setattr, .open = ninep_open, .clunk = ninep_clunk, .flush = ninep_flush,  \
 	.readdir = ninep_readdir, .seek = ninep_seek, .mmap = page_cache_mmap,                     \
 	.fsync = ninep_fsync, .read_pages = ninep_read_pages, .write_pages = ninep_write_pages,    \
-	.direct = ninep_direct, .forget = inode_forget
+	.direct = ninep_direct, .xattr_get = ninep_xattr_get, .xattr_set = ninep_xattr_set,        \
+	.xattr_list = ninep_xattr_list, .forget = inode_forget
 
 static const struct tree_ops cached_ops = {
 	COMMON_OPERATIONS,

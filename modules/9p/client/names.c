@@ -134,11 +134,121 @@ int ninep_walk(struct node *dir, const struct name *names, unsigned int count, s
 		step_begin(&steps[i], fid, names, i + 1);
 	reached = steps_reached(steps, count);
 	result = reached ? steps_learn(steps, reached, nodes) : steps[0].error;
+	for (int i = 0; i < result; i++)
+		inode_found_at(nodes[i], i ? nodes[i - 1] : dir, &names[i]);
 	if (result == -ENOENT)
 		*negative_until_ns = believe_until(fid->client);
 	kfree(steps);
 	fid_put(fid);
 	return result;
+}
+
+/* ---- Other users ---- */
+
+#define DEPTH_MAX 1024
+
+/* A name on the way, which the client has now. */
+struct place {
+	struct list link;
+	u8 length;
+	char text[NAME_MAX_LENGTH];
+};
+
+/* Puts the node's own name in front of the list; its parent, referenced. NULL: nobody knows where it is. */
+static struct node *place_of(struct node *node, struct list *places)
+{
+	struct place *place = kmalloc(sizeof(*place), GFP_KERNEL);
+	struct inode *inode = inode_of(node);
+	unsigned long flags;
+	u64 parent;
+
+	if (!place)
+		return NULL;
+	place->length = 0;
+	flags = spin_lock_irqsave(&inode->client->lock);
+	parent = inode->parent;
+	if (inode->name) {
+		place->length = (u8)strlen(inode->name);
+		memcpy(place->text, inode->name, place->length);
+	}
+	spin_unlock_irqrestore(&inode->client->lock, flags);
+	list_add(places, &place->link);
+	return place->length ? node_find(node->tree, parent) : NULL;
+}
+
+/* Goes down from `from` (taken over) along the names. ERR_PTR. */
+static struct fid *walk_along(struct fid *from, struct list *places)
+{
+	struct step *step = kzalloc(sizeof(*step), GFP_KERNEL);
+	struct fid *fid = step ? from : ERR_PTR(-ENOMEM);
+	struct place *place;
+
+	list_for_each(place, places, link) {
+		struct name name = { .text = place->text, .length = place->length };
+
+		if (IS_ERR(fid))
+			break;
+		step->error = 0;
+		step_begin(step, fid, &name, 1);
+		step_wait(step, 1);
+		fid_put(fid);
+		from = NULL;
+		fid = step->error ? ERR_PTR(step->error) : step->fid;
+	}
+	if (IS_ERR(fid) && !step)
+		fid_put(from);
+	kfree(step);
+	return fid;
+}
+
+/* Does the fid stand for the node? Taken over if not. */
+static struct fid *check_identity(struct node *node, struct fid *fid)
+{
+	struct node *found;
+
+	fid_get(fid);
+	found = inode_take(fid);
+	if (!IS_ERR(found))
+		node_put(found);
+	if (found == node)
+		return fid;
+	fid_put(fid);
+	return IS_ERR(found) ? ERR_PTR(PTR_ERR(found)) : ERR_PTR(-ESTALE);
+}
+
+struct fid *walk_from_root(struct node *node, u32 uid)
+{
+	struct client *client = client_of(node);
+	struct list places = LIST_INIT(places);
+	struct fid *root = client_root(client, uid), *fid = NULL;
+	struct node *at = node_get(node), *parent;
+
+	if (IS_ERR(root)) {
+		node_put(at);
+		return root;
+	}
+	for (unsigned int depth = 0; at && at != client->tree->root; depth++) {
+		fid = inode_fid_of(inode_of(at), uid);
+		if (fid)
+			break;
+		/* A server may say that a directory lies below itself. */
+		parent = depth < DEPTH_MAX ? place_of(at, &places) : NULL;
+		node_put(at);
+		at = parent;
+	}
+	if (at && !fid)
+		fid = fid_get(root);
+	fid = fid ? walk_along(fid, &places) : ERR_PTR(-ESTALE);
+	while (!list_empty(&places)) {
+		struct place *place = list_first(&places, struct place, link);
+
+		list_del(&place->link);
+		kfree(place);
+	}
+	if (at)
+		node_put(at);
+	fid_put(root);
+	return IS_ERR(fid) || node == client->tree->root ? fid : check_identity(node, fid);
 }
 
 /* ---- Creating ---- */
@@ -286,8 +396,10 @@ int ninep_create(struct node *dir, const struct name *name, const struct node_ne
 		inode_keep_open(node, open);
 	else if (open)
 		fid_put(open);
-	if (!error)
+	if (!error) {
+		inode_found_at(node, dir, name);
 		*made = node;
+	}
 	fid_put(fid);
 	return error;
 }
@@ -461,6 +573,7 @@ int ninep_rename(struct node *old_dir, const struct name *old_name, struct node 
 		error = rename_at_server(old_dir, old_name, node, new_dir, new_name, cred);
 	if (error)
 		return error;
+	inode_found_at(node, new_dir, new_name);
 	if (replaced && replaced->attr.nlink)
 		WRITE_ONCE(replaced->attr.nlink,
 			   S_ISDIR(replaced->attr.mode) ? 0 : replaced->attr.nlink - 1);

@@ -7,6 +7,7 @@
 #include "client.h"
 
 #include <kumo/module.h>
+#include <kumo/poll.h>
 #include <kumo/printk.h>
 #include <kumo/slab.h>
 #include <kumo/socket.h>
@@ -26,6 +27,27 @@ struct stream {
 	struct wait_queue wake;
 };
 
+/* Waits until the file, which its owner made non-blocking, is ready. False: the thread shall end, or nothing more comes. */
+static bool wait_ready(struct file *file, u32 events)
+{
+	struct poll_waiter *waiter = kmalloc(sizeof(*waiter), GFP_KERNEL);
+	u32 ready;
+	int error = 0;
+
+	if (!waiter)
+		return false;
+	poll_waiter_init(waiter);
+	waiter->table.events = events;
+	ready = file_poll(file, &waiter->table); /* in all queues from now on */
+	while (!error && !(ready & (events | POLLERR | POLLHUP))) {
+		error = waiter->error ? waiter->error : poll_waiter_sleep(waiter, WAIT_FOREVER);
+		ready = file_poll(file, NULL);
+	}
+	poll_waiter_release(waiter);
+	kfree(waiter);
+	return !error;
+}
+
 /* ---- Writing ---- */
 
 static struct request *take_queued(struct stream *stream)
@@ -43,7 +65,16 @@ static struct request *take_queued(struct stream *stream)
 
 static bool write_all(struct stream *stream, const void *bytes, size_t size)
 {
-	return kernel_write(stream->write, bytes, size, NULL) == (ssize_t)size;
+	ssize_t part;
+
+	for (; size; bytes = (const char *)bytes + part, size -= (size_t)part) {
+		part = kernel_write(stream->write, bytes, size, NULL);
+		if (part == -EAGAIN && wait_ready(stream->write, POLLOUT))
+			part = 0;
+		else if (part <= 0)
+			return false;
+	}
+	return true;
 }
 
 static bool write_request(struct stream *stream, const struct request *request)
@@ -81,7 +112,16 @@ static int writer_thread(void *arg)
 
 static bool read_all(struct stream *stream, void *bytes, size_t size)
 {
-	return kernel_read(stream->read, bytes, size, NULL) == (ssize_t)size;
+	ssize_t part;
+
+	for (; size; bytes = (char *)bytes + part, size -= (size_t)part) {
+		part = kernel_read(stream->read, bytes, size, NULL);
+		if (part == -EAGAIN && wait_ready(stream->read, POLLIN))
+			part = 0;
+		else if (part <= 0)
+			return false;
+	}
+	return true;
 }
 
 /* The rest of an answer, of which the header has been read: first into the request's `in`, what is more into its pieces. */
