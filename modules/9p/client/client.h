@@ -51,8 +51,9 @@ struct client {
 	struct work fid_work;
 	struct mutex attach_lock; /* protects users */
 	struct list users;
-	u32 io_max;	  /* bytes of data in a message */
-	struct list idle; /* open fids that no file uses, oldest first */
+	u32 io_max;		/* bytes of data in a message */
+	unsigned int transfers; /* of pages, on their way */
+	struct list idle;	/* open fids that no file uses, oldest first */
 	unsigned int idle_count;
 };
 

@@ -98,6 +98,7 @@ static bool take_tag(struct connection *connection, struct request *request)
 		if (request->type != Tversion)
 			request->tag = connection->free_tags[--connection->free_count];
 		*tag_slot(connection, request->tag) = request;
+		connection->active++;
 		request_get(request);
 	}
 	spin_unlock_irqrestore(&connection->lock, flags);
@@ -132,8 +133,18 @@ EXPORT_SYMBOL(request_of_tag);
 
 /* ---- The end of a request ---- */
 
-/* After it was marked finished. Drops the table's reference if its tag is free. */
-static void finished(struct request *request, bool tag_free)
+/* One request less in the table, or an end that is over. Nothing of the connection is touched after it: it may be closed. */
+static void leave(struct connection *connection)
+{
+	unsigned long flags = spin_lock_irqsave(&connection->lock);
+
+	connection->active--;
+	wake_up_all(&connection->tag_wait);
+	spin_unlock_irqrestore(&connection->lock, flags);
+}
+
+/* After it was marked finished, and connection->active counts this. */
+static void finished(struct request *request)
 {
 	struct connection *connection = request->connection;
 	void (*done)(struct request * request) = request->done;
@@ -148,10 +159,14 @@ static void finished(struct request *request, bool tag_free)
 		done(request);
 	else
 		wake_up_all(&request->wait);
-	if (tag_free) {
-		wake_up(&connection->tag_wait);
-		request_put(request);
-	}
+	leave(connection);
+}
+
+/* Its tag is free: it is not in the table any more. */
+static void leave_table(struct request *request)
+{
+	leave(request->connection);
+	request_put(request);
 }
 
 /* Rflush came, or never will: the other request's tag is free, and if it had no answer there will be none. */
@@ -166,15 +181,13 @@ static void flush_finished(struct request *flush)
 	if (ends) {
 		target->finished = true;
 		target->error = -EINTR;
+		connection->active++;
 	}
 	release_tag(connection, target);
 	spin_unlock_irqrestore(&connection->lock, flags);
-	if (ends) {
-		finished(target, true);
-	} else {
-		wake_up(&connection->tag_wait);
-		request_put(target);
-	}
+	if (ends)
+		finished(target);
+	leave_table(target);
 	request_put(target); /* the flush's own reference */
 }
 
@@ -190,6 +203,7 @@ static void request_end(struct request *request, int error, u32 length)
 		request->answered = !error;
 		request->in_length = length;
 		smp_store_release(&request->finished, true); /* pairs with request_wait() */
+		connection->active++;
 		if (tag_free)
 			release_tag(connection, request);
 	}
@@ -198,7 +212,9 @@ static void request_end(struct request *request, int error, u32 length)
 		return;
 	if (request->flushes)
 		flush_finished(request);
-	finished(request, tag_free);
+	finished(request);
+	if (tag_free)
+		leave_table(request);
 }
 
 static bool is_error(const struct request *request, u8 type)
@@ -274,6 +290,7 @@ void connection_lose_all(struct connection *connection)
 		}
 	}
 }
+EXPORT_SYMBOL(connection_lose_all);
 
 /* ---- Sending and waiting ---- */
 
@@ -423,12 +440,15 @@ void connection_close(struct connection *connection)
 		connection->transport->stop(connection);
 	else
 		work_flush(&connection->stop_work);
+	wait_event(&connection->tag_wait, !READ_ONCE(connection->active));
+	spin_unlock_irqrestore(&connection->lock,
+			       spin_lock_irqsave(&connection->lock)); /* the last one has left */
 	connection->transport->close(connection);
 }
 
 bool connection_is_idle(struct connection *connection)
 {
-	return READ_ONCE(connection->free_count) == TAGS_MAX || READ_ONCE(connection->dead);
+	return !READ_ONCE(connection->active) || READ_ONCE(connection->dead);
 }
 
 /* ---- Transports ---- */

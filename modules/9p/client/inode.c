@@ -200,7 +200,14 @@ static struct inode *inode_create(struct client *client, struct node *node)
 	return inode;
 }
 
-/* The node with that identity; an other file that has it, because the server gives numbers anew, keeps it. */
+/* Is the node that has the identity the file that the server speaks of, and not one that had the number before? */
+static bool is_same(const struct node *node, const struct attr *attr)
+{
+	return !((node->attr.mode ^ attr->mode) & S_IFMT) && (node->attr.nlink || !attr->nlink);
+}
+
+/* The node with that identity. A file that has no name any more may be open here, and its number given anew by the server: then it
+ * keeps it here. */
 static struct node *obtain(struct client *client, const struct attr *attr, bool *fresh)
 {
 	u64 id = attr->id;
@@ -208,7 +215,7 @@ static struct node *obtain(struct client *client, const struct attr *attr, bool 
 
 	for (;;) {
 		node = node_obtain(client->tree, id, fresh);
-		if (IS_ERR(node) || *fresh || !((node->attr.mode ^ attr->mode) & S_IFMT))
+		if (IS_ERR(node) || *fresh || is_same(node, attr))
 			return node;
 		node_put(node);
 		id = id * 0x9e3779b97f4a7c15ULL + attr->mode;

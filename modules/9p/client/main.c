@@ -133,6 +133,8 @@ static void client_end(struct client *client)
 	(void)wait_event_until(&client->connection.tag_wait, connection_is_idle(&client->connection),
 			       time_monotonic_ns() + DETACH_NS);
 	connection_close(&client->connection);
+	wait_event(&client->connection.tag_wait, !READ_ONCE(client->transfers));
+	spin_unlock_irqrestore(&client->lock, spin_lock_irqsave(&client->lock)); /* the last one has left */
 	fids_destroy(client);
 }
 

@@ -30,7 +30,7 @@ struct step {
 	struct fid *fid;
 	struct call call;
 	int error;
-	u8 kind;
+	struct ninep_qid qid; /* of what it led to */
 };
 
 static void step_begin(struct step *step, struct fid *from, const struct name *names, unsigned int count)
@@ -64,7 +64,7 @@ static void step_wait(struct step *step, unsigned int count)
 	if (!step->error && qids->count != count)
 		step->error = qids->count < count ? -ENOENT : -EIO;
 	if (!step->error)
-		step->kind = qids->qids[count - 1].type;
+		step->qid = qids->qids[count - 1];
 	if (begun)
 		call_end(&step->call);
 	if (!step->error || IS_ERR(step->fid))
@@ -86,7 +86,7 @@ static unsigned int steps_reached(struct step *steps, unsigned int count)
 			reached = i + 1;
 		else if (!steps[i].error)
 			fid_put(steps[i].fid);
-		ended = ended || steps[i].error || steps[i].kind & NINEP_QTSYMLINK;
+		ended = ended || steps[i].error || steps[i].qid.type & NINEP_QTSYMLINK;
 	}
 	return reached;
 }
@@ -253,17 +253,38 @@ struct fid *walk_from_root(struct node *node, u32 uid)
 
 /* ---- Creating ---- */
 
-/* Walks from `from` to the name, and takes its node. */
-static struct node *node_at(struct fid *from, const struct name *name)
+/* Is what was asked by another fid about the file that the walk led to? */
+static bool is_about(struct call *ask, const struct ninep_qid *qid)
+{
+	if (call_wait(ask))
+		return false;
+	return (ask->message.type == Rgetattr ? ask->message.Rgetattr.qid.path
+					      : ask->message.Rstat.stat.qid.path) == qid->path;
+}
+
+/* Walks from `from` to the name, and takes its node. `open`, if there is one, stands for the file already: so it can be asked for
+ * attributes meanwhile. */
+static struct node *node_at(struct fid *from, const struct name *name, struct fid *open)
 {
 	struct step *step = kzalloc(sizeof(*step), GFP_KERNEL);
+	struct call ask;
 	struct node *node;
+	int error = -EAGAIN;
 
 	if (!step)
 		return ERR_PTR(-ENOMEM);
 	step_begin(step, from, name, 1);
+	if (open)
+		error = inode_ask(open, &ask);
 	step_wait(step, 1);
-	node = step->error ? ERR_PTR(step->error) : inode_take(step->fid);
+	if (!error && (step->error || !is_about(&ask, &step->qid))) {
+		call_end(&ask);
+		error = -EAGAIN;
+	}
+	if (step->error)
+		node = ERR_PTR(step->error);
+	else
+		node = error ? inode_take(step->fid) : inode_learn(step->fid, &ask);
 	kfree(step);
 	return node;
 }
@@ -389,7 +410,7 @@ int ninep_create(struct node *dir, const struct name *name, const struct node_ne
 	}
 	inode_change_end(dir);
 	if (!error) {
-		node = node_at(fid, name);
+		node = node_at(fid, name, open);
 		error = IS_ERR(node) ? (int)PTR_ERR(node) : 0;
 	}
 	if (!error && open)

@@ -104,6 +104,7 @@ static int transfer_take(struct transfer *transfer, struct request *request, u32
 static struct transfer *transfer_create(struct fid *fid, struct page **pages, unsigned int count)
 {
 	struct transfer *transfer = kmalloc(sizeof(*transfer) + count * sizeof(*pages), GFP_KERNEL);
+	unsigned long flags;
 
 	if (!transfer)
 		return NULL;
@@ -113,7 +114,24 @@ static struct transfer *transfer_create(struct fid *fid, struct page **pages, un
 		.count = count,
 	};
 	memcpy(transfer->pages, pages, count * sizeof(*pages));
+	flags = spin_lock_irqsave(&fid->client->lock);
+	fid->client->transfers++;
+	spin_unlock_irqrestore(&fid->client->lock, flags);
 	return transfer;
+}
+
+/* The last of it: the tree may go then. */
+static void transfer_free(struct transfer *transfer)
+{
+	struct client *client = transfer->fid->client;
+	unsigned long flags;
+
+	fid_put(transfer->fid);
+	kfree(transfer);
+	flags = spin_lock_irqsave(&client->lock);
+	client->transfers--;
+	wake_up_all(&client->connection.tag_wait);
+	spin_unlock_irqrestore(&client->lock, flags);
 }
 
 /* ---- Reading ---- */
@@ -130,8 +148,7 @@ static void read_end(struct transfer *transfer)
 		page_read_done(transfer->pages[i], here < PAGE_SIZE ? transfer->error : 0);
 		done -= here;
 	}
-	fid_put(transfer->fid);
-	kfree(transfer);
+	transfer_free(transfer);
 }
 
 static void read_answered(struct request *request);
@@ -207,10 +224,9 @@ static void write_end(struct transfer *transfer)
 	inode_change_end(node);
 	for (unsigned int i = 0; i < transfer->count; i++)
 		page_write_done(transfer->pages[i], transfer->error);
-	fid_put(transfer->fid);
-	kfree(transfer);
 	inode_settle(node);
 	node_put(node);
+	transfer_free(transfer);
 }
 
 static void write_answered(struct request *request);

@@ -96,7 +96,8 @@ struct connection {
 	struct request *by_tag[TAGS_MAX + 1]; /* the last: of NINEP_NO_TAG */
 	u16 free_tags[TAGS_MAX];
 	unsigned int free_count;
-	bool dead; /* nothing can be sent; what was is being given back */
+	unsigned int active; /* requests in the table, and ends of requests that are under way */
+	bool dead;	     /* nothing can be sent; what was is being given back */
 	struct wait_queue tag_wait;
 	struct work stop_work;
 	const char *server; /* for the log */

@@ -268,6 +268,7 @@ static void virtio_stop(struct connection *connection)
 	    (channel->ring->free_count < channel->ring->size || !list_empty(&channel->waiting)))
 		reset(channel);
 	mutex_unlock(&channels_lock);
+	connection_lose_all(connection);
 }
 
 static void virtio_close(struct connection *connection)
