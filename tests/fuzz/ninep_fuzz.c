@@ -19,14 +19,28 @@ static bool is_extended_by_optional(const struct ninep_message *message, size_t 
 	return message->type == Tfsync && size == length + 4;
 }
 
+/* The size before the size of a stat may be 0. */
+static void mend_stat(const struct ninep_message *message, unsigned char *bytes)
+{
+	unsigned char *outer = bytes + NINEP_HEADER_SIZE + (message->type == Twstat ? 4 : 0);
+	unsigned int size;
+
+	if ((message->type != Rstat && message->type != Twstat) || outer[0] || outer[1])
+		return;
+	size = (outer[2] | (unsigned int)outer[3] << 8) + 2;
+	outer[0] = (unsigned char)size;
+	outer[1] = (unsigned char)(size >> 8);
+}
+
 /* The bytes that a decoded message encodes to are those that it came from. */
 static void check_same(const struct ninep_message *message, enum ninep_dialect dialect,
-		       const unsigned char *bytes, size_t length, bool head)
+		       unsigned char *bytes, size_t length, bool head)
 {
 	size_t size = ninep_size(message, dialect);
 	unsigned char *again = malloc(length + 4);
 	ssize_t written = ninep_encode(message, dialect, again, length + 4);
 
+	mend_stat(message, bytes);
 	if (is_extended_by_optional(message, size, length)) {
 		require(written == (ssize_t)size && !memcmp(again + 4, bytes + 4, length - 4));
 	} else {

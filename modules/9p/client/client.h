@@ -44,8 +44,9 @@ struct client {
 	struct connection connection;
 	struct options options;
 	const struct transport *transport;
-	spinlock_t lock; /* protects numbers, lists of fids, and those below */
-	struct xarray numbers;
+	spinlock_t lock;       /* protects numbers, lists of fids, and those below */
+	struct xarray numbers; /* of fids */
+	u32 next_number;
 	struct list unused;  /* fids that nobody names: to be clunked */
 	struct list retired; /* clunked: their numbers are free */
 	struct work fid_work;
@@ -75,9 +76,7 @@ struct inode {
 	struct node *node;
 	struct list fids;      /* walking ones, one for each user; under client->lock */
 	struct list open_fids; /* of open files, or to be used again, or kept for dirty pages; the list has a reference; under client->lock */
-	/* Where it was found last, for users that have no fid of it yet: the directory's identity, and the name there. Under client->lock. */
-	u64 parent;
-	char *name;
+	struct list places; /* where it was found, the last first: for who has no fid of it. Under client->lock */
 	/* Of mtime, size and version, as the server told last: behind another stamp are other bytes. 0: not known. Under client->lock. */
 	u64 stamp;
 	/* Changes that are made from here: what the server said of the file while one went on may be older than it. */
@@ -158,7 +157,16 @@ struct node *inode_take(struct fid *fid) __must_check; /* both */
 /* The fid of a node for a user, referenced. ERR_PTR(-ESTALE: there is none). */
 struct fid *inode_fid(struct node *node, const struct cred *cred) __must_check;
 int inode_refresh(struct node *node, const struct cred *cred) __must_check;
+/* A name of the node; and that there is no such name any more, by which fids may have been found. moved: the server knows that they have
+ * another. */
+struct place {
+	struct list link;
+	u64 parent; /* the directory's identity */
+	u8 length;
+	char text[NAME_MAX_LENGTH];
+};
 void inode_found_at(struct node *node, const struct node *dir, const struct name *name);
+void inode_not_at(struct node *node, const struct node *dir, const struct name *name, bool moved);
 /* The fid stands for the node from now on, unless its user has one already. Takes it over. */
 void inode_adopt_fid(struct node *node, struct fid *fid);
 struct fid *inode_fid_of(struct inode *inode, u32 uid); /* a walking one, referenced; NULL. NO_USER: anybody's */
@@ -224,6 +232,8 @@ void ninep_read_pages(struct node *node, struct page **pages, unsigned int count
 void ninep_write_pages(struct node *node, struct page **pages, unsigned int count);
 ssize_t ninep_direct(struct file *file, struct iter *iter, loff_t pos, bool write);
 ssize_t ninep_read(struct file *file, struct iter *to, loff_t *pos);
+/* What truncation from one size to the other does, by writing through an open fid: zeros behind the lower, or one at the end of the larger. */
+int write_zeros(struct node *node, u64 from, u64 to) __must_check;
 ssize_t ninep_write(struct file *file, struct iter *from, loff_t *pos);
 ssize_t ninep_xattr_get(struct node *node, const char *name, void *value, size_t size);
 int ninep_xattr_set(struct node *node, const char *name, const void *value, size_t size, int flags);

@@ -12,6 +12,7 @@
 
 enum { WINDOW = 8 };
 #define PART_MAX (256U * 1024) /* bytes of a message */
+#define ZEROS_SIZE 8192
 
 static void release_pages(struct request *request)
 {
@@ -200,6 +201,31 @@ ssize_t ninep_direct(struct file *file, struct iter *iter, loff_t pos, bool writ
 	return done;
 }
 
+int write_zeros(struct node *node, u64 from, u64 to)
+{
+	u64 start = to > from ? to - 1 : to, end = max(from, to);
+	void *zeros = kzalloc(ZEROS_SIZE, GFP_KERNEL);
+	struct fid *fid = zeros ? inode_open_fid(node, MAY_WRITE) : ERR_PTR(-ENOMEM);
+	ssize_t moved = 0;
+
+	if (IS_ERR(fid)) {
+		kfree(zeros);
+		return (int)PTR_ERR(fid);
+	}
+	while (start < end && moved >= 0) {
+		struct iter iter;
+
+		iter_init_kernel(&iter, zeros, min(end - start, (u64)ZEROS_SIZE));
+		moved = transfer(fid, &iter, start, true);
+		if (!moved)
+			moved = -EIO;
+		start += moved > 0 ? (u64)moved : 0;
+	}
+	inode_put_open_fid(fid);
+	kfree(zeros);
+	return moved < 0 ? (int)moved : 0;
+}
+
 /* ---- Clients that believe nothing ---- */
 
 /* What stores through mappings left in the cache comes first. */
@@ -215,7 +241,11 @@ ssize_t ninep_read(struct file *file, struct iter *to, loff_t *pos)
 {
 	ssize_t result = sync_range(file->node, *pos, to->count);
 
-	if (!result)
+	/* The end of a file without names is known here alone. */
+	if (!file->node->attr.nlink)
+		to->count = min((u64)to->count,
+				node_size(file->node) - min(node_size(file->node), (u64)*pos));
+	if (!result && to->count)
 		result = ninep_direct(file, to, *pos, false);
 	if (result > 0)
 		*pos += result;

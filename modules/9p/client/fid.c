@@ -26,7 +26,12 @@ struct fid *fid_create(struct client *client, u32 uid)
 	list_init(&fid->link);
 	list_init(&fid->idle_link);
 	flags = spin_lock_irqsave(&client->lock);
-	number = xarray_alloc(&client->numbers, fid, 0, NINEP_NO_FID - 1, GFP_ATOMIC);
+	/* Not one that was just given up: a server may still be about it (diod is, after a walk that failed). */
+	number = xarray_alloc(&client->numbers, fid, client->next_number, NINEP_NO_FID - 1, GFP_ATOMIC);
+	if (number == -ENOSPC)
+		number = xarray_alloc(&client->numbers, fid, 0, NINEP_NO_FID - 1, GFP_ATOMIC);
+	if (number >= 0)
+		client->next_number = (u32)number + 1;
 	spin_unlock_irqrestore(&client->lock, flags);
 	if (number < 0) {
 		kfree(fid);

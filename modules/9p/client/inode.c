@@ -196,6 +196,7 @@ static struct inode *inode_create(struct client *client, struct node *node)
 	inode->client = client;
 	inode->node = node;
 	list_init(&inode->fids);
+	list_init(&inode->places);
 	list_init(&inode->open_fids);
 	return inode;
 }
@@ -320,24 +321,94 @@ struct fid *inode_fid(struct node *node, const struct cred *cred)
 	return fid ? fid : walk_from_root(node, uid);
 }
 
+/* The first of a list, which gives it up; NULL. */
+static struct fid *take_fid(struct client *client, struct list *list)
+{
+	unsigned long flags = spin_lock_irqsave(&client->lock);
+	struct fid *fid = NULL;
+
+	if (!list_empty(list)) {
+		fid = list_first(list, struct fid, link);
+		list_del_init(&fid->link);
+		fid->node = NULL;
+		if (!list_empty(&fid->idle_link)) {
+			list_del_init(&fid->idle_link);
+			client->idle_count--;
+		}
+	}
+	spin_unlock_irqrestore(&client->lock, flags);
+	return fid;
+}
+
+#define PLACES_MAX 8 /* names of a file that are remembered */
+
+/* client->lock held. */
+static struct place *find_place(struct inode *inode, u64 parent, const struct name *name)
+{
+	struct place *place;
+
+	list_for_each(place, &inode->places, link)
+		if (place->parent == parent && place->length == name->length &&
+		    !memcmp(place->text, name->text, name->length))
+			return place;
+	return NULL;
+}
+
+/* The one too many, out of the list; NULL. client->lock held. */
+static struct place *oldest_place(struct inode *inode)
+{
+	struct place *place, *oldest = NULL;
+	unsigned int count = 0;
+
+	list_for_each(place, &inode->places, link) {
+		count++;
+		oldest = place;
+	}
+	if (count <= PLACES_MAX)
+		return NULL;
+	list_del(&oldest->link);
+	return oldest;
+}
+
 void inode_found_at(struct node *node, const struct node *dir, const struct name *name)
 {
+	struct place *fresh = kmalloc(sizeof(*fresh), GFP_USER), *there, *unused;
 	struct inode *inode = inode_of(node);
-	char *text = kmalloc(name->length + 1, GFP_USER), *old = text;
 	unsigned long flags;
 
-	if (!text) /* then others than who found it do not find it */
+	if (!fresh) /* then others than who found it do not find it */
 		return;
-	memcpy(text, name->text, name->length);
-	text[name->length] = 0;
+	fresh->parent = dir->attr.id;
+	fresh->length = (u8)name->length;
+	memcpy(fresh->text, name->text, name->length);
 	flags = spin_lock_irqsave(&inode->client->lock);
-	if (!inode->name || inode->parent != dir->attr.id || strcmp(inode->name, text)) {
-		old = inode->name;
-		inode->name = text;
-		inode->parent = dir->attr.id;
+	there = find_place(inode, dir->attr.id, name);
+	if (there) {
+		list_del(&there->link);
+		list_add(&inode->places, &there->link);
+		unused = fresh;
+	} else {
+		list_add(&inode->places, &fresh->link);
+		unused = oldest_place(inode);
 	}
 	spin_unlock_irqrestore(&inode->client->lock, flags);
-	kfree(old);
+	kfree(unused);
+}
+
+void inode_not_at(struct node *node, const struct node *dir, const struct name *name, bool moved)
+{
+	struct inode *inode = inode_of(node);
+	unsigned long flags = spin_lock_irqsave(&inode->client->lock);
+	struct place *place = find_place(inode, dir->attr.id, name);
+	struct fid *fid;
+
+	if (place)
+		list_del(&place->link);
+	spin_unlock_irqrestore(&inode->client->lock, flags);
+	kfree(place);
+	/* To some servers (QEMU) a fid is a name. Others are walked to by the names that are left. */
+	while (!moved && node->attr.nlink && (fid = take_fid(inode->client, &inode->fids)))
+		fid_put(fid);
 }
 
 struct fid *inode_any_fid(struct node *node)
@@ -369,25 +440,6 @@ int inode_refresh(struct node *node, const struct cred *cred)
 	return error;
 }
 
-/* The first of a list, which gives it up; NULL. */
-static struct fid *take_fid(struct client *client, struct list *list)
-{
-	unsigned long flags = spin_lock_irqsave(&client->lock);
-	struct fid *fid = NULL;
-
-	if (!list_empty(list)) {
-		fid = list_first(list, struct fid, link);
-		list_del_init(&fid->link);
-		fid->node = NULL;
-		if (!list_empty(&fid->idle_link)) {
-			list_del_init(&fid->idle_link);
-			client->idle_count--;
-		}
-	}
-	spin_unlock_irqrestore(&client->lock, flags);
-	return fid;
-}
-
 void inode_forget(struct node *node)
 {
 	struct inode *inode = inode_of(node);
@@ -399,7 +451,12 @@ void inode_forget(struct node *node)
 		fid_put(fid);
 	while ((fid = take_fid(inode->client, &inode->open_fids)))
 		fid_put(fid);
-	kfree(inode->name);
+	while (!list_empty(&inode->places)) {
+		struct place *place = list_first(&inode->places, struct place, link);
+
+		list_del(&place->link);
+		kfree(place);
+	}
 	kfree(inode);
 }
 
@@ -468,6 +525,12 @@ static struct ninep_message wstat_message(const struct node *node, const struct 
 	return message;
 }
 
+/* Nobody but who has it open sees a file without names, and at some servers (QEMU) it has no attributes any more: they are kept here. */
+static int setattr_unnamed(struct node *node, const struct attr_change *change, u64 size)
+{
+	return change->valid & SETATTR_SIZE ? write_zeros(node, size, change->size) : 0;
+}
+
 static int setattr_at_server(struct node *node, const struct attr_change *change, const struct cred *cred)
 {
 	struct client *client = client_of(node);
@@ -503,6 +566,8 @@ int ninep_setattr(struct node *node, const struct attr_change *change, const str
 	if (change->valid & SETATTR_SIZE)
 		node_set_size(node, change->size); /* what is written back meanwhile ends there */
 	error = setattr_at_server(node, change, cred);
+	if (error && error != -EINTR && !node->attr.nlink)
+		error = setattr_unnamed(node, change, size);
 	inode_change_end(node);
 	if (error) {
 		if (change->valid & SETATTR_SIZE)
@@ -512,7 +577,7 @@ int ninep_setattr(struct node *node, const struct attr_change *change, const str
 	if (change->valid & SETATTR_SIZE && change->size < size && smp_load_acquire(&node->cache))
 		error = page_cache_truncate(node->cache, change->size);
 	node_setattr_copy(node, change);
-	if (client_of(node)->options.cache != CACHE_LOOSE)
+	if (client_of(node)->options.cache != CACHE_LOOSE && node->attr.nlink)
 		WRITE_ONCE(node->attr.believe_until_ns, 0);
 	return error;
 }

@@ -147,33 +147,27 @@ int ninep_walk(struct node *dir, const struct name *names, unsigned int count, s
 
 #define DEPTH_MAX 1024
 
-/* A name on the way, which the client has now. */
-struct place {
-	struct list link;
-	u8 length;
-	char text[NAME_MAX_LENGTH];
-};
-
 /* Puts the node's own name in front of the list; its parent, referenced. NULL: nobody knows where it is. */
 static struct node *place_of(struct node *node, struct list *places)
 {
-	struct place *place = kmalloc(sizeof(*place), GFP_KERNEL);
+	struct place *copy = kmalloc(sizeof(*copy), GFP_KERNEL);
 	struct inode *inode = inode_of(node);
 	unsigned long flags;
-	u64 parent;
+	bool known;
 
-	if (!place)
+	if (!copy)
 		return NULL;
-	place->length = 0;
 	flags = spin_lock_irqsave(&inode->client->lock);
-	parent = inode->parent;
-	if (inode->name) {
-		place->length = (u8)strlen(inode->name);
-		memcpy(place->text, inode->name, place->length);
-	}
+	known = !list_empty(&inode->places);
+	if (known)
+		*copy = *list_first(&inode->places, struct place, link);
 	spin_unlock_irqrestore(&inode->client->lock, flags);
-	list_add(places, &place->link);
-	return place->length ? node_find(node->tree, parent) : NULL;
+	if (known) {
+		list_add(places, &copy->link);
+		return node_find(node->tree, copy->parent);
+	}
+	kfree(copy);
+	return NULL;
 }
 
 /* Goes down from `from` (taken over) along the names. ERR_PTR. */
@@ -459,6 +453,7 @@ int ninep_link(struct node *dir, const struct name *name, struct node *node, con
 				: -EPERM;
 	if (!error) {
 		WRITE_ONCE(node->attr.nlink, node->attr.nlink + 1);
+		inode_found_at(node, dir, name);
 		node_touch(node, false, false, true);
 		directory_changed(dir);
 	}
@@ -512,6 +507,7 @@ int ninep_unlink(struct node *dir, const struct name *name, struct node *node, b
 		WRITE_ONCE(node->attr.nlink, 0);
 	else if (node->attr.nlink)
 		WRITE_ONCE(node->attr.nlink, node->attr.nlink - 1);
+	inode_not_at(node, dir, name, false);
 	node_touch(node, false, false, true);
 	directory_changed(dir);
 	return 0;
@@ -594,10 +590,13 @@ int ninep_rename(struct node *old_dir, const struct name *old_name, struct node 
 		error = rename_at_server(old_dir, old_name, node, new_dir, new_name, cred);
 	if (error)
 		return error;
-	inode_found_at(node, new_dir, new_name);
 	if (replaced && replaced->attr.nlink)
 		WRITE_ONCE(replaced->attr.nlink,
 			   S_ISDIR(replaced->attr.mode) ? 0 : replaced->attr.nlink - 1);
+	if (replaced)
+		inode_not_at(replaced, new_dir, new_name, false);
+	inode_not_at(node, old_dir, old_name, true);
+	inode_found_at(node, new_dir, new_name);
 	directory_changed(old_dir);
 	if (new_dir != old_dir)
 		directory_changed(new_dir);

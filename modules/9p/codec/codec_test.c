@@ -218,6 +218,20 @@ static void stats_are_taken_one_by_one(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ninep_stat_next(&data, NINEP_2000, &stat), -EPROTO);
 }
 
+static void the_size_before_a_stats_size_may_be_missing(struct kunit *test)
+{
+	struct ninep_message message = { .type = Rstat };
+	ssize_t length;
+
+	ninep_stat_no_change(&message.Rstat.stat);
+	length = ninep_encode(&message, NINEP_2000U, buffer, sizeof(buffer));
+	KUNIT_ASSERT_GT(test, length, 0);
+	buffer[NINEP_HEADER_SIZE] = 0;
+	KUNIT_EXPECT_EQ(test, ninep_decode(&message, NINEP_2000U, buffer, (size_t)length), 0);
+	buffer[NINEP_HEADER_SIZE] = 1;
+	KUNIT_EXPECT_EQ(test, ninep_decode(&message, NINEP_2000U, buffer, (size_t)length), -EPROTO);
+}
+
 static void modes_go_there_and_back(struct kunit *test)
 {
 	static const u32 modes[] = { S_IFDIR | 01755, S_IFREG | 06711, S_IFLNK | 0777,
@@ -259,6 +273,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(data_may_travel_beside_the_message),
 	KUNIT_CASE(entries_are_taken_one_by_one),
 	KUNIT_CASE(stats_are_taken_one_by_one),
+	KUNIT_CASE(the_size_before_a_stats_size_may_be_missing),
 	KUNIT_CASE(modes_go_there_and_back),
 	KUNIT_CASE(errors_have_texts),
 	{},

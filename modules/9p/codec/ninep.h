@@ -4,7 +4,7 @@
  *
  * A message is decoded in place: its strings and data are slices of the bytes that came, good for as long as those are. Nothing is
  * allocated, whatever counts a peer sends. What is encoded can be decoded to the same; what is decoded, encoded to the same
- * bytes (but for an OPTIONAL_U32 that was missing, which is then there).
+ * bytes (but for an OPTIONAL_U32 that was missing, which is then there, and for the size before the size in Rstat and Twstat, which may be 0).
  *
  * A use:
  *
