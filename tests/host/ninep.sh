@@ -58,7 +58,7 @@ mounts() # TAG OPTIONS...
 		--qemu "-fsdev local,id=none,path=$work/share,security_model=none -device virtio-9p-pci,fsdev=none,mount_tag=none" \
 		--qemu "-fsdev local,id=mapped,path=$work/mapped,security_model=mapped-xattr -device virtio-9p-pci,fsdev=mapped,mount_tag=mapped" \
 		-- sh -c 'tag=$1; shift; mkdir -p /n/m; for options; do
-			mount -t 9p -o "trans=virtio,version=$options" $tag /n/m && cd /n/m && sh /use.sh ${options%%,*} || { echo "with $options"; exit 1; }
+			mount -t 9p -o "trans=virtio,version=$options" $tag /n/m && cd /n/m && sh /use.sh ${options%%,*} || { echo "with $options"; dmesg | tail -n 3; exit 1; }
 			cd / && umount /n/m || exit 1
 		done; ! dmesg | grep -E "9p.*given up|BUG"' sh "$tag" "$@"
 }

@@ -470,12 +470,14 @@ int ninep_getattr(struct node *node, const struct cred *cred)
 	return inode_refresh(node, cred);
 }
 
-static struct ninep_message setattr_message(const struct fid *fid, const struct attr_change *change)
+static struct ninep_message setattr_message(const struct node *node, const struct fid *fid,
+					    const struct attr_change *change)
 {
 	struct ninep_message message = {
 		.type = Tsetattr,
 		.Tsetattr = { .fid = fid->number,
-			      .mode = change->mode & 07777,
+			      /* With the kind: QEMU's mapped modes keep what they are told. */
+			      .mode = (node->attr.mode & S_IFMT) | (change->mode & 07777),
 			      .uid = change->uid,
 			      .gid = change->gid,
 			      .size = change->size,
@@ -545,7 +547,7 @@ static int setattr_at_server(struct node *node, const struct attr_change *change
 		fid_put(fid);
 		return -EPERM; /* users have names there, not numbers */
 	}
-	message = dialect == NINEP_2000L ? setattr_message(fid, change)
+	message = dialect == NINEP_2000L ? setattr_message(node, fid, change)
 					 : wstat_message(node, fid, change, dialect);
 	error = call_simple(client, &message, fid, NULL);
 	fid_put(fid);

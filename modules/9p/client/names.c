@@ -74,6 +74,21 @@ static void step_wait(struct step *step, unsigned int count)
 	fid_put(step->fid);
 }
 
+/* A fid of what the name stands for. ERR_PTR. */
+static struct fid *fid_at(struct fid *from, const struct name *name)
+{
+	struct step *step = kzalloc(sizeof(*step), GFP_KERNEL);
+	struct fid *fid;
+
+	if (!step)
+		return ERR_PTR(-ENOMEM);
+	step_begin(step, from, name, 1);
+	step_wait(step, 1);
+	fid = step->error ? ERR_PTR(step->error) : step->fid;
+	kfree(step);
+	return fid;
+}
+
 /* How many of the steps lead to files that the walk is to give back: up to the first that failed, or a symbolic link. */
 static unsigned int steps_reached(struct step *steps, unsigned int count)
 {
@@ -170,28 +185,20 @@ static struct node *place_of(struct node *node, struct list *places)
 	return NULL;
 }
 
-/* Goes down from `from` (taken over) along the names. ERR_PTR. */
-static struct fid *walk_along(struct fid *from, struct list *places)
+/* Goes down from `fid` (taken over) along the names. ERR_PTR. */
+static struct fid *walk_along(struct fid *fid, struct list *places)
 {
-	struct step *step = kzalloc(sizeof(*step), GFP_KERNEL);
-	struct fid *fid = step ? from : ERR_PTR(-ENOMEM);
 	struct place *place;
 
 	list_for_each(place, places, link) {
 		struct name name = { .text = place->text, .length = place->length };
+		struct fid *from = fid;
 
+		fid = fid_at(from, &name);
+		fid_put(from);
 		if (IS_ERR(fid))
 			break;
-		step->error = 0;
-		step_begin(step, fid, &name, 1);
-		step_wait(step, 1);
-		fid_put(fid);
-		from = NULL;
-		fid = step->error ? ERR_PTR(step->error) : step->fid;
 	}
-	if (IS_ERR(fid) && !step)
-		fid_put(from);
-	kfree(step);
 	return fid;
 }
 
@@ -462,24 +469,20 @@ int ninep_link(struct node *dir, const struct name *name, struct node *node, con
 	return error;
 }
 
-/* Tremove, which takes a fid of what is to go, and with it the fid. */
-static int remove_by_fid(struct node *node, const struct cred *cred)
+/* Tremove takes a fid of what is to go, and ends it. Found by that name: the node's own may stand for another. */
+static int remove_by_fid(struct fid *dir, const struct name *name)
 {
-	struct fid *fid = inode_fid(node, cred), *copy;
+	struct fid *fid = fid_at(dir, name);
 	struct ninep_message message = { .type = Tremove };
 	int error;
 
 	if (IS_ERR(fid))
 		return (int)PTR_ERR(fid);
-	copy = fid_clone(fid);
-	fid_put(fid);
-	if (IS_ERR(copy))
-		return (int)PTR_ERR(copy);
-	message.Tremove.fid = copy->number;
-	error = call_simple(client_of(node), &message, copy, NULL);
+	message.Tremove.fid = fid->number;
+	error = call_simple(fid->client, &message, fid, NULL);
 	if (error != -EINTR)
-		copy->known = false;
-	fid_put(copy);
+		fid->known = false;
+	fid_put(fid);
 	return error;
 }
 
@@ -498,9 +501,9 @@ int ninep_unlink(struct node *dir, const struct name *name, struct node *node, b
 						      .flags = directory ? NINEP_UNLINK_DIRECTORY : 0 };
 	error = client->connection.dialect == NINEP_2000L ? call_simple(client, &message, fid, NULL)
 							  : -EOPNOTSUPP;
-	fid_put(fid);
 	if (error == -EOPNOTSUPP)
-		error = remove_by_fid(node, cred);
+		error = remove_by_fid(fid, name);
+	fid_put(fid);
 	if (error)
 		return error;
 	if (directory)
@@ -513,50 +516,41 @@ int ninep_unlink(struct node *dir, const struct name *name, struct node *node, b
 	return 0;
 }
 
-/* A new name in the same directory, which is all that the older dialects can do. */
-static int rename_by_wstat(struct node *node, const struct name *name, const struct cred *cred)
+/* With a fid of the old name, for servers that know no Trenameat; the oldest dialects can only change the name in its directory. */
+static int rename_by_fid(struct fid *from, const struct name *old_name, struct fid *to,
+			 const struct name *new_name)
 {
-	struct fid *fid = inode_fid(node, cred);
-	struct ninep_message message = { .type = Twstat };
-	int error;
-
-	if (IS_ERR(fid))
-		return (int)PTR_ERR(fid);
-	message.Twstat.fid = fid->number;
-	ninep_stat_no_change(&message.Twstat.stat);
-	message.Twstat.stat.name = string_of(name);
-	error = call_simple(client_of(node), &message, fid, NULL);
-	fid_put(fid);
-	return error;
-}
-
-static int rename_by_fid(struct node *node, struct fid *new_dir, const struct name *name,
-			 const struct cred *cred)
-{
-	struct fid *fid = inode_fid(node, cred);
+	struct fid *fid = fid_at(from, old_name);
 	struct ninep_message message = { .type = Trename };
 	int error;
 
 	if (IS_ERR(fid))
 		return (int)PTR_ERR(fid);
-	message.Trename = (struct ninep_Trename){ .fid = fid->number,
-						  .dfid = new_dir->number,
-						  .name = string_of(name) };
-	error = call_simple(client_of(node), &message, fid, new_dir);
+	if (fid->client->connection.dialect == NINEP_2000L) {
+		message.Trename = (struct ninep_Trename){ .fid = fid->number,
+							  .dfid = to->number,
+							  .name = string_of(new_name) };
+	} else {
+		message.type = Twstat;
+		message.Twstat.fid = fid->number;
+		ninep_stat_no_change(&message.Twstat.stat);
+		message.Twstat.stat.name = string_of(new_name);
+	}
+	error = call_simple(fid->client, &message, fid, to);
 	fid_put(fid);
 	return error;
 }
 
-static int rename_at_server(struct node *old_dir, const struct name *old_name, struct node *node,
-			    struct node *new_dir, const struct name *new_name, const struct cred *cred)
+static int rename_at_server(struct node *old_dir, const struct name *old_name, struct node *new_dir,
+			    const struct name *new_name, const struct cred *cred)
 {
 	struct client *client = client_of(old_dir);
 	struct ninep_message message = { .type = Trenameat };
 	struct fid *from, *to;
 	int error;
 
-	if (client->connection.dialect != NINEP_2000L)
-		return old_dir == new_dir ? rename_by_wstat(node, new_name, cred) : -EXDEV;
+	if (client->connection.dialect != NINEP_2000L && old_dir != new_dir)
+		return -EXDEV;
 	from = inode_fid(old_dir, cred);
 	if (IS_ERR(from))
 		return (int)PTR_ERR(from);
@@ -569,9 +563,10 @@ static int rename_at_server(struct node *old_dir, const struct name *old_name, s
 						      .oldname = string_of(old_name),
 						      .newdirfid = to->number,
 						      .newname = string_of(new_name) };
-	error = call_simple(client, &message, from, to);
+	error = client->connection.dialect == NINEP_2000L ? call_simple(client, &message, from, to)
+							  : -EOPNOTSUPP;
 	if (error == -EOPNOTSUPP)
-		error = rename_by_fid(node, to, new_name, cred);
+		error = rename_by_fid(from, old_name, to, new_name);
 	fid_put(to);
 	fid_put(from);
 	return error;
@@ -587,7 +582,7 @@ int ninep_rename(struct node *old_dir, const struct name *old_name, struct node 
 	if (flags & ~(unsigned int)RENAME_NOREPLACE)
 		return -EINVAL;
 	if (!error)
-		error = rename_at_server(old_dir, old_name, node, new_dir, new_name, cred);
+		error = rename_at_server(old_dir, old_name, new_dir, new_name, cred);
 	if (error)
 		return error;
 	if (replaced && replaced->attr.nlink)
