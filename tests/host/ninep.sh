@@ -2,6 +2,7 @@
 # The 9P client (docs/9p.md) against servers that we did not write: QEMU's, with folders of this host, in each dialect, cache mode and security
 # model that it has; and diod in the guest, over a Unix socket and over descriptors.
 # seconds: 600
+# shellcheck disable=SC2034 # what kumo of lib.sh gives a machine
 seconds=200
 . "$ROOT/tests/host/lib.sh"
 plan 8

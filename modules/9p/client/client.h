@@ -204,8 +204,7 @@ struct handle {
 	struct mutex lock;
 	char *entries;
 	u32 length, at;
-	u64 offset;  /* where the entry at `at` is */
-	u64 read_to; /* where the server goes on */
+	u64 offset; /* where the entry at `at` is */
 };
 static inline struct handle *handle_of(const struct file *file)
 {

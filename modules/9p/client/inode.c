@@ -34,9 +34,10 @@ static s64 time_of(u64 seconds, u64 nanoseconds)
 	return whole * (s64)NSEC_PER_SEC + (s64)min(nanoseconds, (u64)NSEC_PER_SEC - 1);
 }
 
-static u8 qid_kind(u8 type)
+/* Do qid and mode say the same of what it is? */
+static bool is_consistent(const struct ninep_qid *qid, u32 mode)
 {
-	return type & NINEP_QTDIR ? DT_DIR : type & NINEP_QTSYMLINK ? DT_LNK : DT_UNKNOWN;
+	return S_ISDIR(mode) == !!(qid->type & NINEP_QTDIR);
 }
 
 /* -EIO: no file has such attributes. */
@@ -64,7 +65,7 @@ static int attr_from_getattr(const struct ninep_Rgetattr *from, struct attr *att
 		attr->btime_ns = time_of(from->btime_sec, from->btime_nsec);
 	if (!(from->valid & NINEP_GETATTR_MODE) || !kind || from->size > INT64_MAX)
 		return -EIO;
-	if ((kind == S_IFDIR) != (qid_kind(from->qid.type) == DT_DIR))
+	if (!is_consistent(&from->qid, kind))
 		return -EIO;
 	return 0;
 }
@@ -89,7 +90,7 @@ static int attr_from_stat(const struct client *client, const struct ninep_stat *
 		.mtime_ns = time_of(from->mtime, 0),
 		.ctime_ns = time_of(from->mtime, 0),
 	};
-	if (from->length > INT64_MAX || S_ISDIR(mode) != (qid_kind(from->qid.type) == DT_DIR))
+	if (from->length > INT64_MAX || !is_consistent(&from->qid, mode))
 		return -EIO;
 	if (S_ISLNK(mode) && !attr->size)
 		attr->size = from->extension.length;
