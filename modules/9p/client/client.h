@@ -47,6 +47,7 @@ struct client {
 	spinlock_t lock;       /* protects numbers, lists of fids, and those below */
 	struct xarray numbers; /* of fids */
 	u32 next_number;
+	u32 epoch; /* of walking fids: directories were moved in a way that the older ones may not have followed */
 	struct list unused;  /* fids that nobody names: to be clunked */
 	struct list retired; /* clunked: their numbers are free */
 	struct work fid_work;
@@ -64,6 +65,7 @@ struct fid {
 	u32 uid; /* whose it is at the server; NO_USER: everybody's */
 	refcount_t refs;
 	bool known;	       /* the server may know it */
+	u32 epoch;	       /* client->epoch when it was made */
 	u8 open;	       /* MAY_READ, MAY_WRITE: what it is open for; 0: it is not */
 	u32 io_max;	       /* of an open one: bytes of data in a message */
 	struct node *node;     /* of an open one, while it is in the node's list; not referenced */

@@ -22,6 +22,7 @@ struct fid *fid_create(struct client *client, u32 uid)
 		return ERR_PTR(-ENOMEM);
 	fid->client = client;
 	fid->uid = uid;
+	fid->epoch = READ_ONCE(client->epoch);
 	refcount_set(&fid->refs, 1);
 	list_init(&fid->link);
 	list_init(&fid->idle_link);

@@ -224,6 +224,12 @@ static struct node *obtain(struct client *client, const struct attr *attr, bool 
 	}
 }
 
+/* Does the walking fid still stand for the node? */
+static bool is_current(const struct inode *inode, const struct fid *fid)
+{
+	return fid->epoch == inode->client->epoch || inode->node == inode->client->tree->root;
+}
+
 void inode_adopt_fid(struct node *node, struct fid *fid)
 {
 	struct inode *inode = inode_of(node);
@@ -233,7 +239,7 @@ void inode_adopt_fid(struct node *node, struct fid *fid)
 	bool there = false;
 
 	list_for_each(other, &inode->fids, link)
-		if (other->uid == fid->uid)
+		if (other->uid == fid->uid && is_current(inode, other))
 			there = true;
 	if (!there)
 		list_add_tail(&inode->fids, &fid->link);
@@ -306,7 +312,7 @@ struct fid *inode_fid_of(struct inode *inode, u32 uid)
 	struct fid *fid, *found = NULL;
 
 	list_for_each(fid, &inode->fids, link)
-		if (fid->uid == uid || uid == NO_USER) {
+		if ((fid->uid == uid || uid == NO_USER) && is_current(inode, fid)) {
 			found = fid_get(fid);
 			break;
 		}

@@ -541,8 +541,9 @@ static int rename_by_fid(struct fid *from, const struct name *old_name, struct f
 	return error;
 }
 
+/* *followed: fids of what was moved, and of what is below it, follow, as servers with Trenameat see to. */
 static int rename_at_server(struct node *old_dir, const struct name *old_name, struct node *new_dir,
-			    const struct name *new_name, const struct cred *cred)
+			    const struct name *new_name, const struct cred *cred, bool *followed)
 {
 	struct client *client = client_of(old_dir);
 	struct ninep_message message = { .type = Trenameat };
@@ -565,7 +566,8 @@ static int rename_at_server(struct node *old_dir, const struct name *old_name, s
 						      .newname = string_of(new_name) };
 	error = client->connection.dialect == NINEP_2000L ? call_simple(client, &message, from, to)
 							  : -EOPNOTSUPP;
-	if (error == -EOPNOTSUPP)
+	*followed = error != -EOPNOTSUPP;
+	if (!*followed)
 		error = rename_by_fid(from, old_name, to, new_name);
 	fid_put(to);
 	fid_put(from);
@@ -576,13 +578,14 @@ int ninep_rename(struct node *old_dir, const struct name *old_name, struct node 
 		 struct node *new_dir, const struct name *new_name, struct node *replaced,
 		 unsigned int flags, const struct cred *cred)
 {
+	bool followed = true;
 	int error = check_name(new_name);
 
 	/* The protocol has no others, and replaces what is there. */
 	if (flags & ~(unsigned int)RENAME_NOREPLACE)
 		return -EINVAL;
 	if (!error)
-		error = rename_at_server(old_dir, old_name, new_dir, new_name, cred);
+		error = rename_at_server(old_dir, old_name, new_dir, new_name, cred, &followed);
 	if (error)
 		return error;
 	if (replaced && replaced->attr.nlink)
@@ -590,7 +593,9 @@ int ninep_rename(struct node *old_dir, const struct name *old_name, struct node 
 			   S_ISDIR(replaced->attr.mode) ? 0 : replaced->attr.nlink - 1);
 	if (replaced)
 		inode_not_at(replaced, new_dir, new_name, false);
-	inode_not_at(node, old_dir, old_name, true);
+	inode_not_at(node, old_dir, old_name, followed);
+	if (!followed && S_ISDIR(node->attr.mode))
+		__atomic_add_fetch(&client_of(node)->epoch, 1, __ATOMIC_SEQ_CST);
 	inode_found_at(node, new_dir, new_name);
 	directory_changed(old_dir);
 	if (new_dir != old_dir)
