@@ -245,7 +245,7 @@ static void without_privilege(void)
 
 int main(void)
 {
-	if (!mkdtemp(top) || chmod(top, 0755) || chdir(top))
+	if ((mkdir("/tmp", 01777) && errno != EEXIST) || !mkdtemp(top) || chmod(top, 0755) || chdir(top))
 		return 1;
 	mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
 	WORKS(mkdir("a", 0755));
