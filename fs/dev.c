@@ -525,9 +525,10 @@ void __init device_init(void)
 		panic("dev: no memory for the tree of /dev");
 	tree_root.entry = tree->root_entry;
 	memory_devices_init();
-	/* loop.ko comes when it is opened. */
-	if (device_node_add("loop-control", S_IFCHR | 0660, device_make(10, 237), 6))
-		pr_err("cannot make /dev/loop-control\n");
+	/* loop.ko and 9p_server.ko come when these are opened. */
+	if (device_node_add("loop-control", S_IFCHR | 0660, device_make(10, 237), 6) ||
+	    device_node_add("export", S_IFCHR | 0666, device_make(10, 236), 0))
+		pr_err("cannot make /dev/loop-control and /dev/export\n");
 }
 
 void __init device_tree_mount(void)

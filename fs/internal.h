@@ -172,8 +172,6 @@ void path_cross_mounts(struct path *path);
 extern struct mount *memfd_mount; /* where memfd_create(2) makes files */
 /* Steps from the root of a mount to what it covers; false: nowhere to go. */
 bool path_cross_up(struct path *path);
-/* Does `path` lie below `above`, or is it that, over whatever mounts? */
-bool path_is_below(const struct path *path, const struct path *above);
 /* A mount of (tree, root) that stands nowhere yet; takes its own references. */
 struct mount *mount_alloc(struct tree *tree, struct entry *root, unsigned long flags) __must_check;
 /* A namespace with the same mounts, and root and working directory moved there. ERR_PTR(-ENOMEM, -EINTR). */

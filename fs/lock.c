@@ -306,6 +306,32 @@ static int range_of(struct file *file, const struct flock *lock, u64 *start, u64
 	return 0;
 }
 
+/* What stands against the request, if anything does: *request becomes a copy of it. */
+static bool lock_test(struct node *node, struct file_lock *request)
+{
+	struct file_lock *conflict;
+
+	spin_lock(&locks_lock);
+	conflict = find_conflict(node, request);
+	if (conflict)
+		*request = *conflict;
+	spin_unlock(&locks_lock);
+	return conflict;
+}
+
+/* 0: to the end. */
+static u64 lock_length(const struct file_lock *lock)
+{
+	return lock->end == END_OF_FILE ? 0 : lock->end - lock->start + 1;
+}
+
+/* Is the file open for what the lock is to protect? */
+static bool lock_may(const struct file *file, const struct file_lock *request)
+{
+	return !(request->type == F_RDLCK && !(file->mode & FILE_READ)) &&
+	       !(request->type == F_WRLCK && !(file->mode & FILE_WRITE));
+}
+
 long file_lock_fcntl(struct file *file, unsigned int command, struct flock *lock)
 {
 	bool open_file = command == F_OFD_GETLK || command == F_OFD_SETLK || command == F_OFD_SETLKW;
@@ -313,7 +339,6 @@ long file_lock_fcntl(struct file *file, unsigned int command, struct flock *lock
 				     .owner = open_file ? (const void *)file : current->files,
 				     .pid = open_file ? -1 : current->process->pid,
 				     .type = lock->l_type };
-	struct file_lock *conflict;
 	int error;
 
 	error = range_of(file, lock, &request.start, &request.end);
@@ -324,28 +349,67 @@ long file_lock_fcntl(struct file *file, unsigned int command, struct flock *lock
 	if (command == F_GETLK || command == F_OFD_GETLK) {
 		if (lock->l_type == F_UNLCK || (open_file && lock->l_pid))
 			return -EINVAL;
-		spin_lock(&locks_lock);
-		conflict = find_conflict(file->node, &request);
-		if (conflict) {
-			lock->l_type = conflict->type;
-			lock->l_whence = 0;
-			lock->l_start = (__kernel_off_t)conflict->start;
-			lock->l_len = conflict->end == END_OF_FILE
-					      ? 0
-					      : (__kernel_off_t)(conflict->end - conflict->start + 1);
-			lock->l_pid = conflict->pid;
-		} else {
+		if (!lock_test(file->node, &request)) {
 			lock->l_type = F_UNLCK;
+			return 0;
 		}
-		spin_unlock(&locks_lock);
+		lock->l_type = request.type;
+		lock->l_whence = 0;
+		lock->l_start = (__kernel_off_t)request.start;
+		lock->l_len = (__kernel_off_t)lock_length(&request);
+		lock->l_pid = request.pid;
 		return 0;
 	}
-	if ((lock->l_type == F_RDLCK && !(file->mode & FILE_READ)) ||
-	    (lock->l_type == F_WRLCK && !(file->mode & FILE_WRITE)))
+	if (!lock_may(file, &request))
 		return -EBADF;
 	if (open_file && lock->l_pid)
 		return -EINVAL;
 	return lock_set(file->node, &request, command == F_SETLKW || command == F_OFD_SETLKW);
+}
+
+/* ---- For others ---- */
+
+static int lock_request(const struct lock_range *range, const void *owner, struct file_lock *request)
+{
+	if (range->type != F_RDLCK && range->type != F_WRLCK && range->type != F_UNLCK)
+		return -EINVAL;
+	if (range->start > END_OF_FILE || range->length > END_OF_FILE - range->start + 1)
+		return -EINVAL;
+	*request = (struct file_lock){ .kind = LOCK_PROCESS,
+				       .owner = owner,
+				       .pid = range->pid,
+				       .type = range->type,
+				       .start = range->start,
+				       .end = range->length ? range->start + range->length - 1
+							    : END_OF_FILE };
+	return 0;
+}
+
+int file_lock_owned(struct file *file, const void *owner, const struct lock_range *range, bool wait)
+{
+	struct file_lock request;
+	int error = lock_request(range, owner, &request);
+
+	if (!error && !lock_may(file, &request))
+		error = -EBADF;
+	return error ? error : lock_set(file->node, &request, wait);
+}
+
+int file_lock_test(struct file *file, const void *owner, struct lock_range *range)
+{
+	struct file_lock request;
+	int error = range->type == F_UNLCK ? -EINVAL : lock_request(range, owner, &request);
+
+	if (error)
+		return error;
+	if (lock_test(file->node, &request))
+		*range = (struct lock_range){ .type = request.type,
+					      .start = request.start,
+					      .length = lock_length(&request),
+					      .pid = request.pid };
+	else
+		range->type = F_UNLCK;
+	return 0;
 }
 
 /* ---- flock(2) ---- */
@@ -401,7 +465,7 @@ static void locks_drop(struct node *node, const void *owner, bool process)
 	free_spare(&spare);
 }
 
-void file_locks_release_owner(struct file *file, struct files *owner)
+void file_locks_release_owner(struct file *file, const void *owner)
 {
 	locks_drop(file->node, owner, true);
 }
@@ -448,3 +512,6 @@ void locks_init(void)
 	for (unsigned int i = 0; i < ARRAY_SIZE(lock_queues); i++)
 		wait_queue_init(&lock_queues[i]);
 }
+EXPORT_SYMBOL(file_lock_owned);
+EXPORT_SYMBOL(file_lock_test);
+EXPORT_SYMBOL(file_locks_release_owner);

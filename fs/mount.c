@@ -331,4 +331,5 @@ void mounts_init(void)
 }
 EXPORT_SYMBOL(path_get);
 EXPORT_SYMBOL(path_put);
+EXPORT_SYMBOL(path_is_below);
 EXPORT_SYMBOL(mount_want_write);

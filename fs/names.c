@@ -591,8 +591,21 @@ int path_setattr(const struct path *path, struct attr_change *change, const stru
 
 	return error ? error : entry_setattr(path->entry, change, cred);
 }
+
+int path_set_times(const struct path *path, struct attr_change *change, bool now, const struct cred *cred)
+{
+	struct node *node = path_node(path);
+	int error = mount_want_write(path->mount);
+
+	if (!error && (node_is_immutable(node) || (!now && node_is_append_only(node))))
+		error = -EPERM;
+	if (!error && !node_owner_or_capable(node, cred))
+		error = now ? node_permission(node, MAY_WRITE, cred) : -EPERM;
+	return error ? error : entry_setattr(path->entry, change, cred);
+}
 EXPORT_SYMBOL(path_create);
 EXPORT_SYMBOL(path_unlink);
 EXPORT_SYMBOL(path_link);
 EXPORT_SYMBOL(path_rename);
 EXPORT_SYMBOL(path_setattr);
+EXPORT_SYMBOL(path_set_times);

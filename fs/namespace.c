@@ -167,6 +167,20 @@ struct fs_context *fs_context_enter(struct namespace *namespace, u32 umask)
 	return fs;
 }
 
+struct fs_context *fs_context_at(const struct path *root)
+{
+	struct fs_context *fs = fs_context_alloc();
+
+	if (!fs)
+		return NULL;
+	fs->namespace = namespace_get(fs_current()->namespace);
+	fs->umask = 0;
+	fs->root = fs->working = *root;
+	path_get(&fs->root);
+	path_get(&fs->working);
+	return fs;
+}
+
 void fs_context_put(struct fs_context *fs)
 {
 	if (!refcount_dec_and_test(&fs->refs))
@@ -340,4 +354,6 @@ void namespace_start(struct tree *tree)
 	current->fs = fs;
 }
 EXPORT_SYMBOL(path_name);
+EXPORT_SYMBOL(fs_context_at);
+EXPORT_SYMBOL(fs_context_put);
 EXPORT_SYMBOL(fs_umask);

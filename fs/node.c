@@ -370,6 +370,7 @@ EXPORT_SYMBOL(node_put);
 EXPORT_SYMBOL(node_page_cache);
 EXPORT_SYMBOL(node_touch);
 EXPORT_SYMBOL(node_attr_changed);
+EXPORT_SYMBOL(node_blocks);
 EXPORT_SYMBOL(node_getattr);
 EXPORT_SYMBOL(node_setattr);
 EXPORT_SYMBOL(node_setattr_copy);

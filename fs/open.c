@@ -233,6 +233,27 @@ struct file *file_open_unnamed(const struct path *dir, const struct node_new *wh
 	return file;
 }
 
+/* The same for what a walk has found; takes the path's references over, also on failure. */
+static struct file *file_open_found(const struct path *path, const struct open_how_kernel *how,
+				    u32 flags, bool created, const struct cred *cred)
+{
+	struct path found = *path;
+	struct file *file;
+
+	if (unlikely(how->found))
+		path_get(&found);
+	file = file_open_take(path, flags, created, cred);
+	if (IS_ERR(file))
+		path_put(path);
+	if (unlikely(how->found)) {
+		if (IS_ERR(file))
+			path_put(&found);
+		else
+			*how->found = found;
+	}
+	return file;
+}
+
 /* O_TMPFILE: a file in the directory that has no name; with O_EXCL it never gets one. */
 static struct file *file_open_temporary(const struct path *dir, const struct open_how_kernel *how,
 					const struct cred *cred)
@@ -338,9 +359,7 @@ static struct file *file_open_create(const struct path *start, const char *name,
 		file = ERR_PTR(error);
 	} else {
 		path_get(&walk.path); /* walk_end drops its own */
-		file = file_open_take(&walk.path, how->flags, created, cred);
-		if (IS_ERR(file))
-			path_put(&walk.path);
+		file = file_open_found(&walk.path, how, how->flags, created, cred);
 	}
 	walk_end(&walk);
 	return file;
@@ -392,10 +411,7 @@ struct file *file_open_at(const struct path *start, const char *name,
 			return file;
 		}
 	}
-	file = file_open_take(&path, flags, false, cred);
-	if (IS_ERR(file))
-		path_put(&path);
-	return file;
+	return file_open_found(&path, how, flags, false, cred);
 }
 
 struct file *file_open_name(const char *name, u32 flags, u32 mode, const struct cred *cred)
@@ -405,4 +421,5 @@ struct file *file_open_name(const char *name, u32 flags, u32 mode, const struct 
 	return file_open_at(NULL, name, &how, cred);
 }
 EXPORT_SYMBOL(file_open);
+EXPORT_SYMBOL(file_open_at);
 EXPORT_SYMBOL(file_open_name);

@@ -9,6 +9,7 @@
 #include <kumo/module.h>
 #include <kumo/notify.h>
 #include <kumo/rcu.h>
+#include <kumo/serve.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
 #include <kumo/writeback.h>
@@ -343,6 +344,15 @@ int trees_sync(void)
 	}
 	return error;
 }
+
+int tree_statfs(struct tree *tree, struct statfs_info *info)
+{
+	*info = (struct statfs_info){ .type = tree->magic,
+				      .block_size = PAGE_SIZE,
+				      .name_max = NAME_MAX_LENGTH };
+	return serve_statfs(tree, info);
+}
+EXPORT_SYMBOL(tree_statfs);
 EXPORT_SYMBOL(tree_type_register);
 EXPORT_SYMBOL(tree_type_unregister);
 EXPORT_SYMBOL(tree_type_get);

@@ -875,6 +875,26 @@ int path_walk(const struct path *start, const char *name, unsigned int flags,
 	return error;
 }
 
+int path_place(const struct path *path, struct path *parent, char *text, struct name *last)
+{
+	struct entry *entry = path->entry;
+
+	spin_lock(&names_lock);
+	if (entry == path->mount->root || entry->parent == entry || (entry->flags & ENTRY_DELETED)) {
+		bool deleted = entry->flags & ENTRY_DELETED;
+
+		spin_unlock(&names_lock);
+		return deleted ? -ENOENT : -EBUSY;
+	}
+	memcpy(text, entry->name.text, entry->name.length);
+	text[entry->name.length] = '\0';
+	*last = (struct name){ .text = text, .length = entry->name.length, .hash = entry->name.hash };
+	*parent = (struct path){ .mount = path->mount, .entry = entry->parent };
+	path_get(parent);
+	spin_unlock(&names_lock);
+	return 0;
+}
+
 int path_walk_beside(const struct path *path, const char *name, const struct cred *cred,
 		     struct path *beside)
 {
@@ -947,7 +967,9 @@ int path_attributes(const struct path *start, const char *name, unsigned int fla
 	path_put(&path);
 	return error;
 }
+EXPORT_SYMBOL(node_readlink);
 EXPORT_SYMBOL(path_walk);
+EXPORT_SYMBOL(path_place);
 EXPORT_SYMBOL(path_walk_beside);
 EXPORT_SYMBOL(path_walk_parent);
 EXPORT_SYMBOL(path_attributes);

@@ -208,8 +208,9 @@ EXPORT_SYMBOL(signal_pending);
 
 bool fatal_signal_pending(void)
 {
-	return READ_ONCE(current->work) & WORK_SIGNAL &&
-	       READ_ONCE(current->pending.mask) & signal_bit(SIGKILL);
+	return (READ_ONCE(current->work) & WORK_SIGNAL &&
+		READ_ONCE(current->pending.mask) & signal_bit(SIGKILL)) ||
+	       unlikely(READ_ONCE(current->cancelled));
 }
 EXPORT_SYMBOL(fatal_signal_pending);
 

@@ -132,26 +132,11 @@ static bool nsec_valid(long nsec)
 /* `times` NULL: both are now. */
 static int set_times(const struct path *path, const struct __kernel_timespec *times)
 {
-	struct node *node = path_node(path);
 	struct attr_change change = { .valid = SETATTR_CTIME, .ctime_ns = (s64)time_realtime_ns() };
 	bool now = !times || (times[0].tv_nsec == UTIME_NOW && times[1].tv_nsec == UTIME_NOW);
-	int error;
 
 	if (times && (!nsec_valid(times[0].tv_nsec) || !nsec_valid(times[1].tv_nsec)))
 		return -EINVAL;
-	error = mount_want_write(path->mount);
-	if (!error && (node_is_immutable(node) || (!now && node_is_append_only(node))))
-		error = -EPERM;
-	if (error)
-		return error;
-	/* Whoever may write may set both to now; other times are the owner's to set. */
-	if (!node_owner_or_capable(node, current->cred)) {
-		if (!now)
-			return -EPERM;
-		error = node_permission(node, MAY_WRITE, current->cred);
-		if (error)
-			return error;
-	}
 	if (!times || times[0].tv_nsec != UTIME_OMIT) {
 		change.valid |= SETATTR_ATIME;
 		change.atime_ns = now || times[0].tv_nsec == UTIME_NOW ? change.ctime_ns
@@ -162,7 +147,7 @@ static int set_times(const struct path *path, const struct __kernel_timespec *ti
 		change.mtime_ns = now || times[1].tv_nsec == UTIME_NOW ? change.ctime_ns
 								       : file_time_ns(&times[1]);
 	}
-	return path_setattr(path, &change, current->cred);
+	return path_set_times(path, &change, now, current->cred);
 }
 
 static int set_times_at(int fd, const char __user *name, const struct __kernel_timespec *times, int flags)

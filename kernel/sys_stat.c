@@ -236,11 +236,9 @@ static int put_statfs(struct statfs __user *to, const struct mount *mount, struc
 		{ MS_SYNCHRONOUS, 16 },	 { MS_NOEXEC, 8 },	{ MS_NOATIME, 1024 },
 		{ MS_NODIRATIME, 2048 }, { MS_RELATIME, 4096 }, { MS_NOSYMFOLLOW, 8192 },
 	};
-	struct statfs_info info = { .type = tree->magic,
-				    .block_size = PAGE_SIZE,
-				    .name_max = NAME_MAX_LENGTH };
+	struct statfs_info info;
 	struct statfs statfs = {};
-	int error = serve_statfs(tree, &info);
+	int error = tree_statfs(tree, &info);
 
 	if (error)
 		return error;

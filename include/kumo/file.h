@@ -67,6 +67,7 @@ struct open_how_kernel {
 	u32 mode;	   /* of a new file, umask not applied */
 	unsigned int walk; /* more WALK_* */
 	bool cached_only;  /* RESOLVE_CACHED: -EAGAIN if the name cache does not know */
+	struct path *found; /* set when it is opened: what the name led to, referenced. NULL: not wanted */
 };
 struct file *file_open_at(const struct path *start, const char *name, const struct open_how_kernel *how,
 			  const struct cred *cred) __must_check; /* ERR_PTR */
@@ -123,9 +124,22 @@ static inline __must_check int file_pos_lock(struct file *file, bool *locked)
 struct flock;
 struct files;
 long file_lock_fcntl(struct file *file, unsigned int command, struct flock *lock) __must_check;
+/*
+ * The same for somebody of another machine, whom `owner` (any address that is his alone) and `pid` stand for. type: F_RDLCK, F_WRLCK,
+ * F_UNLCK; of bytes [start, start + length), length 0: to the end of all files. -EAGAIN: others have locks there, and `wait` is not
+ * said; -EDEADLK, -ENOLCK, -EBADF, -EINVAL. test: tells in *type, *start, *length and *pid what lock stands against it, or F_UNLCK.
+ */
+struct lock_range {
+	short type;
+	u64 start, length;
+	int pid;
+};
+int file_lock_owned(struct file *file, const void *owner, const struct lock_range *range,
+		    bool wait) __must_check;
+int file_lock_test(struct file *file, const void *owner, struct lock_range *range) __must_check;
 int file_lock_whole(struct file *file, int operation /* LOCK_* */) __must_check;
-void file_locks_release_owner(struct file *file, struct files *owner); /* a descriptor was closed */
-void file_locks_release(struct file *file);			       /* the open file goes */
+void file_locks_release_owner(struct file *file, const void *owner); /* a descriptor was closed */
+void file_locks_release(struct file *file);			     /* the open file goes */
 /* A line of /proc/locks about the lock with this number, from 0 on; its length, 0: there are not so many. */
 #define FILE_LOCK_LINE_SIZE 160
 int file_lock_describe(u64 number, char *buffer, size_t size) __must_check;

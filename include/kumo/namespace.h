@@ -111,6 +111,9 @@ static inline bool path_equal(const struct path *a, const struct path *b)
 	return a->mount == b->mount && a->entry == b->entry;
 }
 
+/* Does `path` lie below `above`, or is it that, over whatever mounts? */
+bool path_is_below(const struct path *path, const struct path *above);
+
 /* The mounts that a set of processes sees. */
 struct namespace
 {
@@ -177,6 +180,9 @@ enum {
  */
 int path_walk(const struct path *start, const char *name, unsigned int flags,
 	      const struct cred *cred, struct path *path) __must_check;
+/* The directory in which `path` stands, referenced, and its name there, copied to `text` of NAME_MAX_LENGTH + 1 bytes. -EBUSY: it is
+ * the root of a mount; -ENOENT: it has no name any more. */
+int path_place(const struct path *path, struct path *parent, char *text, struct name *last) __must_check;
 /* Walks `name` from the directory in which `path` stands; of a file that a mount covers another with, in which that one does. */
 int path_walk_beside(const struct path *path, const char *name, const struct cred *cred,
 		     struct path *beside) __must_check;
@@ -217,6 +223,9 @@ int path_rename(const struct path *old_parent, const struct name *old_last,
 /* chmod, chown, utimes, truncate of what path names: -EROFS of the mount included. */
 int path_setattr(const struct path *path, struct attr_change *change,
 		 const struct cred *cred) __must_check;
+/* utimes: the same for times alone. Whoever may write may set both to now (`now`); other times are the owner's to set. */
+int path_set_times(const struct path *path, struct attr_change *change, bool now,
+		   const struct cred *cred) __must_check;
 /* -EROFS where the mount or its tree is read-only. */
 int mount_want_write(const struct mount *mount) __must_check;
 

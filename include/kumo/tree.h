@@ -401,6 +401,8 @@ static inline void tree_get(struct tree *tree)
 void tree_put(struct tree *tree);
 /* The attached tree of that device number (st_dev), with a reference; NULL: none. Sleeps. */
 struct tree *tree_find(u64 device);
+/* What statfs(2) tells, with defaults for a tree that does not say. */
+int tree_statfs(struct tree *tree, struct statfs_info *info) __must_check;
 /* Calls each(type, context) for every registered type, until it returns false: /proc/filesystems. */
 void tree_types_each(bool (*each)(const struct tree_type *type, void *context), void *context);
 /* Writes back what a tree, or all, have not made stable: syncfs(2), sync(2). The first error. */

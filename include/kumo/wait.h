@@ -6,8 +6,8 @@
  * evaluates the condition, sleeps while it is false, and is woken by wake_up(&queue) after something made it true.
  * The waker changes the state first and wakes after; no lock is needed for the wake-up not to be lost.
  *
- * An interruptible wait ends, besides for a signal, when the request that the thread works on was cancelled (thread->cancelled)
- * and when a kernel thread is asked to end (kthread_stop()).
+ * An interruptible wait ends, besides for a signal, when the request that the thread works on was cancelled (thread_cancel(), act.h; a
+ * killable one, too), and when a kernel thread is asked to end (kthread_stop()).
  *
  * Locks: a queue's lock is taken inside almost any other, with interrupts off; only run-queue and timer locks are
  * taken inside it (and what a wake function of its own takes).
