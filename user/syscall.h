@@ -211,4 +211,25 @@ static inline unsigned int string_number(const char *s)
 	return value;
 }
 
+static inline unsigned int number_octal(const char *s)
+{
+	unsigned int value = 0;
+
+	while (*s >= '0' && *s <= '7')
+		value = value * 8 + (unsigned int)(*s++ - '0');
+	return value;
+}
+
+/* In decimal; `to` has room for 12 bytes. */
+static inline void number_text(char *to, unsigned int value)
+{
+	unsigned int digits = 1;
+
+	for (unsigned int rest = value; rest >= 10; rest /= 10)
+		digits++;
+	to[digits] = '\0';
+	for (; digits; value /= 10)
+		to[--digits] = (char)('0' + value % 10);
+}
+
 #endif

@@ -53,12 +53,24 @@ static inline const char *error_text(int error)
 		int error;
 		const char *text;
 	} texts[] = {
-		{ EPERM, "not permitted" },	  { ENOENT, "no such file" },
-		{ ESRCH, "no such process" },	  { ENOMEM, "no memory" },
-		{ EACCES, "permission denied" },  { EBUSY, "busy" },
-		{ ENODEV, "no such type" },	  { ENOTDIR, "not a directory" },
-		{ EINVAL, "not possible there" }, { ELOOP, "too many links" },
-		{ ENOSPC, "too many mounts" },	  { ENOEXEC, "no program" },
+		{ EPERM, "not permitted" },
+		{ ENOENT, "no such file" },
+		{ ESRCH, "no such process" },
+		{ ENOMEM, "no memory" },
+		{ EACCES, "permission denied" },
+		{ EBUSY, "busy" },
+		{ ENODEV, "no such type" },
+		{ ENOTDIR, "not a directory" },
+		{ EINVAL, "not possible there" },
+		{ ELOOP, "too many links" },
+		{ ENOSPC, "too many mounts" },
+		{ ENOEXEC, "no program" },
+		{ EBADF, "not open" },
+		{ ENXIO, "nobody is there" },
+		{ EEXIST, "it is there already" },
+		{ ENAMETOOLONG, "too long" },
+		{ ECONNREFUSED, "nobody serves there" },
+		{ EADDRINUSE, "in use" },
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
