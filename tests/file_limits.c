@@ -1,5 +1,6 @@
 /*
- * How far files and names go: a file of 1 TiB that is nearly all hole, and names of 255 bytes of any kind.
+ * How far files and names go: a file of 1 TiB that is nearly all hole, a hole behind a file's end, and names of 255 bytes of any
+ * kind.
  *
  *	file_limits [DIRECTORY]
  */
@@ -69,6 +70,24 @@ static void test_sparse(void)
 	TRUE(pread(fd, &byte, 1, TIB / 2 + NEAR / 2) == 1 && byte == 0);
 	close(fd);
 	WORKS(unlink("sparse"));
+}
+
+/* A hole that begins behind the end takes nothing away. */
+static void test_hole_behind(void)
+{
+	char wrote[4136], found[sizeof(wrote)];
+	int fd = open("behind", O_CREAT | O_RDWR, 0644);
+
+	memset(wrote, 'w', sizeof(wrote));
+	GIVES(sizeof(wrote), write(fd, wrote, sizeof(wrote)));
+	if (!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 68904, 206)) {
+		GIVES(sizeof(wrote), pread(fd, found, sizeof(found), 0));
+		TRUE(!memcmp(wrote, found, sizeof(wrote)));
+	} else {
+		GIVES(EOPNOTSUPP, errno);
+	}
+	close(fd);
+	WORKS(unlink("behind"));
 }
 
 static void make_name(char *name)
@@ -145,6 +164,7 @@ int main(int count, char **words)
 {
 	begin_in(count > 1 ? words[1] : "/tmp");
 	test_sparse();
+	test_hole_behind();
 	test_names();
 	return end();
 }

@@ -1,12 +1,13 @@
 #!/bin/bash
 # What programs want of files, on disks: tests/file_model.c (random operations against a model) and tests/file_rules.c (errors,
-# permissions, times), as the guest tests of these names do on the RAM tree; then the format's own check.
+# permissions, times), as the guest tests of these names do on the RAM tree; then the format's own check. From tests/soak/host it goes on for
+# longer, and runs on Debian's Linux, too, where what the tests want must hold.
 # seconds: 480
 . "$ROOT/tests/host/lib.sh"
 # Where there is room in memory, for what is measured here is not the host's disk.
 work=$(mktemp -d -p "$([[ -w /dev/shm ]] && echo /dev/shm || echo /tmp)") || exit 1
 trap 'rm -rf "$work"; exit $((failures > 0))' EXIT
-export seconds=120 # of each machine
+seconds=${trees_linux:+900} && seconds=${seconds:-120}
 
 cat > "$work/run.sh" <<'END'
 type=$1 what=$2 status=0
@@ -19,21 +20,34 @@ done
 umount /m && exit $status
 END
 
-# on TYPE WORDS MKFS...: a new image, what run.sh does with WORDS, the format's check.
+peer=() # words for Linux
+linux() { "$KUMO" run --timeout "$seconds" "${peer[@]}" "$@"; }
+
+# on RUN TYPE WORDS MKFS...: a new image, what run.sh does with WORDS, the format's check.
 on()
 {
-	local type=$1 words=$2
-	shift 2
+	local run=$1 type=$2 words=$3
+	shift 3
 	rm -f "$work/disk" && truncate -s 256M "$work/disk" && "$@" "$work/disk" > "$work/log" 2>&1 || { cat "$work/log"; return 1; }
 	# shellcheck disable=SC2086
-	kumo --disk "$work/disk" --with "$BUILD_DIR/tests/file_model" --with "$BUILD_DIR/tests/file_rules" --with "$BUILD_DIR/tests/file_limits" \
+	"$run" --disk "$work/disk" --with "$BUILD_DIR/tests/file_model" --with "$BUILD_DIR/tests/file_rules" --with "$BUILD_DIR/tests/file_limits" \
 		--with "$work/run.sh:/run.sh" -- sh /run.sh "$type" $words > "$work/out" 2>&1 || { cat "$work/out"; return 1; }
 	e2fsck -fn "$work/disk" > "$work/log" 2>&1 || { cat "$work/log"; return 1; }
 }
 
-ext4=(mkfs.ext4 -q -F -b 4096) small=(mkfs.ext4 -q -F -b 1024 -O '^has_journal') ext3=(mkfs.ext4 -q -F -t ext3 -b 4096)
-plan 4
-check 'rules on ext4' on ext4 rules "${ext4[@]}"
-check 'rules on ext3' on ext3 rules "${ext3[@]}"
-check 'random operations on ext4' on ext4 '120 1' "${ext4[@]}"
-check 'random operations on ext4 with small blocks and no journal' on ext4 '120 1' "${small[@]}"
+ext4=(mkfs.ext4 -q -F -b 4096) small=(mkfs.ext4 -q -F -b 1024 -O '^has_journal')
+ext3=(mkfs.ext4 -q -F -t ext3 -b 4096) ext2=(mkfs.ext4 -q -F -t ext2 -b 1024)
+random="${trees_steps:-120} ${trees_seeds:-1}"
+plan $((${trees_linux:-0} ? 9 : 6))
+check 'rules on ext4' on kumo ext4 rules "${ext4[@]}"
+check 'rules on ext3' on kumo ext3 rules "${ext3[@]}"
+check 'random operations on ext4' on kumo ext4 "$random" "${ext4[@]}"
+check 'random operations on ext4 with small blocks and no journal' on kumo ext4 "$random" "${small[@]}"
+check 'random operations on ext3' on kumo ext3 "$random" "${ext3[@]}"
+check 'random operations on ext2 with small blocks' on kumo ext2 "$random" "${ext2[@]}"
+if [[ ${trees_linux-} ]]; then
+	eval "peer=($("$ROOT/scripts/peer.py" "$BUILD_DIR"))" || exit 1
+	check 'rules on Linux, ext4' on linux ext4 rules "${ext4[@]}"
+	check 'random operations on Linux, ext4' on linux ext4 "$random" "${ext4[@]}"
+	check 'random operations on Linux, ext3' on linux ext3 "$random" "${ext3[@]}"
+fi

@@ -319,6 +319,8 @@ int ext4_fallocate(struct file *file, int mode, u64 offset, u64 length)
 		return -EOPNOTSUPP;
 	if (!error && end > map_size_max(inode))
 		return -EFBIG;
+	if (!error && mode & FALLOC_FL_PUNCH_HOLE && offset >= node_size(node))
+		return 0; /* as on Linux: what lies behind the end stays */
 	if (!error && mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
 		error = punch_range(inode, offset,
 				    mode & FALLOC_FL_PUNCH_HOLE ? min(end, node_size(node)) : end);
