@@ -468,6 +468,8 @@ int page_cache_punch(struct page_cache *cache, u64 start, u64 end)
 	u64 first = size_in_pages(start), last = end >> PAGE_SHIFT; /* whole pages: [first, last) */
 	int error = 0;
 
+	if (WARN_ON(start > end))
+		return -EINVAL;
 	if (first < last) {
 		remove_range(cache, first, last - 1, false);
 		page_cache_unmap(cache, first, last - 1, UNMAP_FROM_ALL);
