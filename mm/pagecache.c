@@ -20,6 +20,7 @@
 #include "pagecache_internal.h"
 #include <kumo/err.h>
 #include <kumo/export.h>
+#include <kumo/printk.h>
 #include <kumo/serve.h>
 #include <kumo/string.h>
 #include <kumo/thread.h>
