@@ -349,8 +349,11 @@ endif
 
 # Guest programs of the tests: ordinary static Linux programs.
 guest_tests := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/*.c tests/soak/*.c)))
-.PHONY: tests
-tests: $(guest_tests)
+.PHONY: tests host-tools
+tests: $(guest_tests) host-tools
+# Filesystem modules as programs, once for all tests that run at a time.
+host-tools:
+	+@$(MAKE) --no-print-directory -s -f user/environment/Makefile
 $(B)/tests/%: tests/%.c Makefile
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) -std=gnu11 -O2 -g $(prefix_map) $(warnings) -static -pthread \
 		-Wl,--build-id=none -MMD -MP -MF $@.d -MT $@ $< -o $@

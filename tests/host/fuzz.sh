@@ -1,6 +1,6 @@
 #!/bin/bash
 # Each fuzz target for a few seconds, from its corpus (docs/fuzzing.md). The sources are the same in every build.
-# seconds: 120
+# seconds: 400
 [[ $BUILD == release ]] || exit 77
 . "$ROOT/tests/host/lib.sh"
 mapfile -t targets < <("$ROOT/tests/fuzz/run" --list)
