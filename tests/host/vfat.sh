@@ -107,7 +107,7 @@ errors()
 		unlink d/X
 		unlink d
 	END
-	"$tool" script "$work/errors" "$work/script" && clean errors && (($("$tool" -r list "$work/errors" | awk '$8 == "/a" { print $6 }') == 11))
+	"$tool" script "$work/errors" "$work/script" && clean errors && (($("$tool" -r list "$work/errors" | awk '$9 == "/a" { print $6 }') == 11))
 }
 
 # Where a file grows over what another system left behind its end.
