@@ -121,7 +121,7 @@ void poll_wait_leave(struct wait_queue *queue, struct wait_entry *wait);
 void nodes_init(void);
 void node_index_init(void);
 void node_index_remove(struct node *node); /* whose last reference is gone: others may now make it anew */
-void node_index_wake(struct node *node);   /* it has a reference again: who waited for it to leave looks again */
+void node_index_wake(struct node *node); /* it has a reference again: who waited for it to leave looks again */
 
 /* ---- Mounts (mount.c) ---- */
 

@@ -154,7 +154,8 @@ int mount_set_propagation(const struct path *path, unsigned long type, bool recu
 {
 	int error = mount_lock_whole(path);
 
-	return error ? error : mount_unlock_changed(path, mount_set_types(path->mount, type, recursive));
+	return error ? error
+		     : mount_unlock_changed(path, mount_set_types(path->mount, type, recursive));
 }
 
 /* ---- The way of a change ---- */

@@ -139,7 +139,8 @@ static inline ssize_t write_bytes(struct file *file, struct iter *from, loff_t *
 		return transfer_direct(file, from, pos, true);
 	if (likely(file->ops->write == page_cache_write))
 		return page_cache_write(file, from, pos);
-	return file->mode & FILE_SERVED ? serve_write(file, from, pos) : file->ops->write(file, from, pos);
+	return file->mode & FILE_SERVED ? serve_write(file, from, pos)
+					: file->ops->write(file, from, pos);
 }
 
 static ssize_t write_regular(struct file *file, struct iter *from, loff_t *pos)

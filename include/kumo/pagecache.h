@@ -29,9 +29,9 @@ struct page_cache {
 	/* Of a tree that writes pages back; the counts under lock. While one is not zero, the tree's list holds the node. */
 	unsigned long dirty_pages, writeback_pages;
 	unsigned int kept_dirty; /* how often a page was not written because its instance was lost */
-	u64 dirtied_ns;		/* monotonic: when it came to its tree's list */
-	struct list dirty_link; /* in tree->writeback's list, under its lock */
-	u32 errors;		/* of pages that could not be written (error_sequence.h) */
+	u64 dirtied_ns;		 /* monotonic: when it came to its tree's list */
+	struct list dirty_link;	 /* in tree->writeback's list, under its lock */
+	u32 errors;		 /* of pages that could not be written (error_sequence.h) */
 };
 
 /* How a file is read through one descriptor: what to read before it is asked for. A hint; races are harmless. */

@@ -139,7 +139,7 @@ struct node {
 	bool attr_dirty; /* the core changed attr since node_attr_clean(): see tree_ops.attr_changed */
 	u8 index_state; /* NODE_INDEX_*, under tree->nodes_lock */
 	u16 list_cpu;	/* whose list tree_link is in, of a tree with TREE_LISTED */
-	u32 unstable;	/* tree->write_epoch of the last change that an instance has acknowledged; 0: made stable since */
+	u32 unstable; /* tree->write_epoch of the last change that an instance has acknowledged; 0: made stable since */
 	struct list tree_link;
 };
 enum {

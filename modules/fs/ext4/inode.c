@@ -631,8 +631,8 @@ void inode_forget(struct node *node)
 	struct inode *inode = inode_of(node);
 
 	if (inode)
-		inode_end(inode, !node->attr.nlink &&
-					 inode->number != inode->volume->super->journal_inode);
+		inode_end(inode,
+			  !node->attr.nlink && inode->number != inode->volume->super->journal_inode);
 }
 
 void inode_release(struct node *node)

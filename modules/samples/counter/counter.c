@@ -77,8 +77,7 @@ static int counter_attach(struct tree *tree, const struct cred *cred)
 	return pseudo_tree_attach(tree, counter_tree);
 }
 
-static const struct tree_ops counter_ops = { PSEUDO_TREE_OPERATIONS,
-					     .attach = counter_attach,
+static const struct tree_ops counter_ops = { PSEUDO_TREE_OPERATIONS, .attach = counter_attach,
 					     .handover = counter_handover };
 
 static struct tree_type counter_type = { .name = "counter", .ops = &counter_ops, .owner = THIS_MODULE };
