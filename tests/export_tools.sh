@@ -17,7 +17,7 @@ done
 
 exportfs from socket ro &
 server=$!
-for i in 1 2 3 4 5 6 7 8 9 10; do
+for _ in 1 2 3 4 5 6 7 8 9 10; do
 	[ -S socket ] && break
 	sleep 0.2
 done
