@@ -2,8 +2,8 @@
  * Wait queues and completions.
  *
  * A wake-up unlinks the entries of the threads it wakes, so that the next wake-up goes to others; wait_prepare() links an entry
- * again. A sleeper links its entry and sets its state before it looks at the condition; a waker changes the condition before it looks
- * at the queue. Both have a full barrier in between (thread_set_state(); wait_queue_active()), so a waker that finds the
+ * again. A sleeper sets its state and links its entry before it looks at the condition; a waker changes the condition before it looks
+ * at the queue. Both have a full barrier in between (wait_prepare(); wait_queue_active()), so a waker that finds the
  * queue empty is seen by the sleeper's look at the condition.
  *
  * A deadline is a timer on the sleeper's stack that wakes it.
@@ -149,14 +149,17 @@ static enum thread_state state_of_mode(int mode)
 
 void wait_prepare(struct wait_queue *queue, struct wait_entry *entry, int mode, bool exclusive)
 {
+	/* The state comes first: a waker that unlinks the entry after the look at it finds a sleeper and wakes it. The other way round
+	 * one whose wake-up was not for this condition would leave a sleeper that no queue knows. */
+	thread_set_state(state_of_mode(mode));
 	if (!entry_linked(entry)) {
 		unsigned long flags = spin_lock_irqsave(&queue->lock);
 
 		entry->exclusive = exclusive;
 		link_entry(queue, entry);
 		spin_unlock_irqrestore(&queue->lock, flags);
+		smp_mb(); /* linked, then the look at the condition */
 	}
-	thread_set_state(state_of_mode(mode));
 }
 EXPORT_SYMBOL(wait_prepare);
 
