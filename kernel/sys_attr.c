@@ -84,10 +84,7 @@ long sys_fchownat(int fd, const char __user *name, u32 uid, u32 gid, int flags)
 
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	error = user_path_walk(fd, name,
-			       (flags & AT_SYMLINK_NOFOLLOW ? 0U : WALK_FOLLOW) |
-				       (flags & AT_EMPTY_PATH ? WALK_EMPTY_PATH : 0U),
-			       &path);
+	error = user_path_walk_at(fd, name, (unsigned int)flags, &path);
 	if (error)
 		return error;
 	error = path_setattr(&path, &change, current->cred);
@@ -174,10 +171,7 @@ static int set_times_at(int fd, const char __user *name, const struct __kernel_t
 	}
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	error = user_path_walk(fd, name,
-			       (flags & AT_SYMLINK_NOFOLLOW ? 0U : WALK_FOLLOW) |
-				       (flags & AT_EMPTY_PATH ? WALK_EMPTY_PATH : 0U),
-			       &path);
+	error = user_path_walk_at(fd, name, (unsigned int)flags, &path);
 	if (error)
 		return error;
 	error = set_times(&path, times);

@@ -27,10 +27,7 @@ long sys_open_tree(int fd, const char __user *name, unsigned int flags)
 		return -EINVAL;
 	if (clone && !may_mount())
 		return -EPERM;
-	error = user_path_walk(fd, name,
-			       (flags & AT_SYMLINK_NOFOLLOW ? 0U : WALK_FOLLOW) |
-				       (flags & AT_EMPTY_PATH ? WALK_EMPTY_PATH : 0U),
-			       &path);
+	error = user_path_walk_at(fd, name, flags, &path);
 	if (error)
 		return error;
 	file = clone ? mount_open_copy(&path, recursive) : file_open(&path, O_PATH, current->cred);
@@ -174,10 +171,7 @@ long sys_mount_setattr(int fd, const char __user *name, unsigned int flags,
 	error = change_of(&attr, &change);
 	if (error)
 		return error;
-	error = user_path_walk(fd, name,
-			       (flags & AT_SYMLINK_NOFOLLOW ? 0U : WALK_FOLLOW) |
-				       (flags & AT_EMPTY_PATH ? WALK_EMPTY_PATH : 0U),
-			       &path);
+	error = user_path_walk_at(fd, name, flags, &path);
 	if (error)
 		return error;
 	error = mount_change_attributes(&path, &change, flags & AT_RECURSIVE);

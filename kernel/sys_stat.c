@@ -170,10 +170,7 @@ static int statx_find(int fd, const char __user *name, unsigned int flags, struc
 		path_put(&path);
 		return file_attributes((unsigned int)fd, attr, device);
 	}
-	error = user_path_walk(fd, name,
-			       (flags & AT_SYMLINK_NOFOLLOW ? 0U : WALK_FOLLOW) |
-				       (flags & AT_EMPTY_PATH ? WALK_EMPTY_PATH : 0U),
-			       &path);
+	error = user_path_walk_at(fd, name, flags, &path);
 	if (error)
 		return error;
 	error = node_getattr(path_node(&path), current->cred);

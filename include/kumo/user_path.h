@@ -59,5 +59,14 @@ static inline void user_start_put(struct user_start *start)
 
 /* The path that (fd, name) names: both steps and the walk. flags: WALK_*; with WALK_EMPTY_PATH "" is what fd is open on. */
 int user_path_walk(int fd, const char __user *name, unsigned int flags, struct path *path) __must_check;
+/* The same, as the calls want it that take AT_SYMLINK_NOFOLLOW and AT_EMPTY_PATH. */
+static inline __must_check int user_path_walk_at(int fd, const char __user *name,
+						 unsigned int at_flags, struct path *path)
+{
+	return user_path_walk(fd, name,
+			      (at_flags & AT_SYMLINK_NOFOLLOW ? 0U : WALK_FOLLOW) |
+				      (at_flags & AT_EMPTY_PATH ? WALK_EMPTY_PATH : 0U),
+			      path);
+}
 
 #endif
