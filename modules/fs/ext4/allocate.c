@@ -87,7 +87,7 @@ static int run_take(struct handle *handle, struct volume *volume, u32 index, str
 	disk->flags &= (u16)~GROUP_BLOCK_UNINIT;
 	volume->groups[index].blocks_checked = true;
 	group_free_blocks_set(volume, disk, free_blocks - run.count);
-	group_bitmap_dirty(handle, volume, disk, bitmap, false);
+	group_bitmap_dirty(handle, volume, index, bitmap, false);
 	group_descriptor_dirty(handle, volume, index, disk, descriptor);
 	super_count_blocks(volume, -(s64)run.count);
 	super_dirty(handle, volume);
@@ -224,7 +224,7 @@ static int blocks_free_in(struct handle *handle, struct volume *volume, u32 inde
 	if (!error) {
 		bits_set(bitmap->data, first, count, false);
 		group_free_blocks_set(volume, disk, group_free_blocks(volume, disk) + count);
-		group_bitmap_dirty(handle, volume, disk, bitmap, false);
+		group_bitmap_dirty(handle, volume, index, bitmap, false);
 		group_descriptor_dirty(handle, volume, index, disk, descriptor);
 		super_count_blocks(volume, count);
 		super_dirty(handle, volume);
@@ -365,7 +365,7 @@ static int inode_take(struct handle *handle, struct volume *volume, u32 index, b
 	}
 	if (directory && !++disk->used_directories_lo && group_is_wide(volume))
 		disk->used_directories_hi++;
-	group_bitmap_dirty(handle, volume, disk, bitmap, true);
+	group_bitmap_dirty(handle, volume, index, bitmap, true);
 	group_descriptor_dirty(handle, volume, index, disk, descriptor);
 	volume->super->free_inodes--;
 	super_dirty(handle, volume);
@@ -410,7 +410,7 @@ int inode_number_free(struct handle *handle, struct volume *volume, u32 number, 
 		group_free_inodes_set(volume, disk, group_free_inodes(volume, disk) + 1);
 		if (directory && !disk->used_directories_lo-- && group_is_wide(volume))
 			disk->used_directories_hi--;
-		group_bitmap_dirty(handle, volume, disk, bitmap, true);
+		group_bitmap_dirty(handle, volume, index, bitmap, true);
 		group_descriptor_dirty(handle, volume, index, disk, descriptor);
 		volume->super->free_inodes++;
 		super_dirty(handle, volume);

@@ -35,6 +35,7 @@ u32 crc32c(u32 crc, const void *data, size_t size)
 		__builtin_memcpy(&word, at, 8);
 		word ^= crc;
 		crc = 0;
+#pragma GCC unroll 8
 		for (int i = 0; i < 8; i++)
 			crc ^= tables[7 - i][word >> 8 * i & 0xff];
 	}

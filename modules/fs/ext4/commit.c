@@ -167,6 +167,19 @@ static int writer_revoke(struct log_writer *writer, const struct transaction *tr
 	return 0;
 }
 
+/* Makes the checksums that its changes have left to be made. Nobody holds a handle. */
+static void transaction_seal(struct journal *journal, struct transaction *transaction)
+{
+	struct logged *logged;
+
+	super_checksum_set(journal->volume);
+	list_for_each(logged, &transaction->buffers, running_link) {
+		if (logged->seal)
+			logged->seal(journal->volume, logged->buffer, logged->seal_about);
+		logged->seal = NULL;
+	}
+}
+
 /* The transaction's buffers are copied, and become the committing one's. Nobody holds a handle. */
 static int transaction_copy(struct journal *journal, struct transaction *transaction,
 			    struct log_writer *writer)
@@ -175,7 +188,7 @@ static int transaction_copy(struct journal *journal, struct transaction *transac
 	struct logged *logged, *after;
 	int error = writer_revoke(writer, transaction);
 
-	super_checksum_set(journal->volume);
+	transaction_seal(journal, transaction);
 	list_for_each_safe(logged, after, &transaction->buffers, running_link) {
 		if (!error && !logged->forgotten)
 			error = writer_copy(writer, logged->buffer);

@@ -11,16 +11,23 @@ u32 directory_space(const struct volume *volume)
 	return volume->block_size - (volume->metadata_checksums ? (u32)sizeof(struct dirent_tail) : 0);
 }
 
-static struct dirent_tail *tail_of(const struct inode *dir, void *block)
+static struct dirent_tail *tail_of(const struct volume *volume, void *block)
 {
-	return (struct dirent_tail *)((char *)block + directory_space(dir->volume));
+	return (struct dirent_tail *)((char *)block + directory_space(volume));
 }
 
-void directory_checksum_set(struct inode *dir, struct buffer *buffer)
+static void directory_seal(struct volume *volume, struct buffer *buffer, u32 checksum_seed)
+{
+	tail_of(volume, buffer->data)->checksum =
+		crc32c(checksum_seed, buffer->data, directory_space(volume));
+}
+
+void directory_dirty(struct handle *handle, struct inode *dir, struct buffer *buffer)
 {
 	if (dir->volume->metadata_checksums)
-		tail_of(dir, buffer->data)->checksum =
-			crc32c(dir->checksum_seed, buffer->data, directory_space(dir->volume));
+		handle_dirty_unsealed(handle, buffer, directory_seal, dir->checksum_seed);
+	else
+		handle_dirty(handle, buffer);
 }
 
 /* One entry without a name, and the tail. */
@@ -40,7 +47,7 @@ static const char *block_fault(const struct inode *dir, void *block)
 {
 	const struct volume *volume = dir->volume;
 	u32 space = directory_space(volume);
-	const struct dirent_tail *tail = tail_of(dir, block);
+	const struct dirent_tail *tail = tail_of(volume, block);
 
 	if (space < volume->block_size && (tail->inode || tail->length != sizeof(*tail) ||
 					   tail->name_length || tail->type != DIRENT_TAIL_TYPE))
@@ -158,7 +165,6 @@ int directory_block_add(struct inode *dir, struct buffer *buffer, const struct n
 	entry->name_length = (u8)name->length;
 	entry->type = type;
 	memcpy(entry->name, name->text, name->length);
-	directory_checksum_set(dir, buffer);
 	return 0;
 }
 
@@ -264,7 +270,7 @@ static int entries_add(struct handle *handle, struct inode *dir, const struct na
 			if (!error)
 				error = directory_block_add(dir, buffer, name, number, type);
 			if (!error)
-				handle_dirty(handle, buffer);
+				directory_dirty(handle, dir, buffer);
 		}
 		buffer_put(buffer);
 	}
@@ -277,7 +283,7 @@ static int entries_add(struct handle *handle, struct inode *dir, const struct na
 		return (int)PTR_ERR(buffer);
 	directory_block_clear(dir->volume, buffer->data);
 	error = directory_block_add(dir, buffer, name, number, type);
-	handle_dirty(handle, buffer);
+	directory_dirty(handle, dir, buffer);
 	buffer_put(buffer);
 	dir->flags &= ~(u32)INODE_INDEX; /* of a volume that has none any more */
 	return error;
@@ -309,8 +315,7 @@ int directory_remove(struct handle *handle, struct inode *dir, struct dirent_pla
 		before->length = (u16)(before->length + place->entry->length);
 	else
 		place->entry->inode = 0;
-	directory_checksum_set(dir, place->buffer);
-	handle_dirty(handle, place->buffer);
+	directory_dirty(handle, dir, place->buffer);
 	return 0;
 }
 
@@ -324,10 +329,9 @@ int directory_replace(struct handle *handle, struct inode *dir, struct dirent_pl
 	place->entry->inode = number;
 	place->entry->type = dirent_type(dir->volume, mode);
 	if (place->buffer->owner == owner_make(dir->number, OWNER_DIRECTORY))
-		directory_checksum_set(dir, place->buffer);
+		directory_dirty(handle, dir, place->buffer);
 	else
-		htree_root_changed(dir, place->buffer);
-	handle_dirty(handle, place->buffer);
+		htree_root_changed(handle, dir, place->buffer);
 	return 0;
 }
 
@@ -347,7 +351,7 @@ int directory_make(struct handle *handle, struct inode *dir, u32 parent)
 	error = directory_block_add(dir, buffer, &dot, dir->number, type);
 	if (!error)
 		error = directory_block_add(dir, buffer, &dots, parent, type);
-	handle_dirty(handle, buffer);
+	directory_dirty(handle, dir, buffer);
 	buffer_put(buffer);
 	return error;
 }

@@ -58,7 +58,7 @@ NOT_HERE(int, inline_directory_read, struct inode *dir, struct dir_context *cont
 NOT_HERE(int, inline_directory_is_empty, struct inode *dir)
 NOT_HERE(int, volume_damaged, struct volume *volume, u32 inode, u64 block, const char *format, ...)
 
-void htree_root_changed(struct inode *dir, struct buffer *root)
+void htree_root_changed(struct handle *handle, struct inode *dir, struct buffer *root)
 {
 }
 
@@ -75,6 +75,11 @@ int handle_join(struct handle *handle, struct buffer *buffer)
 
 void handle_dirty(struct handle *handle, struct buffer *buffer)
 {
+}
+
+void handle_dirty_unsealed(struct handle *handle, struct buffer *buffer, seal_function seal, u32 about)
+{
+	seal(&play->volume, buffer, about);
 }
 
 static int playground_make(struct kunit *test)

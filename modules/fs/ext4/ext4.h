@@ -291,7 +291,8 @@ int directory_make(struct handle *handle, struct inode *dir, u32 parent) __must_
 int directory_is_empty(struct inode *dir); /* 1, 0 or an error */
 int directory_parent(struct inode *dir, struct dirent_place *place) __must_check; /* its entry ".." */
 int directory_read(struct file *file, struct dir_context *context);
-void directory_checksum_set(struct inode *dir, struct buffer *buffer);
+/* After a change to a block of entries. */
+void directory_dirty(struct handle *handle, struct inode *dir, struct buffer *buffer);
 u32 directory_space(const struct volume *volume); /* of a block, without the tail */
 /* Puts an entry into a block that has room: 0, or -ENOSPC. The buffer has joined. */
 int directory_block_add(struct inode *dir, struct buffer *buffer, const struct name *name,
@@ -319,7 +320,8 @@ int htree_make(struct handle *handle, struct inode *dir, const struct name *name
 	       u8 type) __must_check;
 int htree_read(struct inode *dir, struct dir_context *context) __must_check;
 int htree_parent(struct inode *dir, struct dirent_place *place) __must_check;
-void htree_root_changed(struct inode *dir, struct buffer *root); /* an entry in it got another inode */
+/* After an entry in it got another inode. */
+void htree_root_changed(struct handle *handle, struct inode *dir, struct buffer *root);
 
 /* ---- inline.c: files within their inodes ---- */
 /* Copies up to `size` bytes at `offset`; the number copied. */

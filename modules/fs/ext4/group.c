@@ -204,21 +204,38 @@ static u32 bitmap_checksum(const struct volume *volume, const struct buffer *bit
 	return crc32c(volume->checksum_seed, bitmap->data, bits / 8);
 }
 
-void group_bitmap_dirty(struct handle *handle, struct volume *volume, struct group_disk *disk,
+static void bitmap_seal(struct volume *volume, struct buffer *bitmap, u32 index, bool of_inodes)
+{
+	u32 checksum = bitmap_checksum(
+		volume, bitmap, of_inodes ? volume->inodes_per_group : volume->blocks_per_group);
+	struct buffer *descriptor;
+	struct group_disk *disk = group_descriptor(volume, index, &descriptor);
+
+	*(of_inodes ? &disk->inode_bitmap_checksum_lo : &disk->block_bitmap_checksum_lo) = (u16)checksum;
+	if (group_is_wide(volume))
+		*(of_inodes ? &disk->inode_bitmap_checksum_hi : &disk->block_bitmap_checksum_hi) =
+			(u16)(checksum >> 16);
+	disk->checksum = descriptor_checksum(volume, index, disk);
+}
+
+static void block_bitmap_seal(struct volume *volume, struct buffer *bitmap, u32 index)
+{
+	bitmap_seal(volume, bitmap, index, false);
+}
+
+static void inode_bitmap_seal(struct volume *volume, struct buffer *bitmap, u32 index)
+{
+	bitmap_seal(volume, bitmap, index, true);
+}
+
+void group_bitmap_dirty(struct handle *handle, struct volume *volume, u32 index,
 			struct buffer *bitmap, bool of_inodes)
 {
-	if (volume->metadata_checksums) {
-		u32 checksum = bitmap_checksum(volume, bitmap,
-					       of_inodes ? volume->inodes_per_group
-							 : volume->blocks_per_group);
-
-		*(of_inodes ? &disk->inode_bitmap_checksum_lo : &disk->block_bitmap_checksum_lo) =
-			(u16)checksum;
-		if (group_is_wide(volume))
-			*(of_inodes ? &disk->inode_bitmap_checksum_hi
-				    : &disk->block_bitmap_checksum_hi) = (u16)(checksum >> 16);
-	}
-	handle_dirty(handle, bitmap);
+	if (volume->metadata_checksums)
+		handle_dirty_unsealed(handle, bitmap,
+				      of_inodes ? inode_bitmap_seal : block_bitmap_seal, index);
+	else
+		handle_dirty(handle, bitmap);
 }
 
 static bool bitmap_valid(const struct volume *volume, const struct group_disk *disk,

@@ -58,10 +58,10 @@ static inline u32 group_of_block(const struct volume *volume, u64 block)
 	return (u32)((block - volume->first_block) / volume->blocks_per_group);
 }
 
-/* After a change of a descriptor, or of a bitmap, which have joined: their checksums. */
+/* After a change of a descriptor; of a bitmap, with its descriptor: which have joined. */
 void group_descriptor_dirty(struct handle *handle, struct volume *volume, u32 group,
 			    struct group_disk *disk, struct buffer *buffer);
-void group_bitmap_dirty(struct handle *handle, struct volume *volume, struct group_disk *disk,
+void group_bitmap_dirty(struct handle *handle, struct volume *volume, u32 index,
 			struct buffer *bitmap, bool of_inodes);
 /* The bitmaps of a group, checked; the caller's. ERR_PTR(-EUCLEAN): it is damaged, and the group is not used any more. */
 struct buffer *group_block_bitmap(struct volume *volume, u32 index);

@@ -16,24 +16,28 @@ static int character(const char *name, u32 at, bool is_unsigned)
 	return is_unsigned ? (int)(u8)name[at] : (int)(s8)name[at];
 }
 
+/* `count` characters are put behind what `value` has. */
+static u32 characters(const char *name, u32 count, bool is_unsigned, u32 value)
+{
+	for (u32 i = 0; i < count; i++)
+		value = (u32)character(name, i, is_unsigned) + (value << 8);
+	return value;
+}
+
 /* The next `words` words of a name; behind its end its length, again and again. */
 static void name_words(const char *name, u32 length, bool is_unsigned, u32 *to, u32 words)
 {
 	u32 padding = length | length << 8, value;
 
 	padding |= padding << 16;
-	length = min(length, words * 4);
-	value = padding;
-	for (u32 i = 0; i < length; i++) {
-		value = (u32)character(name, i, is_unsigned) + (value << 8);
-		if (i % 4 == 3) {
-			*to++ = value;
-			value = padding;
-			words--;
-		}
+	for (; words && length >= 4; words--, name += 4, length -= 4) {
+		__builtin_memcpy(&value, name, sizeof(value));
+		/* Without a sign four characters are the bytes of a word. */
+		*to++ = is_unsigned || !(value & 0x80808080) ? __builtin_bswap32(value)
+							     : characters(name, 4, is_unsigned, 0);
 	}
 	if (words) {
-		*to++ = value;
+		*to++ = characters(name, length, is_unsigned, padding);
 		words--;
 	}
 	while (words--)
@@ -49,7 +53,9 @@ static void half_md4(u32 state[4], const u32 in[8])
 	static const u32 constant[3] = { 0, 0x5A827999, 0x6ED9EBA1 };
 	u32 a = state[0], b = state[1], c = state[2], d = state[3];
 
+#pragma GCC unroll 3 /* the tables become constants */
 	for (int round = 0; round < 3; round++) {
+#pragma GCC unroll 8
 		for (int i = 0; i < 8; i++) {
 			u32 mixed = round == 0	 ? (d ^ (b & (c ^ d)))
 				    : round == 1 ? (b & c) + ((b ^ c) & d)

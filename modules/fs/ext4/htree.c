@@ -71,9 +71,10 @@ static void node_checksum_set(const struct inode *dir, struct buffer *buffer, bo
 			node_checksum(dir, buffer, root);
 }
 
-void htree_root_changed(struct inode *dir, struct buffer *root)
+void htree_root_changed(struct handle *handle, struct inode *dir, struct buffer *root)
 {
 	node_checksum_set(dir, root, true);
+	handle_dirty(handle, root);
 }
 
 /* ---- Reading ---- */
@@ -368,39 +369,69 @@ static int node_split(struct handle *handle, struct inode *dir, struct way *way,
 
 /* A leaf's entry with its hash, for sorting. */
 struct sorted {
-	u32 hash, minor;
+	u64 key; /* the hash, and below it what keeps those of the same hash apart */
 	const struct dirent_disk *entry;
 };
 
-static bool before(const struct sorted *a, const struct sorted *b)
+static u32 hash_of(const struct sorted *sorted)
 {
-	return a->hash != b->hash ? a->hash < b->hash : a->minor < b->minor;
+	return (u32)(sorted->key >> 32);
+}
+
+#define PARTS 128
+
+/*
+ * Sorts by key. Hashes of one block are spread evenly over a range, so that many parts of it get about one entry each; within
+ * a part, entries are put in order one by one.
+ */
+static void sort(struct sorted *sorted, u32 count, struct sorted *spare)
+{
+	u16 ends[PARTS + 1] = {}; /* where each part begins, and in the end where it ends */
+	u64 low = ~0ULL, high = 0;
+	u32 shift = 0;
+
+	for (u32 i = 0; i < count; i++) {
+		low = min(low, sorted[i].key);
+		high = max(high, sorted[i].key);
+	}
+	while (count && (high - low) >> shift >= PARTS)
+		shift++;
+	for (u32 i = 0; i < count; i++)
+		ends[((sorted[i].key - low) >> shift) + 1]++;
+	for (u32 i = 0; i < PARTS; i++)
+		ends[i + 1] += ends[i];
+	for (u32 i = 0; i < count; i++)
+		spare[ends[(sorted[i].key - low) >> shift]++] = sorted[i];
+	for (u32 i = 0; i < count; i++) {
+		u32 at = i;
+
+		for (; at && spare[i].key < sorted[at - 1].key; at--)
+			sorted[at] = sorted[at - 1];
+		sorted[at] = spare[i];
+	}
 }
 
 /* Entries of a block in the order of their hashes; the array is the caller's. ERR_PTR. */
 static struct sorted *leaf_sort(struct inode *dir, const struct way *way, char *block, u32 *count)
 {
-	u32 space = directory_space(dir->volume);
-	struct sorted *sorted = kcalloc(space / DIRENT_SIZE(1), sizeof(*sorted), GFP_KERNEL);
-	u32 n = 0;
+	u32 space = directory_space(dir->volume), room = space / DIRENT_SIZE(1), n = 0;
+	struct sorted *sorted = kmalloc(2 * room * sizeof(*sorted), GFP_KERNEL);
 
 	if (!sorted)
 		return ERR_PTR(-ENOMEM);
 	for (u32 at = 0; at < space; at += ((struct dirent_disk *)(block + at))->length) {
 		const struct dirent_disk *entry = (const struct dirent_disk *)(block + at);
 		struct name_hash hash;
-		struct sorted fresh;
-		u32 place;
 
 		if (!entry->inode)
 			continue;
 		if (name_hash_make(dir->volume, way->version, entry->name, entry->name_length, &hash))
 			continue;
-		fresh = (struct sorted){ hash.major, crc32c(0, entry->name, entry->name_length), entry };
-		for (place = n++; place && before(&fresh, &sorted[place - 1]); place--)
-			sorted[place] = sorted[place - 1];
-		sorted[place] = fresh;
+		sorted[n++] = (struct sorted){
+			(u64)hash.major << 32 | crc32c(0, entry->name, entry->name_length), entry
+		};
 	}
+	sort(sorted, n, sorted + room);
 	*count = n;
 	return sorted;
 }
@@ -416,7 +447,6 @@ static void leaf_fill(struct inode *dir, struct buffer *leaf, const struct sorte
 		WARN_ON(directory_block_add(dir, leaf, &name, sorted[i].entry->inode,
 					    sorted[i].entry->type));
 	}
-	directory_checksum_set(dir, leaf);
 }
 
 /* How many entries stay: about half of the bytes, and at least one on either side. */
@@ -455,13 +485,13 @@ static int leaf_split(struct handle *handle, struct inode *dir, struct way *way,
 		return (int)PTR_ERR(fresh);
 	}
 	keep = split_point(sorted, count);
-	hash = sorted[keep].hash | (sorted[keep].hash == sorted[keep - 1].hash);
+	hash = hash_of(&sorted[keep]) | (hash_of(&sorted[keep]) == hash_of(&sorted[keep - 1]));
 	leaf_fill(dir, fresh, sorted + keep, count - keep);
 	leaf_fill(dir, leaf, sorted, keep);
 	entry_insert(node, hash, block);
 	node_checksum_set(dir, node->buffer, way->levels == 1);
-	handle_dirty(handle, fresh);
-	handle_dirty(handle, leaf);
+	directory_dirty(handle, dir, fresh);
+	directory_dirty(handle, dir, leaf);
 	handle_dirty(handle, node->buffer);
 	buffer_put(fresh);
 	kfree(sorted);
@@ -504,7 +534,7 @@ int htree_add(struct handle *handle, struct inode *dir, const struct name *name,
 		if (!error)
 			error = directory_block_add(dir, leaf, name, number, type);
 		if (!error)
-			handle_dirty(handle, leaf);
+			directory_dirty(handle, dir, leaf);
 		else if (error == -ENOSPC)
 			error = room_make(handle, dir, &way, leaf) ?: -EAGAIN;
 		buffer_put(leaf);
@@ -562,7 +592,7 @@ int htree_make(struct handle *handle, struct inode *dir, const struct name *name
 	*limits_of(entries_of(root, true)) = (struct hash_limits){ (u16)limit_of(volume, true), 1 };
 	root->owner = owner_make(dir->number, OWNER_INDEX);
 	node_checksum_set(dir, root, true);
-	handle_dirty(handle, leaf);
+	directory_dirty(handle, dir, leaf);
 	handle_dirty(handle, root);
 	buffer_put(leaf);
 	buffer_put(root);
@@ -574,7 +604,7 @@ int htree_make(struct handle *handle, struct inode *dir, const struct name *name
 
 static u64 position_of(const struct sorted *sorted)
 {
-	return max((u64)(sorted->hash >> 1) << 32 | sorted->minor, 2ULL); /* 0 and 1 are the dots' */
+	return max((sorted->key >> 33) << 32 | (u32)sorted->key, 2ULL); /* 0 and 1 are the dots' */
 }
 
 /* The entries of one leaf from the context's place on. 1: all of them were taken. */

@@ -190,7 +190,7 @@ static int directory_convert(struct handle *handle, struct inode *dir, char *dat
 			}
 		}
 	}
-	handle_dirty(handle, buffer);
+	directory_dirty(handle, dir, buffer);
 	buffer_put(buffer);
 	return error;
 }

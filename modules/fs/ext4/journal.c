@@ -239,8 +239,25 @@ int handle_join(struct handle *handle, struct buffer *buffer)
 
 void handle_dirty(struct handle *handle, struct buffer *buffer)
 {
+	struct logged *logged = buffer->private;
+
 	if (!handle->transaction)
 		buffer_mark_dirty(buffer);
+	else if (logged)
+		logged->seal = NULL;
+}
+
+void handle_dirty_unsealed(struct handle *handle, struct buffer *buffer, seal_function seal, u32 about)
+{
+	struct logged *logged = buffer->private;
+
+	if (!handle->transaction || WARN_ON(!logged)) {
+		seal(handle->volume, buffer, about);
+		handle_dirty(handle, buffer);
+		return;
+	}
+	logged->seal = seal;
+	logged->seal_about = about;
 }
 
 /* Room for one more element of an array of a transaction. */
@@ -312,6 +329,7 @@ int handle_revoke(struct handle *handle, u64 block)
 				logged_join(handle, logged);
 			}
 			logged->forgotten = true;
+			logged->seal = NULL;
 		}
 	}
 	mutex_unlock(&volume->journal->lock);

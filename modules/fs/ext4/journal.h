@@ -30,6 +30,11 @@ bool handle_extend(struct handle *handle, u32 credits);
 int handle_join(struct handle *handle, struct buffer *buffer) __must_check;
 /* After it was changed. */
 void handle_dirty(struct handle *handle, struct buffer *buffer);
+/* The same for a block whose checksum goes over all of it: `seal` makes it when the transaction is about to be written, once, however
+ * often the block was changed; without a journal at once. It may change other blocks that the handle has joined. Not for a block whose checksum
+ * somebody may look at in memory. */
+typedef void (*seal_function)(struct volume *volume, struct buffer *buffer, u32 about);
+void handle_dirty_unsealed(struct handle *handle, struct buffer *buffer, seal_function seal, u32 about);
 /* A block of metadata has been freed: neither the log nor memory may write it again. -ENOMEM. */
 int handle_revoke(struct handle *handle, u64 block) __must_check;
 /* Blocks were freed: they are kept from use until the transaction is on disk. -ENOMEM. */

@@ -26,6 +26,9 @@ struct logged {
 	struct transaction *running, *committing, *checkpoint;
 	struct list running_link, committing_link, checkpoint_link;
 	bool forgotten, committing_forgotten; /* the block was freed by the running one; by the committing one */
+	/* What makes the checksum when the running one commits, about what; NULL: it is made. Belongs to whoever may change the buffer. */
+	seal_function seal;
+	u32 seal_about;
 };
 
 struct log_run { /* blocks of the log that lie together */
