@@ -1,5 +1,5 @@
 /*
- * System calls that list directories. Entries are collected a page at a time in kernel memory and copied out between
+ * System calls that list directories. Entries are collected in kernel memory, a page or more at a time, and copied out between
  * calls of the tree, so that no lock of a directory is held while user memory is faulted in.
  */
 #include <kumo/err.h>
@@ -8,6 +8,8 @@
 #include <kumo/string.h>
 #include <kumo/syscalls.h>
 #include <kumo/uaccess.h>
+
+#define BUFFER_MAX (32 * KIB)
 
 /* The two forms of an entry; names follow, NUL-terminated, padded to 8 bytes. */
 struct dirent64 {
@@ -26,7 +28,7 @@ struct dirent_old { /* the type is the last byte */
 struct listing {
 	struct dir_context context;
 	char *buffer;
-	size_t used, limit;
+	size_t used, limit, room;
 	bool old, full;
 };
 
@@ -72,6 +74,19 @@ static bool add_entry_old(struct dir_context *context, const char *name, u32 len
 	return true;
 }
 
+/* A directory that fills the buffer is read on with a larger one: what a tree does for each part it does less often then. */
+static void listing_grow(struct listing *listing, size_t wanted)
+{
+	size_t room = min(wanted, (size_t)BUFFER_MAX);
+	char *larger = room > listing->room ? kmalloc(room, GFP_USER) : NULL;
+
+	if (!larger)
+		return;
+	kfree(listing->buffer);
+	listing->buffer = larger;
+	listing->room = room;
+}
+
 static long list(unsigned int fd, char __user *to, unsigned int size, bool old)
 {
 	struct listing listing = { .context.add = old ? add_entry_old : add_entry };
@@ -85,16 +100,17 @@ static long list(unsigned int fd, char __user *to, unsigned int size, bool old)
 		fd_release(ref);
 		return -EINVAL;
 	}
-	listing.buffer = kmalloc(PAGE_SIZE, GFP_KERNEL);
+	listing.room = PAGE_SIZE;
+	listing.buffer = kmalloc(listing.room, GFP_KERNEL);
 	if (!listing.buffer) {
 		fd_release(ref);
 		return -ENOMEM;
 	}
-	do {
+	for (;;) {
 		loff_t from = ref.file->pos;
 
 		listing.used = 0;
-		listing.limit = min(size - done, PAGE_SIZE);
+		listing.limit = min(size - done, listing.room);
 		listing.full = false;
 		error = file_readdir(ref.file, &listing.context);
 		if (error)
@@ -109,7 +125,10 @@ static long list(unsigned int fd, char __user *to, unsigned int size, bool old)
 			break;
 		}
 		done += listing.used;
-	} while (listing.full && listing.limit == PAGE_SIZE);
+		if (!listing.full || listing.limit < listing.room)
+			break;
+		listing_grow(&listing, size - done);
+	}
 	kfree(listing.buffer);
 	fd_release(ref);
 	return done ? (long)done : error;
