@@ -472,19 +472,26 @@ void entry_exchange(struct entry *a, struct entry *b)
 }
 
 void entry_move(struct entry *entry, struct entry *parent, const struct name *name, char *new_text,
-		struct entry *replaced)
+		struct entry *replaced, bool leaves_nothing)
 {
 	struct entry *old_parent = entry->parent, *negative = NULL;
 	char *old_text = entry->long_name;
 
+	if (!replaced)
+		negative = entry_find(parent, name);
+	/* What said that the new name is absent says so of the old one from now on. */
+	if (negative && leaves_nothing && (entry->tree->flags & TREE_NEGATIVE_FOREVER)) {
+		entry_exchange(entry, negative);
+		entry_put(negative);
+		kfree(new_text);
+		return;
+	}
 	/* Texts of moved entries may be under the eyes of a walker: a short text is rewritten in place (the walker's check of
 	 * names_sequence rejects what it saw), a long one goes after a grace period. */
 	if (new_text) {
 		memcpy(new_text, name->text, name->length);
 		new_text[name->length] = 0;
 	}
-	if (!replaced)
-		negative = entry_find(parent, name);
 
 	spin_lock(&names_lock);
 	names_move_begin();

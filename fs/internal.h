@@ -90,10 +90,10 @@ void entry_drop(struct entry *entry);
 struct entry *entry_of_child(struct entry *parent, const struct node *node);
 /* Memory for the text of a name that is too long for the entry itself; *text is NULL where it is not. -ENOMEM. */
 int entry_text_alloc(const struct name *name, char **text) __must_check;
-/* After a rename: entry takes the name of (parent, name); what stood there is removed. Takes over `new_text`, of
- * entry_text_alloc(). */
+/* After a rename: entry takes the name of (parent, name); what stood there is removed. leaves_nothing: there is no file of the old
+ * name. Takes over `new_text`, of entry_text_alloc(). */
 void entry_move(struct entry *entry, struct entry *parent, const struct name *name, char *new_text,
-		struct entry *replaced);
+		struct entry *replaced, bool leaves_nothing);
 /* The same for two entries that change places. */
 void entry_exchange(struct entry *a, struct entry *b);
 /* Forgets what is cached below a tree's root, and the root; the tree has no more mounts. False: something still holds an

@@ -425,7 +425,7 @@ static int rename_locked(const struct path *old_parent, const struct name *old_l
 	} else if (!error) {
 		if (replaced && S_ISDIR(replaced->attr.mode))
 			replaced->flags |= NODE_DEAD;
-		entry_move(entry, new_parent->entry, new_last, text, target);
+		entry_move(entry, new_parent->entry, new_last, text, target, !(flags & RENAME_WHITEOUT));
 		text = NULL;
 	}
 	tree_change_end(tree);
