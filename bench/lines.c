@@ -22,12 +22,14 @@
 
 #define CPUS 4
 #define PAGE_SIZE 4096
+#define FOLDERS "a/b/c/d/e/f/g"
 
 /* As in kernel/lines.c. */
 enum { LINES_START, LINES_STOP, LINES_NEXT, LINES_SHOW, LINES_IGNORE };
 
 static long count;
-static char path[64];
+static char path[64], name[16],
+	deep[64]; /* of the process's own file, as three names: of two elements from the root; one; eight */
 static int pipe_ends[2];
 
 /* Where the processes wait for each other; shared by them. */
@@ -56,16 +58,46 @@ static long lines(int request, unsigned long index, char *to, size_t size)
 
 /* ---- The operations ---- */
 
+static void open_named(const char *file)
+{
+	close((int)check(open(file, O_RDONLY), "open"));
+}
+
+static void stat_named(const char *file)
+{
+	struct stat status;
+
+	check(stat(file, &status), "stat");
+}
+
 static void open_close(void)
 {
-	close((int)check(open(path, O_RDONLY), "open"));
+	open_named(path);
+}
+
+static void open_1(void)
+{
+	open_named(name);
+}
+
+static void open_8(void)
+{
+	open_named(deep);
 }
 
 static void stat_file(void)
 {
-	struct stat status;
+	stat_named(path);
+}
 
-	check(stat(path, &status), "stat");
+static void stat_1(void)
+{
+	stat_named(name);
+}
+
+static void stat_8(void)
+{
+	stat_named(deep);
 }
 
 static void fork_wait(void)
@@ -110,8 +142,11 @@ static const struct operation {
 	const char *name;
 	void (*run)(void);
 } operations[] = {
-	{ "open_close", open_close }, { "stat", stat_file },	  { "fork_exit_wait", fork_wait },
-	{ "page_fault", touch_page }, { "pipe_byte", pipe_byte },
+	{ "open_close", open_close }, { "open_1", open_1 },
+	{ "open_8", open_8 },	      { "stat", stat_file },
+	{ "stat_1", stat_1 },	      { "stat_8", stat_8 },
+	{ "page_fault", touch_page }, { "fork_exit_wait", fork_wait },
+	{ "pipe_byte", pipe_byte },
 };
 #define OPERATIONS (sizeof(operations) / sizeof(operations[0]))
 
@@ -147,8 +182,11 @@ static void __attribute__((noreturn)) process(const struct operation *operation,
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
 	check(sched_setaffinity(0, sizeof(set), &set), "sched_setaffinity");
-	snprintf(path, sizeof(path), "/tmp/lines.%d", cpu);
-	close((int)check(open(path, O_CREAT | O_RDWR, 0600), "open"));
+	snprintf(name, sizeof(name), "lines.%d", cpu);
+	snprintf(path, sizeof(path), "/tmp/%s", name);
+	snprintf(deep, sizeof(deep), FOLDERS "/%s", name);
+	close((int)check(open(name, O_CREAT | O_RDWR, 0600), "open"));
+	close((int)check(open(deep, O_CREAT | O_RDWR, 0600), "open"));
 	check(pipe(pipe_ends), "pipe");
 	for (long i = 0; i < count / 4 + 1; i++) /* caches filled, tables made */
 		operation->run();
@@ -215,6 +253,17 @@ static void measure(const struct operation *operation)
 	print_lines();
 }
 
+static void make_folders(void)
+{
+	char folders[] = FOLDERS "/";
+
+	check(chdir("/tmp"), "chdir");
+	for (char *end = folders; (end = strchr(end, '/')); *end++ = '/') {
+		*end = 0;
+		check(mkdir(folders, 0700), "mkdir");
+	}
+}
+
 static const struct operation *find(const char *name)
 {
 	for (size_t i = 0; i < OPERATIONS; i++)
@@ -232,6 +281,7 @@ int main(int argc, char **argv)
 	}
 	for (int i = 2; i < argc; i++)
 		(void)find(argv[i]);
+	make_folders();
 	gate = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (gate == MAP_FAILED)
 		fail("mmap");

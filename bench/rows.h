@@ -1,8 +1,9 @@
 /*
- * What the programs that measure share. A row is warmed up, then run in five batches, and the best batch counts. It runs in a
+ * What the programs that measure share. A row is warmed up, then run in some batches, and the best batch counts. It runs in a
  * process of its own: what a kernel cannot do yet, or does wrong, costs its own row only.
  *
  *	-n SCALE	multiplies how often each operation is done
+ *	-b BATCHES	(5)
  *	-d FOLDER	where files are made (/tmp)
  *	-p PREFIX	of the rows' names, as they are chosen and printed
  *	-l		lists the rows: NAME UNIT REMARK
@@ -19,7 +20,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BATCHES 5
 #define ROW_SECONDS 120
 #define PAGE_SIZE 4096
 #define CHUNK_SIZE 65536 /* what the rows in MB/s move at a time */
@@ -36,7 +36,7 @@ struct row {
 };
 
 static const char *row_name; /* what runs in this process */
-static long scale = 1;
+static long scale = 1, batches = 5;
 static const char *folder = "/tmp", *prefix = "";
 static bool listing;
 
@@ -81,7 +81,7 @@ static inline double row_measure(const struct row *row)
 	double least = 1e30;
 
 	row_batch(row, count / 10 + 1);
-	for (int i = 0; i < BATCHES; i++) {
+	for (int i = 0; i < batches; i++) {
 		double each = row_batch(row, count);
 
 		if (each < least)
@@ -122,8 +122,10 @@ static inline void rows_options(int count, char **words)
 {
 	int option;
 
-	while ((option = getopt(count, words, "n:d:p:l")) != -1) {
+	while ((option = getopt(count, words, "n:b:d:p:l")) != -1) {
 		if (option == 'n' && (scale = strtol(optarg, NULL, 10)) > 0)
+			continue;
+		if (option == 'b' && (batches = strtol(optarg, NULL, 10)) > 0)
 			continue;
 		if (option == 'd') {
 			folder = optarg;
@@ -133,7 +135,7 @@ static inline void rows_options(int count, char **words)
 			listing = true;
 		} else {
 			fprintf(stderr,
-				"usage: %s [-n SCALE] [-d FOLDER] [-p PREFIX] [NAME...] | %s -l\n",
+				"usage: %s [-n SCALE] [-b BATCHES] [-d FOLDER] [-p PREFIX] [NAME...] | %s -l\n",
 				words[0], words[0]);
 			exit(2);
 		}

@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -B
-"""Debian's cloud kernel for Linux (linux-image-cloud-amd64), laid out in build/peer so that `kumo run --build peer` boots it with
-Kumo's own init: what Kumo is compared with. It is fetched on the first use; remove build/peer to fetch the newest."""
+"""Debian's kernels for Linux, laid out so that `kumo run --build peer` boots them with Kumo's own init: what Kumo is compared with.
+The cloud kernel (linux-image-cloud-amd64) in build/peer; the common one (linux-image-amd64), which has a 9P client, in build/peer-9p.
+Each is fetched on the first use; remove its folder to fetch the newest."""
 import glob
 import os
 import re
@@ -13,10 +14,13 @@ import cpio
 ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 PEER = os.path.join(ROOT, "build/peer")
 IMAGE = "linux-image-cloud-amd64"
+PEER_9P = os.path.join(ROOT, "build/peer-9p")
+IMAGE_9P = "linux-image-amd64"
 # The harder peer.
 PEER_WORDS = "rdinit=/peer/init mitigations=off init_on_alloc=0"
 # What Kumo's init loads, by Linux's names.
 PEER_MODULES = ("virtio_pci", "virtio_console", "virtio_rng")
+PEER_9P_MODULES = (*PEER_MODULES, "9p", "9pnet_virtio")
 # What it can load beside that in a machine with disks.
 DISK_MODULES = ("virtio_blk", "loop", "ext4", "vfat", "nls_cp437", "nls_ascii", "nls_iso8859_1", "nls_utf8", "squashfs")
 ARCHIVES = ("userland.cpio", "system.cpio")  # of the initramfs
@@ -56,9 +60,9 @@ def unpack(packages, folder):
     os.rename(work, folder)
 
 
-def fetch(name, packages):
+def fetch(name, packages, folder=PEER):
     """build/peer/NAME with the packages in it; `packages` is a function, for apt's lists may have to be fetched first."""
-    folder = os.path.join(PEER, name)
+    folder = os.path.join(folder, name)
     if not os.path.exists(folder):
         try:
             unpack(packages(), folder)
@@ -69,23 +73,20 @@ def fetch(name, packages):
     return folder
 
 
-def image_packages():
-    return [dependency(IMAGE, r"linux-image-\S+")]
-
-
 class Peer:
-    """Linux, laid out in build/peer so that `kumo run --build peer` boots it."""
+    """Linux, laid out in a folder of build/ so that `kumo run --build` with its name boots it."""
 
-    def __init__(self, build):
-        self.tree = fetch("image", image_packages)
+    def __init__(self, build, folder=PEER, image_package=IMAGE, modules=PEER_MODULES):
+        self.folder = folder
+        self.tree = fetch("image", lambda: [dependency(image_package, r"linux-image-\S+")], folder)
         [image] = glob.glob(os.path.join(self.tree, "boot/vmlinuz-*"))
         self.release = os.path.basename(image).removeprefix("vmlinuz-")
         self.version = self.find_version(image)
-        link = os.path.join(PEER, "kumo")
+        link = os.path.join(folder, "kumo")
         if os.path.lexists(link):
             os.remove(link)
-        os.symlink(os.path.relpath(image, PEER), link)
-        self.write_initramfs(build)
+        os.symlink(os.path.relpath(image, folder), link)
+        self.write_initramfs(build, modules)
 
     @staticmethod
     def find_version(image):
@@ -108,13 +109,13 @@ class Peer:
             order += [each for each in [*reversed(needs[path]), path] if each not in order]
         return [os.path.join(top, path) for path in order]
 
-    def write_initramfs(self, build):
+    def write_initramfs(self, build, modules):
         """Kumo's two archives; to the second is appended what Linux needs to come as far as Kumo's init."""
         archive = cpio.Archive()
         archive.copy(os.path.join(build, "bench/peer_init"), "peer/init", follow=True)
         names = []
-        for path in self.modules(PEER_MODULES):
-            stripped = os.path.join(PEER, os.path.basename(path))
+        for path in self.modules(modules):
+            stripped = os.path.join(self.folder, os.path.basename(path))
             run(["strip", "-g", "-o", stripped, path])  # the signature goes, too
             with open(stripped, "rb") as module:
                 archive.file("peer/" + os.path.basename(path), module.read())
@@ -124,13 +125,13 @@ class Peer:
         # Kumo's init has nothing left to load.
         archive.file(f"lib/modules/{self.release}/modules.init", b"")
         for name in ARCHIVES:
-            shutil.copyfile(os.path.join(build, name), os.path.join(PEER, name))
-        with open(os.path.join(PEER, ARCHIVES[-1]), "ab") as file:
+            shutil.copyfile(os.path.join(build, name), os.path.join(self.folder, name))
+        with open(os.path.join(self.folder, ARCHIVES[-1]), "ab") as file:
             archive.write(file, present={"lib", "lib/modules"})
 
     def disk_words(self):
         """Words for `kumo run`, with which Linux finds the modules of disks and their filesystems, as modprobe does."""
-        stage = os.path.join(PEER, "disk")
+        stage = os.path.join(self.folder, "disk")
         top = os.path.join(stage, "lib/modules", self.release)
         if not os.path.exists(os.path.join(top, "modules.dep")):
             shutil.rmtree(stage, ignore_errors=True)
