@@ -25,6 +25,15 @@ static void a_deadline_ends_a_wait(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, wait_queue_active(&queue));
 }
 
+static void a_deadline_is_reckoned_once(struct kunit *test)
+{
+	struct wait_queue queue;
+
+	wait_queue_init(&queue);
+	KUNIT_EXPECT_EQ(test,
+			wait_event_until(&queue, false, time_monotonic_ns() + 5 * NSEC_PER_MSEC), -ETIME);
+}
+
 static void a_condition_beats_a_deadline_that_has_passed(struct kunit *test)
 {
 	struct wait_queue queue;
@@ -134,6 +143,7 @@ static void completions_are_counted(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(a_true_condition_does_not_sleep),
 	KUNIT_CASE(a_deadline_ends_a_wait),
+	KUNIT_CASE(a_deadline_is_reckoned_once),
 	KUNIT_CASE(a_condition_beats_a_deadline_that_has_passed),
 	KUNIT_CASE(one_wake_up_serves_one_exclusive_waiter),
 	KUNIT_CASE(a_wake_up_reaches_all_that_are_not_exclusive),

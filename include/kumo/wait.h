@@ -78,6 +78,7 @@ bool wait_interrupted(int mode);
 #define wait_event_mode(queue, condition, mode, exclusive, deadline_ns)                            \
 	({                                                                                         \
 		int wait_result_ = 0;                                                              \
+		const u64 wait_deadline_ns_ = (deadline_ns);                                       \
 		might_sleep();                                                                     \
 		if (!(condition)) {                                                                \
 			struct wait_entry wait_entry_;                                             \
@@ -90,7 +91,7 @@ bool wait_interrupted(int mode);
 				}                                                                  \
 				if (wait_result_)                                                  \
 					break;                                                     \
-				wait_result_ = wait_sleep(mode, deadline_ns);                      \
+				wait_result_ = wait_sleep(mode, wait_deadline_ns_);                \
 			}                                                                          \
 			wait_finish(queue, &wait_entry_);                                          \
 		}                                                                                  \

@@ -25,9 +25,10 @@ int wait_step(struct wait_queue *queue, u64 deadline_ns);
 #define wait_event_until(queue, condition, deadline_ns)                                            \
 	({                                                                                         \
 		int wait_result_ = 0;                                                              \
+		const u64 wait_deadline_ns_ = (deadline_ns);                                       \
 		pthread_mutex_lock(&(queue)->lock);                                                \
 		while (!(condition) && !wait_result_)                                              \
-			wait_result_ = wait_step(queue, deadline_ns);                              \
+			wait_result_ = wait_step(queue, wait_deadline_ns_);                        \
 		pthread_mutex_unlock(&(queue)->lock);                                              \
 		wait_result_;                                                                      \
 	})
