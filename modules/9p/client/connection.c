@@ -222,13 +222,12 @@ static bool is_error(const struct request *request, u8 type)
 	return type == (request->connection->dialect == NINEP_2000L ? Rlerror : Rerror);
 }
 
-/* An answer that is no Rread came to a request with room for data beside its head: what lies there belongs to the message. */
+/* An answer that is no Rread, and no longer than in_room, came to a request with room for data beside its head: what lies there
+ * belongs to the message. */
 static bool gather(struct request *request, u32 length)
 {
 	u32 at = NINEP_READ_HEAD;
 
-	if (length > request->in_room)
-		return false;
 	for (unsigned int i = 0; i < request->piece_count && at < length; i++) {
 		u32 part = min(request->pieces[i].size, length - at);
 
@@ -248,7 +247,7 @@ static const char *check_answer(struct request *request, u32 length)
 	if ((head[5] | head[6] << 8) != request->tag)
 		return "an answer with another request's tag";
 	if (is_error(request, head[4]))
-		return request->pieces_in && length > NINEP_READ_HEAD && !gather(request, length)
+		return length > request->in_room || (request->pieces_in && !gather(request, length))
 			       ? "an error longer than any"
 			       : NULL;
 	if (head[4] != request->type + 1)

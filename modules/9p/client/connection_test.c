@@ -279,6 +279,17 @@ static void more_than_there_is_room_for_ends_the_connection(struct kunit *test)
 	expect_given_up(test, request);
 }
 
+static void an_error_longer_than_there_is_room_for_ends_the_connection(struct kunit *test)
+{
+	struct request *request = send(test, getattr(1));
+	struct ninep_message said = { .type = Rlerror, .tag = request->tag };
+	ssize_t length = ninep_encode(&said, NINEP_2000L, request->in, request->in_room);
+
+	((u8 *)request->in)[1] = 16;
+	request_answered(request, (u32)length + 16 * 256);
+	expect_given_up(test, request);
+}
+
 static void nobody_waits_for_a_tag_that_is_not_in_use(struct kunit *test)
 {
 	struct client *client = test->priv;
@@ -304,6 +315,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(an_answer_with_another_tag_ends_the_connection),
 	KUNIT_CASE(an_answer_of_a_wrong_size_ends_the_connection),
 	KUNIT_CASE(more_than_there_is_room_for_ends_the_connection),
+	KUNIT_CASE(an_error_longer_than_there_is_room_for_ends_the_connection),
 	KUNIT_CASE(nobody_waits_for_a_tag_that_is_not_in_use),
 	{},
 };
