@@ -351,9 +351,11 @@ endif
 guest_tests := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/*.c tests/soak/*.c)))
 .PHONY: tests host-tools
 tests: $(guest_tests) host-tools
-# Filesystem modules as programs, once for all tests that run at a time.
+# Components as programs, once for all tests that run at a time.
 host-tools:
 	+@$(MAKE) --no-print-directory -s -f user/environment/Makefile
+	+@$(MAKE) --no-print-directory -s -f user/serve/Makefile
+	+@$(MAKE) --no-print-directory -s -f user/serve/Makefile CHECKED=1
 $(B)/tests/%: tests/%.c Makefile
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) -std=gnu11 -O2 -g $(prefix_map) $(warnings) -static -pthread \
 		-Wl,--build-id=none -MMD -MP -MF $@.d -MT $@ $< -o $@

@@ -19,6 +19,17 @@ static inline struct node *node_of(const struct path *path)
 	return path->entry->node;
 }
 
+enum name_kind name_kind(const struct name *name)
+{
+	if (!name->length)
+		return NAME_ROOT;
+	if (name->text[0] != '.' || name->length > 2)
+		return NAME_NORMAL;
+	if (name->length == 1)
+		return NAME_DOT;
+	return name->text[1] == '.' ? NAME_DOT_DOT : NAME_NORMAL;
+}
+
 /* ---- Creation ---- */
 
 /* In a set-group-id directory everything has its group; no program becomes so a group's that who makes it is not in. */
@@ -603,6 +614,7 @@ int path_set_times(const struct path *path, struct attr_change *change, bool now
 		error = now ? node_permission(node, MAY_WRITE, cred) : -EPERM;
 	return error ? error : entry_setattr(path->entry, change, cred);
 }
+EXPORT_SYMBOL(name_kind);
 EXPORT_SYMBOL(path_create);
 EXPORT_SYMBOL(path_unlink);
 EXPORT_SYMBOL(path_link);

@@ -870,18 +870,11 @@ static struct tree_type rootfs_type = { .name = "rootfs", .ops = &ram_ops };
 static struct tree_type ramfs_type = { .name = "ramfs", .ops = &ram_ops, .flags = TREE_TYPE_FOR_ALL };
 static struct tree_type tmpfs_type = { .name = "tmpfs", .ops = &tmpfs_ops, .flags = TREE_TYPE_FOR_ALL };
 
-void ram_tree_init(void)
+int ram_types_register(void)
 {
-	struct tree *tree;
+	int error = tree_type_register(&rootfs_type);
 
-	if (tree_type_register(&rootfs_type) || tree_type_register(&ramfs_type) ||
-	    tree_type_register(&tmpfs_type))
-		panic("the RAM tree's types exist already");
-	tree = tree_attach(&rootfs_type, "rootfs", NULL, &root_cred);
-	if (IS_ERR(tree))
-		panic("no memory for the root");
-	namespace_start(tree);
-	namespace_files_init();
-	tree_put(tree); /* the root mount holds it */
-	memfd_init();
+	if (!error)
+		error = tree_type_register(&ramfs_type);
+	return error ? error : tree_type_register(&tmpfs_type);
 }

@@ -41,17 +41,6 @@ static inline const char *element_end(const char *text)
 	return text;
 }
 
-enum name_kind name_kind(const struct name *name)
-{
-	if (!name->length)
-		return NAME_ROOT;
-	if (name->text[0] != '.' || name->length > 2)
-		return NAME_NORMAL;
-	if (name->length == 1)
-		return NAME_DOT;
-	return name->text[1] == '.' ? NAME_DOT_DOT : NAME_NORMAL;
-}
-
 static inline bool name_is_dots(const char *text, u32 length)
 {
 	return text[0] == '.' && (length == 1 || (length == 2 && text[1] == '.'));
@@ -596,21 +585,6 @@ static int walk_up(struct walk *walk)
 	return walk_check_scope(walk) ? -EAGAIN : 0;
 }
 
-ssize_t node_readlink(struct node *node, char *buffer, size_t size, const struct cred *cred)
-{
-	if (!S_ISLNK(node->attr.mode))
-		return -EINVAL;
-	if (node->link_text) {
-		size_t length = min(strlen(node->link_text), size);
-
-		memcpy(buffer, node->link_text, length);
-		return (ssize_t)length;
-	}
-	if (!node->ops->readlink)
-		return -EINVAL;
-	return serve_readlink(node, buffer, size, cred);
-}
-
 /* A link whose target is an object leads anywhere: does the walk allow it? */
 static int may_jump(const struct walk *walk, const struct path *to)
 {
@@ -967,10 +941,8 @@ int path_attributes(const struct path *start, const char *name, unsigned int fla
 	path_put(&path);
 	return error;
 }
-EXPORT_SYMBOL(node_readlink);
 EXPORT_SYMBOL(path_walk);
 EXPORT_SYMBOL(path_place);
 EXPORT_SYMBOL(path_walk_beside);
 EXPORT_SYMBOL(path_walk_parent);
 EXPORT_SYMBOL(path_attributes);
-EXPORT_SYMBOL(name_kind);

@@ -234,7 +234,8 @@ int mount_want_write(const struct mount *mount) __must_check;
 bool names_shrink(unsigned long pages_wanted);
 
 void names_init(void); /* caches and hashes */
-void ram_tree_init(void); /* registers ramfs, tmpfs and rootfs; mounts the root; fs of the first thread */
+int ram_types_register(void) __must_check; /* ramfs, tmpfs and rootfs; -EEXIST */
+void ram_tree_init(void); /* registers those; mounts the root; fs of the first thread */
 int initramfs_unpack(const void *archive,
 		     size_t size) __must_check; /* cpio newc, plain or gzip, several in a row */
 /* The same for reserved boot memory, which is handed over: page-aligned contents of files become their pages, the rest is

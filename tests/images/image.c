@@ -15,6 +15,36 @@
 static const struct cred root;
 const char *image_type;
 
+/* ---- Open files, as far as operations need them ---- */
+
+bool dir_emit_dots(struct file *file, struct dir_context *context)
+{
+	if (context->offset < 1)
+		context->offset = 1;
+	if (context->offset < 2)
+		context->offset = 2;
+	return true;
+}
+
+static struct file *open_node(struct node *node)
+{
+	struct file *file = calloc(1, sizeof(*file));
+
+	if (file) {
+		file->node = file->contents = node_get(node);
+		file->ops = node->ops;
+	}
+	return file;
+}
+
+static void close_node(struct file *file)
+{
+	node_put(file->node);
+	free(file);
+}
+
+/* ---- The image ---- */
+
 int image_open(struct image *image, const char *path, const char *options, bool read_only)
 {
 	off_t size;
@@ -195,7 +225,7 @@ static struct file *file_at(struct image *image, const char *path)
 
 	if (IS_ERR(node))
 		return (struct file *)node;
-	file = environment_open(node);
+	file = open_node(node);
 	node_put(node);
 	return file;
 }
@@ -219,7 +249,7 @@ ssize_t image_read(struct image *image, const char *path, u64 offset, void *data
 		result = S_ISREG(file->node->attr.mode) ? file->ops->read(file, &iter, &position)
 							: -EISDIR;
 	}
-	environment_close(file);
+	close_node(file);
 	return result;
 }
 
@@ -234,7 +264,7 @@ ssize_t image_write(struct image *image, const char *path, u64 offset, const voi
 		return PTR_ERR(file);
 	iter_init_kernel(&iter, data, size);
 	result = S_ISREG(file->node->attr.mode) ? file->ops->write(file, &iter, &position) : -EISDIR;
-	environment_close(file);
+	close_node(file);
 	return result;
 }
 
@@ -273,7 +303,7 @@ int image_allocate(struct image *image, const char *path, int mode, u64 offset, 
 		return (int)PTR_ERR(file);
 	error = S_ISREG(file->node->attr.mode) ? file->ops->fallocate(file, mode, offset, length)
 					       : -ENODEV;
-	environment_close(file);
+	close_node(file);
 	return error;
 }
 
@@ -285,7 +315,7 @@ int image_fsync(struct image *image, const char *path)
 	if (IS_ERR(file))
 		return (int)PTR_ERR(file);
 	error = file->ops->fsync(file, false);
-	environment_close(file);
+	close_node(file);
 	return error;
 }
 
@@ -356,7 +386,7 @@ int image_list(struct image *image, const char *path,
 		error = S_ISDIR(file->node->attr.mode) ? file->ops->readdir(file, &listing.context)
 						       : -ENOTDIR;
 	} while (!error && !listing.left);
-	environment_close(file);
+	close_node(file);
 	return error;
 }
 

@@ -4,10 +4,13 @@
  */
 #include "environment.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <kumo/buffer.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A buffer and what this library keeps of it. */
@@ -23,6 +26,7 @@ struct cached {
 struct image {
 	struct block_device device;
 	int fd;
+	bool is_real; /* a disk, or what stands for one: flushed as such, and not there to be spoilt */
 	struct device_recorder *recorder;
 	u64 writes_left;   /* before they fail */
 	struct mutex lock; /* the buffers */
@@ -53,6 +57,38 @@ struct block_device *device_open(int fd, const char *name, u64 size, bool read_o
 					       .read_only = read_only };
 	strscpy(image->device.name, name, sizeof(image->device.name));
 	return &image->device;
+}
+
+struct block_device *device_open_path(const char *path, bool read_only)
+{
+	/* Of a disk O_EXCL says that it is ours, and that nobody else has it mounted. */
+	int fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+	struct block_device *device;
+	struct stat about;
+	off_t size;
+
+	if (fd >= 0 && !fstat(fd, &about) && S_ISBLK(about.st_mode)) {
+		close(fd);
+		fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_EXCL | O_CLOEXEC);
+	}
+	if (fd < 0)
+		return ERR_PTR(-errno);
+	size = lseek(fd, 0, SEEK_END);
+	device = size < 0 ? ERR_PTR(-errno) : device_open(fd, path, (u64)size, read_only);
+	if (!IS_ERR_OR_NULL(device)) {
+		image_of(device)->is_real = true;
+		return device;
+	}
+	close(fd);
+	return device ? device : ERR_PTR(-ENOMEM);
+}
+
+void device_close_path(struct block_device *device)
+{
+	int fd = image_of(device)->fd;
+
+	device_close(device);
+	close(fd);
 }
 
 void device_record(struct block_device *device, struct device_recorder *recorder)
@@ -104,7 +140,9 @@ static int write_bytes(struct block_device *device, u64 position, const void *da
 	}
 	if (image->recorder)
 		image->recorder->write(image->recorder, position, data, length, stable);
-	return pwrite(image->fd, data, length, (off_t)position) == (ssize_t)length ? 0 : -EIO;
+	if (pwrite(image->fd, data, length, (off_t)position) != (ssize_t)length)
+		return -EIO;
+	return stable && image->is_real && fdatasync(image->fd) ? -EIO : 0;
 }
 
 int device_write_bytes(struct block_device *device, u64 position, const void *data, u64 length)
@@ -129,7 +167,7 @@ int block_flush(struct block_device *device)
 
 	if (image->recorder)
 		image->recorder->flush(image->recorder);
-	return 0;
+	return image->is_real && fdatasync(image->fd) ? -EIO : 0;
 }
 
 int block_zero(struct block_device *device, u64 position, u64 length)
@@ -147,16 +185,17 @@ int block_zero(struct block_device *device, u64 position, u64 length)
 	return error;
 }
 
+/* 0: it does not want to know what is not in use. */
 u32 block_discard_granularity(const struct block_device *device)
 {
-	return device->logical_block_size;
+	return container_of(device, struct image, device)->is_real ? 0 : device->logical_block_size;
 }
 
-/* What was there is gone, in a way that shows who still needed it. */
+/* What was there is gone, in a way that shows who still needed it: for tests. */
 int block_discard(struct block_device *device, u64 position, u64 length)
 {
 	static char garbage[65536];
-	int error = 0;
+	int error = image_of(device)->is_real ? -EOPNOTSUPP : 0;
 
 	memset(garbage, 0xdd, sizeof(garbage));
 	while (length && !error) {

@@ -20,6 +20,9 @@ struct device_recorder {
 /* A device over an open file, whose descriptor stays the caller's. NULL: no memory. */
 struct block_device *device_open(int fd, const char *name, u64 size, bool read_only);
 void device_close(struct block_device *device);
+/* A disk, or a file that stands for one, for real use: flushes are made. ERR_PTR(-ENOENT, -EBUSY, ...). */
+struct block_device *device_open_path(const char *path, bool read_only);
+void device_close_path(struct block_device *device);
 void device_record(struct block_device *device, struct device_recorder *recorder);
 void device_fail_writes(struct block_device *device, u64 after); /* each write from the n-th on: -EIO */
 int device_read_bytes(struct block_device *device, u64 position, void *data, u64 length,
@@ -34,11 +37,6 @@ bool device_buffers_dropped(struct block_device *device); /* all; false: somebod
 struct tree *environment_mount(const char *type, struct block_device *device, const char *options,
 			       bool read_only);
 void environment_unmount(struct tree *tree);
-
-/* Open files, as far as operations need them. */
-struct file;
-struct file *environment_open(struct node *node);
-void environment_close(struct file *file);
 
 /* Lines of the log go to stderr if wanted; how many there were, anyhow. */
 extern bool environment_log_shown;

@@ -1,6 +1,8 @@
-/* Locks, wait queues, threads: those of pthreads. */
+/* Locks and wait queues: those of pthreads. */
 #include <kumo/mutex.h>
-#include <kumo/thread.h>
+#include <kumo/rcu.h>
+#include <kumo/slab.h>
+#include <kumo/wait.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -116,51 +118,28 @@ void wake_up(struct wait_queue *queue)
 	wake_up_all(queue);
 }
 
-/* ---- Threads ---- */
+/* ---- Readers and who frees (rcu.h) ---- */
 
-struct thread {
-	pthread_t thread;
-	int (*function)(void *);
-	void *argument;
-	int result;
-	bool stop;
-};
-static __thread struct thread *myself;
+static pthread_rwlock_t readers = PTHREAD_RWLOCK_INITIALIZER;
 
-static void *thread_start(void *argument)
+void rcu_read_lock(void)
 {
-	myself = argument;
-	myself->result = myself->function(myself->argument);
-	return NULL;
+	must(pthread_rwlock_rdlock(&readers));
 }
 
-struct thread *kthread_run(int (*function)(void *arg), void *argument, const char *name)
+void rcu_read_unlock(void)
 {
-	struct thread *thread = calloc(1, sizeof(*thread));
-
-	if (!thread)
-		return ERR_PTR(-ENOMEM);
-	thread->function = function;
-	thread->argument = argument;
-	if (pthread_create(&thread->thread, NULL, thread_start, thread)) {
-		free(thread);
-		return ERR_PTR(-EAGAIN);
-	}
-	return thread;
+	must(pthread_rwlock_unlock(&readers));
 }
 
-bool kthread_should_stop(void)
+void synchronize_rcu(void)
 {
-	return myself && __atomic_load_n(&myself->stop, __ATOMIC_ACQUIRE);
+	must(pthread_rwlock_wrlock(&readers));
+	must(pthread_rwlock_unlock(&readers));
 }
 
-int kthread_stop(struct thread *thread)
+void kfree_rcu(void *object)
 {
-	int result;
-
-	__atomic_store_n(&thread->stop, true, __ATOMIC_RELEASE);
-	must(pthread_join(thread->thread, NULL));
-	result = thread->result;
-	free(thread);
-	return result;
+	synchronize_rcu();
+	kfree(object);
 }

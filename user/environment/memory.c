@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "environment.h"
 
@@ -50,6 +51,24 @@ void *kmemdup(const void *from, size_t size, unsigned int gfp)
 char *kstrdup(const char *s, unsigned int gfp)
 {
 	return kmemdup(s, strlen(s) + 1, gfp);
+}
+
+char *kstrndup(const char *s, size_t limit, unsigned int gfp)
+{
+	size_t length = strnlen(s, limit);
+	char *to = kmalloc(length + 1, gfp);
+
+	if (to) {
+		memcpy(to, s, length);
+		to[length] = 0;
+	}
+	return to;
+}
+
+void memory_info(struct memory_info *info)
+{
+	info->total_pages = (u64)max(sysconf(_SC_PHYS_PAGES), 0L);
+	info->free_pages = info->total_pages / 2; /* nobody tells for certain */
 }
 
 ssize_t strscpy(char *to, const char *from, size_t size)

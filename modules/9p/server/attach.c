@@ -175,6 +175,7 @@ int answer_clunk(struct request *request)
 		return (int)PTR_ERR(fid);
 	if (!fid_remove(request->connection, fid))
 		return -EBADF;
+	request->changes = fid->remove || READ_ONCE(fid->state) == FID_ATTRIBUTE_WRITE;
 	error = attribute_set(fid);
 	if (fid->remove && !error)
 		error = remove_fid(fid);

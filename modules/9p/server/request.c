@@ -4,6 +4,7 @@
 #include <kumo/err.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
+#include <linux/fcntl.h>
 
 struct service {
 	int (*serve)(struct request *request);
@@ -53,6 +54,14 @@ static u32 error_number(int error)
 	return error >= ERESTARTSYS && error <= ERESTART_RESTARTBLOCK ? EINTR : (u32)error;
 }
 
+/* May it change something that a client then relies on? Times of reading are not that; Tclunk says so itself. */
+static bool may_change(const struct ninep_message *message, const struct service *service)
+{
+	return service->changes || message->type == Twrite || message->type == Tremove ||
+	       (message->type == Tlopen && message->Tlopen.flags & O_TRUNC) ||
+	       (message->type == Topen && message->Topen.mode & NINEP_OTRUNC);
+}
+
 static u32 request_encode(struct request *request)
 {
 	struct connection *connection = request->connection;
@@ -97,7 +106,10 @@ u32 request_serve(struct request *request)
 		error = -EROFS;
 	if (!error) {
 		request->reply = (struct ninep_message){ .type = request->message.type + 1 };
+		request->changes = may_change(&request->message, service);
 		error = service->serve(request);
+		if (!error && request->changes && connection->export.commit)
+			error = connection->export.commit(path_tree(&connection->export.root));
 	}
 	size = error ? request_error(request, error) : request_encode(request);
 	kfree(request->scratch);

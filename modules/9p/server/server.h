@@ -53,6 +53,8 @@ struct export
 	u32 anonymous_uid, anonymous_gid;
 	u32 message_size, fid_limit, request_limit;
 	struct list users; /* of struct known_user */
+	bool checked; /* the peer has looked at who may do what: users keep the privileges of who exports */
+	int (*commit)(struct tree * tree); /* makes stable what was changed, before that is answered. NULL: nobody asks for it */
 };
 
 /* The credentials of who attaches, referenced; ERR_PTR(-EACCES, -ENOMEM). *squashed: he is not who he says. */
@@ -139,6 +141,7 @@ struct request {
 	u32 size;
 	u8 *in, *out; /* the message; room for message_size bytes of answer */
 	struct ninep_message message, reply;
+	bool changes; /* something that shall be stable before it is answered, if the export says so */
 	void *scratch; /* what the reply's strings lie in; freed when it is encoded. NULL: nothing */
 };
 

@@ -71,12 +71,12 @@ static void cred_drop_privilege(struct cred *cred)
 	cred->cap_permitted = cred->cap_effective = cred->cap_inheritable = cred->cap_ambient = 0;
 }
 
-/* Of `from`, but for the numbers: no more privilege than that has, and none for who is not root. */
-static const struct cred *cred_make(const struct cred *from, u32 uid, u32 gid,
+/* Of who exports, but for the numbers: no more privilege than he has, and none for who is not root. */
+static const struct cred *cred_make(const struct export *export, u32 uid, u32 gid,
 				    const struct known_user *user)
 {
 	u32 count = user ? user->group_count : 0;
-	struct cred *cred = cred_copy(from, count);
+	struct cred *cred = cred_copy(export->cred, count);
 
 	if (!cred)
 		return ERR_PTR(-ENOMEM);
@@ -94,7 +94,7 @@ static const struct cred *cred_make(const struct cred *from, u32 uid, u32 gid,
 		cred->groups[at] = user->gids[i];
 	}
 	cred->no_new_privs = true;
-	if (uid)
+	if (uid && !export->checked)
 		cred_drop_privilege(cred);
 	return cred;
 }
@@ -117,9 +117,9 @@ const struct cred *export_user(const struct export *export, struct ninep_string 
 	}
 	if (uid == NINEP_NO_NUMBER || export->squash == SQUASH_ALL ||
 	    (export->squash == SQUASH_ROOT && !uid))
-		return cred_make(export->cred, export->anonymous_uid, export->anonymous_gid, NULL);
+		return cred_make(export, export->anonymous_uid, export->anonymous_gid, NULL);
 	*squashed = export->only_uid != NINEP_NO_NUMBER;
-	return cred_make(export->cred, uid, uid, find_number(export, uid));
+	return cred_make(export, uid, uid, find_number(export, uid));
 }
 
 /* ---- Lines "user" ---- */

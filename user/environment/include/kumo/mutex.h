@@ -8,9 +8,21 @@
 struct mutex {
 	pthread_mutex_t lock;
 };
+#define MUTEX_INIT(variable, class_name)                                                           \
+	{                                                                                          \
+		.lock = PTHREAD_MUTEX_INITIALIZER                                                  \
+	}
 void mutex_init(struct mutex *mutex, const char *class_name);
 void mutex_lock(struct mutex *mutex);
 int mutex_lock_killable(struct mutex *mutex) __must_check;
+static inline __must_check int mutex_lock_killable_nested(struct mutex *mutex, unsigned int rank)
+{
+	return mutex_lock_killable(mutex);
+}
+static inline __must_check int mutex_lock_interruptible(struct mutex *mutex)
+{
+	return mutex_lock_killable(mutex);
+}
 bool mutex_trylock(struct mutex *mutex) __must_check;
 void mutex_unlock(struct mutex *mutex);
 

@@ -26,6 +26,16 @@ static inline void *page_address(const struct page *page)
 	return page->address;
 }
 
-enum { GFP_KERNEL = 0, GFP_ATOMIC = 1, GFP_ZERO = 2, GFP_NOWARN = 8, GFP_USER = 16 };
+/* Of a file that is in memory alone: it goes with the file. */
+static inline void page_put(struct page *page)
+{
+}
+
+struct memory_info {
+	u64 total_pages, free_pages;
+};
+void memory_info(struct memory_info *info);
+
+enum { GFP_KERNEL = 0, GFP_ATOMIC = 1, GFP_ZERO = 2, GFP_NOWARN = 8, GFP_USER = 16, GFP_CORE = 32 };
 
 #endif

@@ -13,11 +13,8 @@ void *kcalloc(size_t count, size_t size, unsigned int gfp) __must_check;
 void kfree(const void *object);
 char *kstrdup(const char *s, unsigned int gfp) __must_check;
 void *kmemdup(const void *from, size_t size, unsigned int gfp) __must_check;
-/* Nobody reads without a lock here. */
-static inline void kfree_rcu(void *object)
-{
-	kfree(object);
-}
+char *kstrndup(const char *s, size_t limit, unsigned int gfp) __must_check;
+void kfree_rcu(void *object);
 
 static inline void kfree_scope(void *pointer)
 {

@@ -9,10 +9,16 @@
 #include <kumo/list.h>
 #include <kumo/spinlock.h>
 
+struct wait_entry; /* nobody waits in several queues */
 struct wait_queue {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 };
+
+#define WAIT_QUEUE_INIT(variable)                                                                  \
+	{                                                                                          \
+		.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER             \
+	}
 
 #define WAIT_FOREVER (~0ULL)
 
@@ -35,6 +41,7 @@ int wait_step(struct wait_queue *queue, u64 deadline_ns);
 #define wait_event_interruptible_until(queue, condition, deadline_ns)                              \
 	wait_event_until(queue, condition, deadline_ns)
 #define wait_event(queue, condition) ((void)wait_event_until(queue, condition, WAIT_FOREVER))
+#define wait_event_interruptible(queue, condition) wait_event_until(queue, condition, WAIT_FOREVER)
 #define wait_event_killable(queue, condition) wait_event_until(queue, condition, WAIT_FOREVER)
 
 #endif
