@@ -208,11 +208,25 @@ EXPORT_SYMBOL(signal_pending);
 
 bool fatal_signal_pending(void)
 {
-	return (READ_ONCE(current->work) & WORK_SIGNAL &&
-		READ_ONCE(current->pending.mask) & signal_bit(SIGKILL)) ||
-	       unlikely(READ_ONCE(current->cancelled));
+	bool fatal = (READ_ONCE(current->work) & WORK_SIGNAL &&
+		      READ_ONCE(current->pending.mask) & signal_bit(SIGKILL)) ||
+		     unlikely(READ_ONCE(current->cancelled));
+
+	return unlikely(fatal) && !current->kill_holds;
 }
 EXPORT_SYMBOL(fatal_signal_pending);
+
+void kill_hold(void)
+{
+	current->kill_holds++;
+}
+EXPORT_SYMBOL(kill_hold);
+
+void kill_release(void)
+{
+	current->kill_holds--;
+}
+EXPORT_SYMBOL(kill_release);
 
 /* Sending --------------------------------------------------------------------------------------------------------- */
 

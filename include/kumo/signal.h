@@ -67,6 +67,10 @@ void signal_force(int signal, int code, unsigned long address);
 /* The current thread has a signal to handle / one that will kill it. */
 bool signal_pending(void);
 bool fatal_signal_pending(void);
+/* Between these the current thread does not hear of its end, so that killable waits go on: for changes that must be made whole once they
+ * have begun, as those of a filesystem's structures, while what is waited for is no user and no peer. They nest. */
+void kill_hold(void);
+void kill_release(void);
 /* The current process ignores or the current thread blocks it: what a tty asks before SIGTTIN and SIGTTOU. */
 bool signal_ignored_or_blocked(int signal);
 /* No handler of the current thread takes the signal: forced, it ends the process. */

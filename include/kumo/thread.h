@@ -109,6 +109,8 @@ struct thread {
 	bool stop_wanted; /* it takes part in a stop that has begun (job control); under sighand->lock */
 	stack_t signal_stack;
 	struct tree_visit *visit; /* the innermost of the trees whose instance it is inside of (serve.h) */
+	bool unthrottled; /* it makes pages dirty in order to write others out (writeback.h) */
+	unsigned int kill_holds; /* kill_hold(), less kill_release() */
 	bool cancelled; /* a server cancelled the request it works on (Tflush): what it waits for ends (act.h) */
 
 	struct seccomp seccomp; /* who looks at its system calls */

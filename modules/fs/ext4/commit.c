@@ -6,6 +6,8 @@
  */
 #include "journal_internal.h"
 
+#include <kumo/thread.h>
+
 /* The blocks of one commit in the log, to be written together. */
 struct log_writer {
 	struct journal *journal;
@@ -328,15 +330,13 @@ static int transaction_prepare(struct journal *journal, struct transaction *tran
 	return error;
 }
 
-int transaction_commit(struct journal *journal)
+/* Nobody holds a handle of the transaction any more. */
+static int commit_closed(struct journal *journal, struct transaction *transaction)
 {
-	struct transaction *transaction = transaction_close(journal);
 	struct log_writer writer = {};
 	u32 commit_block;
 	int error;
 
-	if (!transaction)
-		return journal->error ? -EIO : 0;
 	mutex_lock(&journal->lock);
 	if (!transaction->count && !transaction->freed_count && !transaction->revoked_count) {
 		/* Nothing in it: it may go on. */
@@ -369,4 +369,17 @@ int transaction_commit(struct journal *journal)
 	mutex_unlock(&journal->lock);
 	wake_up_all(&journal->changed);
 	return error ? -EIO : 0;
+}
+
+int transaction_commit(struct journal *journal)
+{
+	struct transaction *transaction = transaction_close(journal);
+	int error;
+
+	if (!transaction)
+		return journal->error ? -EIO : 0;
+	kill_hold(); /* others' changes are in it, too */
+	error = commit_closed(journal, transaction);
+	kill_release();
+	return error;
 }

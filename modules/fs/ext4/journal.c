@@ -95,16 +95,11 @@ static int journal_make_room(struct journal *journal)
 	return error;
 }
 
-int handle_begin(struct volume *volume, u32 credits, struct handle *handle)
+/* Becomes part of the running transaction. */
+static int handle_start(struct journal *journal, u32 credits, struct handle *handle)
 {
-	struct journal *journal = volume->journal;
 	int error;
 
-	*handle = (struct handle){ .volume = volume, .credits = credits };
-	if (volume->read_only)
-		return -EROFS;
-	if (!journal)
-		return 0;
 	if (credits > journal->transaction_max)
 		return -ENOSPC;
 	for (;;) {
@@ -135,6 +130,20 @@ int handle_begin(struct volume *volume, u32 credits, struct handle *handle)
 	return error;
 }
 
+int handle_begin(struct volume *volume, u32 credits, struct handle *handle)
+{
+	int error = 0;
+
+	*handle = (struct handle){ .volume = volume, .credits = credits };
+	if (volume->read_only)
+		return -EROFS;
+	if (volume->journal)
+		error = handle_start(volume->journal, credits, handle);
+	if (!error)
+		kill_hold(); /* half a change is worse than none, whether there is a journal or not */
+	return error;
+}
+
 int handle_end(struct handle *handle)
 {
 	struct journal *journal = handle->volume->journal;
@@ -142,6 +151,7 @@ int handle_end(struct handle *handle)
 	bool last;
 	int error;
 
+	kill_release();
 	if (!transaction)
 		return 0;
 	mutex_lock(&journal->lock);

@@ -202,7 +202,7 @@ int cluster_clear(struct volume *volume, u32 cluster)
 	u64 first = cluster_sector(volume, cluster);
 
 	for (u64 sector = first; sector < first + volume->cluster_size / volume->sector_size; sector++) {
-		struct buffer *buffer = buffer_get(volume->device, sector, volume->sector_size);
+		struct buffer *buffer = sector_get(volume, sector);
 
 		if (IS_ERR(buffer))
 			return (int)PTR_ERR(buffer);

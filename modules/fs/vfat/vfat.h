@@ -15,6 +15,7 @@
 #include <kumo/printk.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
+#include <kumo/thread.h>
 #include <kumo/time.h>
 #include <kumo/tree.h>
 
@@ -136,9 +137,24 @@ static inline u32 clusters_of(const struct volume *volume, u64 size)
 {
 	return (u32)((size + volume->cluster_size - 1) >> volume->cluster_bits);
 }
+/* The second: to be overwritten whole. Neither hears of a kill: there is no journal, and what has begun must be made whole. */
 static inline struct buffer *sector_read(struct volume *volume, u64 sector)
 {
-	return buffer_read(volume->device, sector, volume->sector_size);
+	struct buffer *buffer;
+
+	kill_hold();
+	buffer = buffer_read(volume->device, sector, volume->sector_size);
+	kill_release();
+	return buffer;
+}
+static inline struct buffer *sector_get(struct volume *volume, u64 sector)
+{
+	struct buffer *buffer;
+
+	kill_hold();
+	buffer = buffer_get(volume->device, sector, volume->sector_size);
+	kill_release();
+	return buffer;
 }
 
 /* ---- options.c ---- */

@@ -41,6 +41,12 @@ static inline bool fatal_signal_pending(void)
 {
 	return false;
 }
+static inline void kill_hold(void)
+{
+}
+static inline void kill_release(void)
+{
+}
 
 /* What the core counts for each CPU is counted once here. */
 static inline unsigned int smp_processor_id(void)
