@@ -5,6 +5,11 @@
  *
  * Writing must go on when there is no memory, since it is what gives memory back: what cannot get a request of its own is
  * written at once, page by page, with one on the stack.
+ *
+ * How much of a file is transferred is what it has when the transfer begins. It may grow meanwhile: of what is read, the rest of the
+ * last page is zeros then, since who writes there waits for the page; of what is written, more than that is not said to be on the
+ * device, and the page is dirty again. What a mapping has left behind the file's end stays in memory: on the device zeros lie there,
+ * which nobody needs to look at when the file grows.
  */
 #include "internal.h"
 
@@ -21,6 +26,8 @@
 struct transfer {
 	struct node *node;
 	struct block_device *device;
+	u64 size;		/* of the file, when it began */
+	struct page *tail;	/* what is written for the file's last page; NULL: that itself */
 	struct block_plug plug; /* of who submits */
 	atomic_t pending;	/* requests under way, and one for who submits */
 	int error;		/* the last; 0: none */
@@ -49,6 +56,8 @@ static struct block_segment segment_at(const struct transfer *transfer, u64 at, 
 	struct block_segment segment;
 
 	segment.page = transfer->pages[(at - transfer_start(transfer)) >> PAGE_SHIFT];
+	if (unlikely(transfer->tail) && at >> PAGE_SHIFT == transfer->size >> PAGE_SHIFT)
+		segment.page = transfer->tail;
 	segment.offset = (u32)(at % PAGE_SIZE);
 	segment.length = (u32)min((u64)PAGE_SIZE - segment.offset, end - at);
 	return segment;
@@ -68,6 +77,8 @@ static void zero_range(struct transfer *transfer, u64 at, u64 end)
 
 static void transfer_free(struct transfer *transfer)
 {
+	if (transfer->tail)
+		page_put(transfer->tail);
 	if (!transfer->on_stack)
 		kfree(transfer);
 }
@@ -75,10 +86,9 @@ static void transfer_free(struct transfer *transfer)
 static void read_end(struct transfer *transfer)
 {
 	u64 start = transfer_start(transfer), end = start + ((u64)transfer->count << PAGE_SHIFT);
-	u64 size = node_size(transfer->node);
 
-	if (size < end)
-		zero_range(transfer, max(size, start),
+	if (transfer->size < end)
+		zero_range(transfer, max(transfer->size, start),
 			   end); /* what the device has behind the file's end is nobody's business */
 	for (unsigned int i = 0; i < transfer->count; i++)
 		page_read_done(transfer->pages[i], transfer->error);
@@ -89,11 +99,11 @@ static void write_end(struct work *work)
 {
 	struct transfer *transfer = container_of(work, struct transfer, work);
 	const struct block_map_ops *map = transfer->node->ops->block_map;
+	u64 start = transfer_start(transfer), length = (u64)transfer->count << PAGE_SHIFT;
 	int error = transfer->error;
 
-	if (!error && map->written)
-		error = map->written(transfer->node, transfer_start(transfer),
-				     (u64)transfer->count << PAGE_SHIFT);
+	if (!error && map->written && transfer->size > start)
+		error = map->written(transfer->node, start, min(length, transfer->size - start));
 	for (unsigned int i = 0; i < transfer->count; i++)
 		page_write_done(transfer->pages[i], error);
 	transfer_free(transfer);
@@ -189,15 +199,33 @@ static s64 submit_extent(struct transfer *transfer, u64 at, u64 end)
 	return error ? error : (s64)end;
 }
 
+/* Sees to it that nothing but zeros is written behind the file's end. -ENOMEM. */
+static int tail_make(struct transfer *transfer)
+{
+	u64 start = transfer_start(transfer), size = transfer->size, used = size % PAGE_SIZE;
+	char *bytes;
+
+	if (!used || size < start || size >= start + ((u64)transfer->count << PAGE_SHIFT))
+		return 0;
+	bytes = page_address(transfer->pages[(size - start) >> PAGE_SHIFT]);
+	if (likely(bytes_are_zero(bytes + used, PAGE_SIZE - used)))
+		return 0;
+	transfer->tail = page_alloc(0, GFP_KERNEL | GFP_NOWARN | GFP_ZERO);
+	if (!transfer->tail)
+		return -ENOMEM;
+	memcpy(page_address(transfer->tail), bytes, used);
+	return 0;
+}
+
 /* All of the transfer that lies within the file. Its last blocks are transferred whole. */
 static void submit(struct transfer *transfer)
 {
 	u64 start = transfer_start(transfer), end = start + ((u64)transfer->count << PAGE_SHIFT);
-	u64 size = node_size(transfer->node);
-	s64 at = (s64)start;
+	s64 at = transfer->write ? tail_make(transfer) : 0;
 
+	at = at ? at : (s64)start;
 	block_plug_start(&transfer->plug);
-	while (at >= 0 && (u64)at < end && (u64)at < size)
+	while (at >= 0 && (u64)at < end && (u64)at < transfer->size)
 		at = submit_extent(transfer, (u64)at, end);
 	if (at < 0)
 		WRITE_ONCE(transfer->error, (int)at);
@@ -210,6 +238,8 @@ static void transfer_init(struct transfer *transfer, struct node *node, struct p
 {
 	transfer->node = node;
 	transfer->device = node->ops->block_map->device(node);
+	transfer->size = node_size(node);
+	transfer->tail = NULL;
 	atomic_set(&transfer->pending, 1);
 	transfer->error = 0;
 	transfer->write = write;

@@ -282,7 +282,7 @@ void tree_lost(struct tree *tree)
 		gate->lost = true;
 		gate->lost_ns = time_monotonic_ns();
 		if (tree->state == TREE_SERVED)
-			state_set(tree, tree_replaceable(tree) ? TREE_LOST : TREE_DEAD);
+			state_set(tree, tree_replaceable(tree) && !gate->ends ? TREE_LOST : TREE_DEAD);
 	}
 	spin_unlock_irqrestore(&gate->lock, flags);
 	if (!news)
@@ -314,10 +314,15 @@ void tree_gate_end(struct tree *tree)
 {
 	struct tree_gate *gate = tree->gate;
 
+	unsigned long flags;
+
 	if (tree->retry_ns && !gate->retrying) /* else the next try is what lets go of the tree */
 		(void)delayed_work_cancel_sync(&gate->retry);
+	flags = spin_lock_irqsave(&gate->lock);
+	gate->ends = true;
 	if (tree->state != TREE_SERVED)
 		state_set(tree, TREE_DEAD);
+	spin_unlock_irqrestore(&gate->lock, flags);
 	late_nodes_put(gate);
 }
 

@@ -55,6 +55,8 @@ static ssize_t transfer_direct(struct file *file, struct iter *iter, loff_t *pos
 		return result;
 	if (cache && write)
 		page_cache_drop(cache, start, end);
+	if (cache && write && S_ISREG(file->node->attr.mode) && start > node_size(file->node))
+		page_cache_extend(cache, node_size(file->node));
 	result = serve_direct(file, iter, *pos, write);
 	cache = smp_load_acquire(&file->contents->cache);
 	if (cache && write)

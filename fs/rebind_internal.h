@@ -12,6 +12,7 @@ struct tree_gate {
 	struct tree *tree;
 	spinlock_t lock; /* tree->state, and what follows to the queues */
 	bool lost;	 /* what is attached cannot serve */
+	bool ends;	 /* nobody holds the tree: there will be no other instance */
 	u64 lost_ns;	 /* monotonic: since when; 0: it is not */
 	struct rcu_head *late_nodes; /* whose last reference went while there was no instance: by their rcu.next */
 	struct file *late_files;   /* the same, by next_late */

@@ -414,9 +414,22 @@ long sys_fallocate(unsigned int fd, int mode, loff_t offset, loff_t length)
 
 /* ---- Advice: files in memory need none, but the arguments are looked at ---- */
 
-static int check_advised(unsigned int fd, bool for_reading)
+/* length 0: all that follows. */
+static void file_advise(struct file *file, loff_t offset, size_t length, bool wanted)
 {
-	struct fd_ref ref = fd_borrow(fd);
+	struct page_cache *cache = node_page_cache(file->contents);
+	u64 start = (u64)offset, end = length ? start + length : ~0ULL;
+
+	if (!cache || offset < 0)
+		return;
+	if (wanted)
+		page_cache_read_ahead(cache, start, end);
+	else
+		page_cache_give_up(cache, start, end);
+}
+
+static int check_advised(struct fd_ref ref, bool for_reading)
+{
 	int error = 0;
 
 	if (!ref.file || (for_reading && !(ref.file->mode & FILE_READ)))
@@ -426,24 +439,39 @@ static int check_advised(unsigned int fd, bool for_reading)
 	else if (for_reading && !S_ISREG(ref.file->node->attr.mode) &&
 		 !S_ISBLK(ref.file->node->attr.mode))
 		error = -EINVAL;
-	fd_release(ref);
 	return error == -ESPIPE && for_reading ? -EINVAL : error;
+}
+
+static bool has_cache(const struct file *file)
+{
+	return file->ops->read && (S_ISREG(file->node->attr.mode) || S_ISBLK(file->node->attr.mode));
 }
 
 long sys_fadvise64(unsigned int fd, loff_t offset, size_t length, int advice)
 {
-	int error = check_advised(fd, false);
+	struct fd_ref ref = fd_borrow(fd);
+	int error = check_advised(ref, false);
 
-	if (error)
-		return error;
-	return (loff_t)length < 0 || (unsigned int)advice > POSIX_FADV_NOREUSE ? -EINVAL : 0;
+	if (!error && ((loff_t)length < 0 || (unsigned int)advice > POSIX_FADV_NOREUSE))
+		error = -EINVAL;
+	if (!error && (advice == POSIX_FADV_WILLNEED || advice == POSIX_FADV_DONTNEED) &&
+	    has_cache(ref.file))
+		file_advise(ref.file, offset, length, advice == POSIX_FADV_WILLNEED);
+	fd_release(ref);
+	return error;
 }
 
 long sys_readahead(unsigned int fd, loff_t offset, size_t size)
 {
-	int error = check_advised(fd, true);
+	struct fd_ref ref = fd_borrow(fd);
+	int error = check_advised(ref, true);
 
-	return !error && (loff_t)size < 0 ? -EINVAL : error;
+	if (!error && (loff_t)size < 0)
+		error = -EINVAL;
+	if (!error && size && has_cache(ref.file))
+		file_advise(ref.file, offset, size, true);
+	fd_release(ref);
+	return error;
 }
 
 long sys_sync_file_range(unsigned int fd, loff_t offset, loff_t length, unsigned int flags)

@@ -144,6 +144,14 @@ void *memchr(const void *s, int byte, size_t size)
 }
 EXPORT_SYMBOL(memchr);
 
+bool bytes_are_zero(const void *bytes, size_t size)
+{
+	const u8 *at = bytes;
+
+	return !size || (!*at && !memcmp(at, at + 1, size - 1));
+}
+EXPORT_SYMBOL(bytes_are_zero);
+
 size_t strlen(const char *s)
 {
 	const char *end = s;

@@ -76,6 +76,15 @@ static bool needs_reading(const struct page_cache *cache, u64 index, size_t offs
 	       (offset || start + part < min(size, start + PAGE_SIZE));
 }
 
+/* The file reaches to `end` now, and then the page is dirty: write-back, which takes that mark away and then looks at the size, writes no
+ * more than the file has. */
+static void page_written(struct page_cache *cache, struct page *page, u64 end)
+{
+	if (end > node_size(cache->node))
+		node_set_size(cache->node, end);
+	page_cache_mark_dirty(page);
+}
+
 /*
  * Writes `part` bytes where the cache has no page: the new page is filled before anyone can see it. The bytes written, 0
  * to try again (another page came meanwhile), or a negative errno; -EAGAIN: less could be had than what need not be read.
@@ -102,7 +111,7 @@ static ssize_t write_missing(struct page_cache *cache, struct iter *from, u64 in
 	else
 		error = page_cache_insert(cache, index, page, false);
 	if (!error)
-		page_cache_mark_dirty(page);
+		page_written(cache, page, (index << PAGE_SHIFT) + offset + copied);
 	page_put(page);
 	if (!error)
 		return (ssize_t)copied;
@@ -111,12 +120,14 @@ static ssize_t write_missing(struct page_cache *cache, struct iter *from, u64 in
 	return error == -EEXIST ? 0 : error;
 }
 
+/* The bytes written; 0 to try again: the page left the cache meanwhile. Or a negative errno. */
 static ssize_t write_page(struct page_cache *cache, struct iter *from, u64 index, size_t offset,
 			  size_t part)
 {
 	struct page *page = page_cache_find(cache, index);
 	ssize_t written;
 	size_t copied;
+	bool stays;
 
 	if (!page && !needs_reading(cache, index, offset, part)) {
 		written = write_missing(cache, from, index, offset, part);
@@ -131,8 +142,14 @@ static ssize_t write_page(struct page_cache *cache, struct iter *from, u64 index
 			return PTR_ERR(page);
 	}
 	copied = iter_copy_from(from, (char *)page_address(page) + offset, part);
-	page_cache_mark_dirty(page);
+	if (copied)
+		page_written(cache, page, (index << PAGE_SHIFT) + offset + copied);
+	stays = READ_ONCE(page->cache) == cache;
 	page_put(page);
+	if (unlikely(copied && !stays)) {
+		iter_revert(from, copied);
+		return 0;
+	}
 	return copied ? (ssize_t)copied : -EFAULT;
 }
 
@@ -172,8 +189,6 @@ static ssize_t write_pages(struct file *file, struct page_cache *cache, struct i
 			break;
 		*pos += written;
 		done += written;
-		if ((u64)*pos > node_size(file->contents))
-			node_set_size(file->contents, (u64)*pos);
 		if (++pages % THROTTLE_PAGES == 0) {
 			written = writeback_throttle(cache);
 			if (written)

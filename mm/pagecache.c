@@ -18,6 +18,7 @@
  * mappings: file_io.c. Giving pages back: page_reclaim.c.
  */
 #include "pagecache_internal.h"
+#include <kumo/block_pages.h>
 #include <kumo/err.h>
 #include <kumo/export.h>
 #include <kumo/printk.h>
@@ -387,9 +388,16 @@ void page_cache_unmap(struct page_cache *cache, u64 first_page, u64 last_page, e
 	mutex_unlock(&cache->mappings_lock);
 }
 
-/* Takes up to REMOVE_BATCH pages of [*first, last] out, `clean_only` or all. `busy`: the one that it met being written,
- * referenced, or NULL. */
-static unsigned int take_out(struct page_cache *cache, u64 *first, u64 last, bool clean_only,
+/* What leaves the cache: unused is what is clean, and nobody has a reference to. */
+enum removal { REMOVE_ALL, REMOVE_CLEAN, REMOVE_UNUSED };
+
+static bool is_used(const struct page *page)
+{
+	return READ_ONCE(page->flags) & BIT(PG_LOCKED) || refcount_read(&page->refs) != 1;
+}
+
+/* Takes up to REMOVE_BATCH pages of [*first, last] out. `busy`: the one that it met being written, referenced, or NULL. */
+static unsigned int take_out(struct page_cache *cache, u64 *first, u64 last, enum removal removal,
 			     struct page **pages, struct page **busy)
 {
 	const unsigned long unclean = BIT(PG_DIRTY) | BIT(PG_WRITEBACK);
@@ -401,7 +409,7 @@ static unsigned int take_out(struct page_cache *cache, u64 *first, u64 last, boo
 	for (; count < REMOVE_BATCH && (page = xarray_find(&cache->pages, first)) && *first <= last;
 	     ++*first) {
 		if (unlikely(page->flags & unclean)) {
-			if (clean_only)
+			if (removal != REMOVE_ALL)
 				continue;
 			if (page->flags & BIT(PG_WRITEBACK)) {
 				page_get(page);
@@ -410,6 +418,8 @@ static unsigned int take_out(struct page_cache *cache, u64 *first, u64 last, boo
 			}
 			writeback_forget_locked(cache, page);
 		}
+		if (removal == REMOVE_UNUSED && is_used(page))
+			continue;
 		xarray_remove(&cache->pages, *first);
 		WRITE_ONCE(page->cache, NULL);
 		cache->page_count--;
@@ -419,13 +429,13 @@ static unsigned int take_out(struct page_cache *cache, u64 *first, u64 last, boo
 	return count;
 }
 
-static void remove_range(struct page_cache *cache, u64 first, u64 last, bool clean_only)
+static void remove_range(struct page_cache *cache, u64 first, u64 last, enum removal removal)
 {
 	struct page *pages[REMOVE_BATCH], *busy;
 	unsigned int count;
 
 	do {
-		count = take_out(cache, &first, last, clean_only, pages, &busy);
+		count = take_out(cache, &first, last, removal, pages, &busy);
 		for (unsigned int i = 0; i < count; i++)
 			if (pages[i]->flags & BIT(PG_LRU))
 				page_lru_remove(pages[i]);
@@ -439,6 +449,17 @@ static void remove_range(struct page_cache *cache, u64 first, u64 last, bool cle
 	} while (count == REMOVE_BATCH || busy);
 }
 
+/* Is nothing stored of the range? Then its page is dirty already, or all zeros. */
+static bool is_hole(struct node *node, u64 offset, u64 length)
+{
+	const struct block_map_ops *map = node->ops->block_map;
+	struct block_extent extent = {};
+
+	return map && !map->map(node, offset, length, false, &extent) &&
+	       (extent.kind == EXTENT_HOLE || extent.kind == EXTENT_UNWRITTEN) &&
+	       extent.offset + extent.length >= offset + length;
+}
+
 /* Zeroes bytes [from, to) of the page at index, if the file has any there. */
 static int zero_part(struct page_cache *cache, u64 index, u64 from, u64 to)
 {
@@ -449,7 +470,10 @@ static int zero_part(struct page_cache *cache, u64 index, u64 from, u64 to)
 	if (!page)
 		return 0;
 	memset((char *)page_address(page) + from, 0, to - from);
-	page_cache_mark_dirty(page);
+	smp_mb(); /* then the look: write-back that has begun before may have read what was there; pairs with begin_writing() */
+	if (READ_ONCE(page->flags) & BIT(PG_WRITEBACK) ||
+	    !is_hole(cache->node, (index << PAGE_SHIFT) + from, to - from))
+		page_cache_mark_dirty(page);
 	page_put(page);
 	return 0;
 }
@@ -458,7 +482,7 @@ int page_cache_truncate(struct page_cache *cache, u64 size)
 {
 	u64 first = size_in_pages(size);
 
-	remove_range(cache, first, ~0ULL, false);
+	remove_range(cache, first, ~0ULL, REMOVE_ALL);
 	page_cache_unmap(cache, first, ~0ULL, UNMAP_AND_COPIES);
 	return size % PAGE_SIZE ? zero_part(cache, size >> PAGE_SHIFT, size % PAGE_SIZE, PAGE_SIZE) : 0;
 }
@@ -472,7 +496,7 @@ int page_cache_punch(struct page_cache *cache, u64 start, u64 end)
 	if (WARN_ON(start > end))
 		return -EINVAL;
 	if (first < last) {
-		remove_range(cache, first, last - 1, false);
+		remove_range(cache, first, last - 1, REMOVE_ALL);
 		page_cache_unmap(cache, first, last - 1, UNMAP_FROM_ALL);
 	}
 	if (start >> PAGE_SHIFT == last)
@@ -503,14 +527,25 @@ void page_cache_drop(struct page_cache *cache, u64 start, u64 end)
 
 	if (start >= end)
 		return;
-	remove_range(cache, first, last, true);
+	remove_range(cache, first, last, REMOVE_CLEAN);
 	page_cache_unmap(cache, first, last, UNMAP_FROM_ALL);
 }
 EXPORT_SYMBOL(page_cache_drop);
 
+void page_cache_give_up(struct page_cache *cache, u64 start, u64 end)
+{
+	u64 first = size_in_pages(start), after = end >> PAGE_SHIFT;
+
+	if (!cache_is_backed(cache) || start >= end)
+		return;
+	page_cache_write_out(cache, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT);
+	if (first < after)
+		remove_range(cache, first, after - 1, REMOVE_UNUSED);
+}
+
 void page_cache_destroy(struct page_cache *cache)
 {
-	remove_range(cache, 0, ~0ULL, false);
+	remove_range(cache, 0, ~0ULL, REMOVE_ALL);
 	xarray_destroy(&cache->pages);
 }
 EXPORT_SYMBOL(page_cache_destroy);

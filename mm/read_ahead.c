@@ -8,6 +8,7 @@
 
 #define READ_AHEAD_PAGES 64U /* 256 KiB */
 #define READ_AHEAD_FIRST 4U
+#define ASKED_PAGES 512U /* 2 MiB: what is read because somebody says so */
 
 /* Begins the next batch, of `window` pages at ahead->next. */
 static int read_batch(struct page_cache *cache, struct read_ahead *ahead, unsigned int window,
@@ -44,4 +45,19 @@ void read_ahead_next(struct page_cache *cache, struct read_ahead *ahead, struct 
 		return;
 	/* That these cannot be read is for whoever asks for them. */
 	(void)read_batch(cache, ahead, next_window(ahead->window, 0), true);
+}
+
+void page_cache_read_ahead(struct page_cache *cache, u64 start, u64 end)
+{
+	u64 first = start >> PAGE_SHIFT, after = size_in_pages(min(end, node_size(cache->node)));
+	unsigned int count;
+
+	if (!cache_is_backed(cache))
+		return;
+	after = min(after, first + ASKED_PAGES);
+	for (; first < after; first += count) {
+		count = (unsigned int)min(after - first, (u64)READ_AHEAD_PAGES);
+		if (page_cache_read_in(cache, first, count, ~0ULL))
+			return; /* advice: whoever asks for them is told why */
+	}
 }

@@ -26,6 +26,8 @@
 #define INTERVAL_NS (5 * (u64)NSEC_PER_SEC)    /* between looks at what is old */
 #define EXPIRE_NS (30 * (u64)NSEC_PER_SEC)     /* a page that was dirty so long is written */
 #define THROTTLE_NS (100 * (u64)NSEC_PER_MSEC) /* between looks of who waits */
+#define KEPT_PAUSE_NS (u64) NSEC_PER_MSEC      /* before what could not be written is tried again */
+#define LAST_TRIES 1000			       /* at the end */
 #define LIMIT_PART 5			       /* a fifth of the memory that is free or cached */
 #define BACKGROUND_PART 10
 #define FREE_PAGES 256 /* that may always be dirty */
@@ -37,7 +39,8 @@ struct writeback {
 	struct mutex passing; /* who goes through the list: what is taken off it for that is not lost to others */
 	struct wait_queue wake;
 	struct thread *thread;
-	bool hurry; /* write now, whatever its age */
+	bool hurry;    /* write now, whatever its age */
+	bool gives_up; /* the tree goes: what cannot be written is lost */
 	struct list all_link;
 };
 
@@ -50,6 +53,7 @@ u64 writeback_pages(void)
 {
 	return (u64)atomic64_read(&pages_total);
 }
+EXPORT_SYMBOL(writeback_pages);
 
 /* ---- Becoming dirty ---- */
 
@@ -76,12 +80,14 @@ void page_cache_mark_dirty(struct page *page)
 	struct page_cache *cache = READ_ONCE(page->cache);
 	bool became = false;
 
-	if (READ_ONCE(page->flags) & BIT(PG_DIRTY))
-		return;
 	if (!cache || !cache_is_written_back(cache)) {
-		set_bit(&page->flags, PG_DIRTY);
+		if (!(READ_ONCE(page->flags) & BIT(PG_DIRTY)))
+			set_bit(&page->flags, PG_DIRTY);
 		return;
 	}
+	smp_mb(); /* bytes and size were changed before the mark is looked at; pairs with begin_writing(), which clears it before they are */
+	if (READ_ONCE(page->flags) & BIT(PG_DIRTY))
+		return;
 	spin_lock(&cache->lock);
 	if (page->cache == cache && !(page->flags & BIT(PG_DIRTY))) {
 		set_bit(&page->flags, PG_DIRTY);
@@ -214,7 +220,16 @@ void page_cache_write_out(struct page_cache *cache, u64 first, u64 last)
 }
 EXPORT_SYMBOL(page_cache_write_out);
 
-/* The instance was lost with the page: it stays dirty, for the next one. False: it has become so again by itself. cache->lock held. */
+/* Was the page not written for a reason that has nothing to do with it: the instance was lost, who wrote was killed, memory was short?
+ * It is kept then, unless this is the last that is tried. */
+static bool is_kept(const struct tree *tree, int error)
+{
+	if (error == -EINTR || error == -ENOMEM || error == -EAGAIN)
+		return !READ_ONCE(tree->writeback->gives_up);
+	return error == -ETREELOST;
+}
+
+/* It stays dirty, to be written later. False: it has become so again by itself. cache->lock held. */
 static bool keep_dirty(struct page_cache *cache, struct page *page)
 {
 	cache->kept_dirty++;
@@ -230,11 +245,12 @@ void page_write_done(struct page *page, int error)
 {
 	struct page_cache *cache = page->cache; /* stays: who takes pages out waits for this */
 	struct tree *tree = cache->node->tree;
-	bool done;
+	bool kept, done;
 
 	spin_lock(&cache->lock);
-	done = error != -ETREELOST || !keep_dirty(cache, page);
-	if (error && error != -ETREELOST)
+	kept = is_kept(tree, error);
+	done = !kept || !keep_dirty(cache, page);
+	if (error && !kept)
 		error_sequence_note(&cache->errors, error);
 	clear_bit(&page->flags, PG_WRITEBACK);
 	xarray_clear_mark(&cache->pages, page->index, PAGES_WRITEBACK);
@@ -266,7 +282,7 @@ static struct page *find_writing(struct page_cache *cache, u64 *first, u64 last)
 	return page;
 }
 
-/* -ETREELOST: pages are dirty again, since their instance was lost. */
+/* -ETREELOST: pages are dirty again, since their instance is lost; -EAGAIN: for another reason, that will pass. */
 static int sync_pages(struct page_cache *cache, u64 first, u64 last, enum conflict conflict)
 {
 	unsigned int kept = READ_ONCE(cache->kept_dirty);
@@ -277,17 +293,21 @@ static int sync_pages(struct page_cache *cache, u64 first, u64 last, enum confli
 		error = page_wait_written(page, conflict == CONFLICT_WAIT_KILLABLE);
 		page_put(page);
 	}
-	return !error && kept != READ_ONCE(cache->kept_dirty) ? -ETREELOST : error;
+	if (error || kept == READ_ONCE(cache->kept_dirty))
+		return error;
+	return tree_is_losing(cache->node->tree) ? -ETREELOST : -EAGAIN;
 }
 
 int page_cache_sync(struct page_cache *cache, u64 first, u64 last)
 {
 	int error;
 
-	do
+	for (;;) {
 		error = sync_pages(cache, first, last, CONFLICT_WAIT_KILLABLE);
-	while (error == -ETREELOST && !tree_is_inside(cache->node->tree));
-	return error;
+		if (error != -EAGAIN && (error != -ETREELOST || tree_is_inside(cache->node->tree)))
+			return error;
+		sleep_ns(KEPT_PAUSE_NS);
+	}
 }
 EXPORT_SYMBOL(page_cache_sync);
 
@@ -439,6 +459,12 @@ void writeback_hurry(void)
 	spin_unlock(&all_lock);
 }
 
+void writeback_unthrottle(void)
+{
+	current->unthrottled = true;
+}
+EXPORT_SYMBOL(writeback_unthrottle);
+
 int writeback_throttle(struct page_cache *cache)
 {
 	int error = 0;
@@ -446,7 +472,7 @@ int writeback_throttle(struct page_cache *cache)
 	if (likely(!cache_is_written_back(cache) || !too_many(BACKGROUND_PART)))
 		return 0;
 	hurry(cache->node->tree->writeback);
-	while (!error && too_many(LIMIT_PART)) {
+	while (!error && !current->unthrottled && too_many(LIMIT_PART)) {
 		if (READ_ONCE(cache->node->tree->state) != TREE_SERVED)
 			return -ETREELOST; /* nothing is written until who is inside comes out */
 		hurry(cache->node->tree->writeback);
@@ -482,6 +508,23 @@ int writeback_start(struct tree *tree)
 }
 EXPORT_SYMBOL(writeback_start);
 
+/* All of the file, not to be interrupted; of a dead tree all is done with. */
+static void write_last(struct writeback *writeback, struct page_cache *cache)
+{
+	bool disk = writeback->tree->block_device;
+	unsigned int tries = 0;
+
+	if (disk) /* whoever was killed takes the last reference along, but not the bytes */
+		kill_hold();
+	while (sync_pages(cache, 0, ~0ULL, CONFLICT_WAIT) == -EAGAIN) {
+		sleep_ns(KEPT_PAUSE_NS);
+		if (++tries == LAST_TRIES)
+			WRITE_ONCE(writeback->gives_up, true);
+	}
+	if (disk)
+		kill_release();
+}
+
 void writeback_stop(struct tree *tree)
 {
 	struct writeback *writeback = tree->writeback;
@@ -493,8 +536,7 @@ void writeback_stop(struct tree *tree)
 	(void)kthread_stop(writeback->thread);
 	take_all(writeback, &taken);
 	while ((cache = take_first(writeback, &taken, 0))) {
-		(void)sync_pages(cache, 0, ~0ULL,
-				 CONFLICT_WAIT); /* not to be interrupted, and of a dead tree all is done with */
+		write_last(writeback, cache);
 		return_cache(writeback, cache);
 	}
 	spin_lock(&all_lock);

@@ -4,6 +4,9 @@
  */
 #include "files.h"
 
+#include <pthread.h>
+#include <stdbool.h>
+
 #include <linux/blkpg.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
@@ -217,6 +220,41 @@ static void test_offset_and_read_only(void)
 	close(fd);
 }
 
+static bool ended;
+
+/* Opens the loop whenever it can be, and asks it for something that does not depend on its size. */
+static void *open_and_sync(void *arg)
+{
+	while (!__atomic_load_n(&ended, __ATOMIC_ACQUIRE)) {
+		int fd = open(loop, O_RDONLY);
+
+		if (fd >= 0)
+			fsync(fd);
+		close(fd);
+	}
+	return NULL;
+}
+
+/* It is let go of while somebody else comes: nobody waits for ever. */
+static void test_let_go(void)
+{
+	pthread_t thread;
+	int bound = 0;
+
+	if (pthread_create(&thread, NULL, open_and_sync, NULL))
+		return;
+	for (int i = 0; i < 100; i++) {
+		int fd = bind_file("disk", O_RDWR, 0, 0);
+
+		bound += fd >= 0;
+		if (fd >= 0)
+			ioctl(fd, LOOP_CLR_FD, 0);
+		close(fd);
+	}
+	__atomic_store_n(&ended, true, __ATOMIC_RELEASE);
+	TRUE(!pthread_join(thread, NULL) && bound > 0);
+}
+
 int main(void)
 {
 	struct loop_info64 info;
@@ -251,6 +289,7 @@ int main(void)
 	WORKS(ioctl(fd, LOOP_CLR_FD, 0));
 	close(fd);
 	test_offset_and_read_only();
+	test_let_go();
 	fd = open(loop, O_RDWR);
 	FAILS(ENXIO, ioctl(fd, LOOP_GET_STATUS64, &info));
 	close(fd);

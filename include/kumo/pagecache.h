@@ -48,7 +48,8 @@ void page_cache_init(struct page_cache *cache, struct node *node);
 void page_cache_destroy(struct page_cache *cache); /* no mappings and no users left; frees the pages */
 
 /* What tree_ops.read_pages and write_pages end each page with; error: 0 or a negative errno. The first may be called in any context, the
- * second in a thread; both drop the reference of the transfer. */
+ * second in a thread; both drop the reference of the transfer. A page that was not written because of -EINTR, -ENOMEM, -EAGAIN or
+ * -ETREELOST stays dirty, and is written later. */
 void page_read_done(struct page *page, int error);
 void page_write_done(struct page *page, int error);
 
@@ -69,6 +70,11 @@ int page_cache_punch(struct page_cache *cache, u64 start, u64 end);
 void page_cache_extend(struct page_cache *cache, u64 size);
 /* Drops the clean pages of [start, end): the tree has newer bytes (O_DIRECT). */
 void page_cache_drop(struct page_cache *cache, u64 start, u64 end);
+
+/* posix_fadvise(2): nobody wants [start, end) soon: begins to write it out, and gives up whole pages that nobody uses now. */
+void page_cache_give_up(struct page_cache *cache, u64 start, u64 end);
+/* Somebody will: begins to read it, as much of it as is sensible. */
+void page_cache_read_ahead(struct page_cache *cache, u64 start, u64 end);
 
 /* Is it mapped so that somebody writes, or may come to write, to the file's own pages? */
 bool page_cache_mapped_writable(struct page_cache *cache);

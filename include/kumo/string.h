@@ -13,6 +13,7 @@ int memcmp(const void *a, const void *b, size_t size);
 #define memcpy(to, from, size) __builtin_memcpy(to, from, size)
 #endif
 void *memchr(const void *s, int byte, size_t size);
+bool bytes_are_zero(const void *bytes, size_t size);
 size_t strlen(const char *s);
 size_t strnlen(const char *s, size_t limit);
 int strcmp(const char *a, const char *b);

@@ -25,6 +25,9 @@ void page_cache_write_out(struct page_cache *cache, u64 first, u64 last);
 int page_cache_sync(struct page_cache *cache, u64 first, u64 last) __must_check;
 /* All files of the tree: 0, -EINTR, or the first error that nobody was told of yet. */
 int writeback_sync(struct tree *tree) __must_check;
+/* The current thread writes other trees' dirty pages to files, as a disk does that is made of one: from now on it does not wait for there to
+ * be fewer, which is what it brings about. */
+void writeback_unthrottle(void);
 u64 writeback_pages(void); /* dirty or being written, of all trees */
 
 #endif

@@ -1,6 +1,6 @@
 #!/bin/bash
-# What programs want of files, on disks: tests/file_model.c (random operations against a model) and tests/file_rules.c (errors,
-# permissions, times), as the guest tests of these names do on the RAM tree; then the format's own check. From tests/soak/host it goes on for
+# What programs want of files, on disks: tests/file_model.c (random operations against a model), tests/file_rules.c (errors,
+# permissions, times), file_limits.c and file_ends.c, as the guest tests of these names do on the RAM tree; then the format's own check. From tests/soak/host it goes on for
 # longer, and runs on Debian's Linux, too, where what the tests want must hold.
 # seconds: 480
 . "$ROOT/tests/host/lib.sh"
@@ -14,6 +14,7 @@ type=$1 what=$2 status=0
 shift 2
 mkdir /m && mount -t $type /dev/vda /m && chmod 777 /m || exit
 [ $what = rules ] && { file_rules /m && file_limits /m || status=1; }
+[ $what = rules ] || [ $what = ends ] && { file_ends /m || status=1; }
 for seed; do
 	[ $status = 0 ] && { file_model -s $seed -n $what /m || status=1; }
 done
@@ -31,16 +32,20 @@ on()
 	rm -f "$work/disk" && truncate -s 256M "$work/disk" && "$@" "$work/disk" > "$work/log" 2>&1 || { cat "$work/log"; return 1; }
 	# shellcheck disable=SC2086
 	"$run" --disk "$work/disk" --with "$BUILD_DIR/tests/file_model" --with "$BUILD_DIR/tests/file_rules" --with "$BUILD_DIR/tests/file_limits" \
+		--with "$BUILD_DIR/tests/file_ends" \
 		--with "$work/run.sh:/run.sh" -- sh /run.sh "$type" $words > "$work/out" 2>&1 || { cat "$work/out"; return 1; }
-	e2fsck -fn "$work/disk" > "$work/log" 2>&1 || { cat "$work/log"; return 1; }
+	if [[ $type == vfat ]]; then fsck.vfat -n "$work/disk"; else e2fsck -fn "$work/disk"; fi > "$work/log" 2>&1 || { cat "$work/log"; return 1; }
 }
 
 ext4=(mkfs.ext4 -q -F -b 4096) small=(mkfs.ext4 -q -F -b 1024 -O '^has_journal')
 ext3=(mkfs.ext4 -q -F -t ext3 -b 4096) ext2=(mkfs.ext4 -q -F -t ext2 -b 1024)
 random="${trees_steps:-120} ${trees_seeds:-1}"
-plan $((${trees_linux:-0} ? 9 : 6))
+plan $((${trees_linux:-0} ? 13 : 9))
 check 'rules on ext4' on kumo ext4 rules "${ext4[@]}"
 check 'rules on ext3' on kumo ext3 rules "${ext3[@]}"
+check 'ends of files on ext4 with small blocks' on kumo ext4 ends "${small[@]}"
+check 'ends of files on ext2 with small blocks' on kumo ext2 ends "${ext2[@]}"
+check 'ends of files on FAT' on kumo vfat ends mkfs.vfat
 check 'random operations on ext4' on kumo ext4 "$random" "${ext4[@]}"
 check 'random operations on ext4 with small blocks and no journal' on kumo ext4 "$random" "${small[@]}"
 check 'random operations on ext3' on kumo ext3 "$random" "${ext3[@]}"
@@ -48,6 +53,7 @@ check 'random operations on ext2 with small blocks' on kumo ext2 "$random" "${ex
 if [[ ${trees_linux-} ]]; then
 	eval "peer=($("$ROOT/scripts/peer.py" "$BUILD_DIR"))" || exit 1
 	check 'rules on Linux, ext4' on linux ext4 rules "${ext4[@]}"
+	check 'ends of files on Linux, FAT' on linux vfat ends mkfs.vfat
 	check 'random operations on Linux, ext4' on linux ext4 "$random" "${ext4[@]}"
 	check 'random operations on Linux, ext3' on linux ext3 "$random" "${ext3[@]}"
 fi

@@ -158,6 +158,14 @@ static int worker_start(struct loop *loop)
 	return 0;
 }
 
+static void bound_set(struct loop *loop, bool bound)
+{
+	unsigned long flags = spin_lock_irqsave(&loop->queue_lock);
+
+	loop->bound = bound;
+	spin_unlock_irqrestore(&loop->queue_lock, flags);
+}
+
 /* Takes over the file's reference when it succeeds. */
 static int bind(struct loop *loop, struct file *file, const struct loop_config *config)
 {
@@ -186,6 +194,7 @@ static int bind(struct loop *loop, struct file *file, const struct loop_config *
 		return error;
 	}
 	__module_get(THIS_MODULE);
+	bound_set(loop, true);
 	block_device_invalidate(loop->disk->whole);
 	block_disk_set_limits(loop->disk, &limits);
 	block_device_set_read_only(loop->disk->whole, loop->flags & LO_FLAGS_READ_ONLY);
@@ -194,7 +203,7 @@ static int bind(struct loop *loop, struct file *file, const struct loop_config *
 	return 0;
 }
 
-/* Nobody has it open. The file is the caller's to put, with no lock held: it may be another loop's. */
+/* Nobody has it open, but somebody may come to. The file is the caller's to put, with no lock held: it may be another loop's. */
 static struct file *unbind(struct loop *loop)
 {
 	struct file *file = loop->file;
@@ -204,6 +213,7 @@ static struct file *unbind(struct loop *loop)
 		pr_warn("loop%u: its partitions are in use\n", loop->index);
 	block_device_invalidate(loop->disk->whole);
 	pseudo_directory_remove(loop->directory);
+	bound_set(loop, false);
 	kthread_stop(loop->worker);
 	WRITE_ONCE(loop->file, NULL);
 	return file;

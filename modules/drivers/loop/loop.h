@@ -24,7 +24,8 @@ struct loop {
 	struct pseudo_directory *directory; /* /sys/block/loopN/loop, while bound */
 
 	struct thread *worker;
-	spinlock_t queue_lock; /* protects the list */
+	spinlock_t queue_lock; /* protects what follows */
+	bool bound;	       /* the worker runs, and takes commands */
 	struct list commands;
 	struct wait_queue came;
 };

@@ -8,6 +8,7 @@
 #include <kumo/file.h>
 #include <kumo/string.h>
 #include <kumo/thread.h>
+#include <kumo/writeback.h>
 #include <linux/falloc.h>
 
 struct loop_command {
@@ -23,13 +24,14 @@ int loop_queue(struct block_command *command)
 {
 	struct loop *loop = command->queue->disk->private;
 	struct loop_command *loop_command = block_command_private(command);
-	unsigned long flags;
+	unsigned long flags = spin_lock_irqsave(&loop->queue_lock);
+	bool bound = loop->bound;
 
-	if (!READ_ONCE(loop->file))
-		return -EIO;
-	flags = spin_lock_irqsave(&loop->queue_lock);
-	list_add_tail(&loop->commands, &loop_command->link);
+	if (bound)
+		list_add_tail(&loop->commands, &loop_command->link);
 	spin_unlock_irqrestore(&loop->queue_lock, flags);
+	if (!bound)
+		return -EIO;
 	wake_up(&loop->came);
 	return 0;
 }
@@ -101,17 +103,25 @@ static struct block_command *command_next(struct loop *loop)
 	return first ? block_command_of(first) : NULL;
 }
 
-/* Stopped when nobody has the disk open and nothing is in flight. A wait that ends early looks again. */
+static void commands_run(struct loop *loop)
+{
+	struct block_command *command;
+
+	while ((command = command_next(loop)))
+		block_command_done(command, command_run(loop, command));
+}
+
+/* A wait that ends early looks again. Stopped when the loop is not bound any more: what came before that is done. */
 int loop_worker(void *arg)
 {
 	struct loop *loop = arg;
-	struct block_command *command;
 
+	writeback_unthrottle();
 	while (!kthread_should_stop()) {
-		while ((command = command_next(loop)))
-			block_command_done(command, command_run(loop, command));
+		commands_run(loop);
 		if (wait_event_interruptible(&loop->came, !list_empty(&loop->commands)))
 			continue;
 	}
+	commands_run(loop);
 	return 0;
 }
