@@ -15,6 +15,7 @@
 #include <kumo/pagecache.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
+#include <kumo/thread.h>
 #include <kumo/writeback.h>
 #include <linux/capability.h>
 #include <linux/mount.h>
@@ -164,6 +165,21 @@ void block_device_invalidate(struct block_device *device)
 		page_cache_drop(cache, 0, ~0ULL);
 }
 EXPORT_SYMBOL(block_device_invalidate);
+
+int device_bytes_begin(struct block_device *device, u64 start, u64 end)
+{
+	struct page_cache *cache = node_page_cache(device->node);
+
+	return cache ? page_cache_punch(cache, start, end) : -ENOMEM;
+}
+
+void device_bytes_end(struct block_device *device, u64 start, u64 end)
+{
+	struct page_cache *cache = smp_load_acquire(&device->node->cache);
+
+	if (cache)
+		page_cache_drop(cache, start, end);
+}
 
 bool block_device_alive(const struct block_device *device)
 {
@@ -352,8 +368,10 @@ void block_device_close(struct block_device *device, void *holder)
 	mutex_lock(&disk->open_lock);
 	last = device->open_count == 1;
 	mutex_unlock(&disk->open_lock);
+	kill_hold(); /* what a loop stands for may go with who has it open */
 	if (last && block_device_alive(device) && device_write_back(device))
 		pr_err("%s: not all that was written to it could be stored\n", device->name);
+	kill_release();
 	mutex_lock(&disk->open_lock);
 	unclaim(device, holder);
 	if (device->partition)

@@ -136,8 +136,12 @@ static int block_file_fallocate(struct file *file, int mode, u64 offset, u64 len
 	case FALLOC_FL_ZERO_RANGE:
 	case FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE:
 	case FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE:
-		page_cache_punch(node_page_cache(file->contents), offset, offset + length);
-		return block_zero(device, offset, length);
+		error = device_bytes_begin(device, offset, offset + length);
+		if (error)
+			return error;
+		error = block_zero(device, offset, length);
+		device_bytes_end(device, offset, offset + length);
+		return error;
 	default:
 		return -EOPNOTSUPP;
 	}

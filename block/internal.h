@@ -68,6 +68,9 @@ void device_remove(struct block_device *device);
 struct block_device *device_find(u64 number); /* referenced, or NULL */
 void device_set_size(struct block_device *device, u64 size_bytes);
 int block_open(struct block_device *device, bool write, void *holder) __must_check;
+/* Around a change of bytes past the page cache, which forgets them: before, and what somebody has read in meanwhile. -ENOMEM, -EIO, -EINTR. */
+int device_bytes_begin(struct block_device *device, u64 start, u64 end) __must_check;
+void device_bytes_end(struct block_device *device, u64 start, u64 end);
 /* Around what an open file asks of the driver itself. False: the driver goes, or has gone. */
 bool driver_enter(struct block_disk *disk) __must_check;
 void driver_leave(struct block_disk *disk);

@@ -125,6 +125,7 @@ static long range_run(struct file *file, unsigned int command, unsigned long arg
 {
 	struct block_device *device = file->private;
 	u64 range[2], size = block_device_size(device), mask = device->logical_block_size - 1;
+	int error;
 
 	if (!(file->mode & FILE_WRITE))
 		return -EBADF;
@@ -137,9 +138,13 @@ static long range_run(struct file *file, unsigned int command, unsigned long arg
 	if (((range[0] | range[1]) & mask) || range[0] > size || range[1] > size - range[0] ||
 	    (command == BLKZEROOUT && !range[1]))
 		return -EINVAL;
-	page_cache_punch(node_page_cache(file->contents), range[0], range[0] + range[1]);
-	return command == BLKDISCARD ? block_discard(device, range[0], range[1])
-				     : block_zero(device, range[0], range[1]);
+	error = device_bytes_begin(device, range[0], range[0] + range[1]);
+	if (error)
+		return error;
+	error = command == BLKDISCARD ? block_discard(device, range[0], range[1])
+				      : block_zero(device, range[0], range[1]);
+	device_bytes_end(device, range[0], range[0] + range[1]);
+	return error;
 }
 
 static long rescan(struct block_device *device)
