@@ -622,7 +622,8 @@ int serve_remount(struct tree *tree, const char *options)
 
 /* ---- The page cache ---- */
 
-int serve_reserve_pages(struct node *node, u64 index, unsigned int count, bool nowait)
+int serve_reserve_pages(struct node *node, u64 index, unsigned int count, bool nowait,
+			const struct cred *cred)
 {
 	struct tree_visit visit;
 	int error;
@@ -632,7 +633,7 @@ int serve_reserve_pages(struct node *node, u64 index, unsigned int count, bool n
 		if (error)
 			return error;
 		error = node->flags & NODE_STALE ? -ESTALE
-						 : node->ops->reserve_pages(node, index, count);
+						 : node->ops->reserve_pages(node, index, count, cred);
 	} while (tree_leave_again(&visit, error));
 	return error;
 }

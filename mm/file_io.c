@@ -163,7 +163,8 @@ static int write_reserve(struct page_cache *cache, const struct iter *from, loff
 	if (!ops->reserve_pages || index < *reserved)
 		return 0;
 	end = min(size_in_pages((u64)pos + from->count), index + RESERVE_PAGES);
-	error = serve_reserve_pages(cache->node, index, (unsigned int)(end - index), false);
+	error = serve_reserve_pages(cache->node, index, (unsigned int)(end - index), false,
+				    current->cred);
 	if (!error)
 		*reserved = end;
 	return error;
@@ -289,7 +290,7 @@ static struct page *fault_page(struct vma *vma, u64 offset_pages, bool write)
 	page = page_cache_lookup(cache, offset_pages, true, &vma->file->read_ahead, AROUND_PAGES);
 	if (IS_ERR(page) || !write || !cache->node->ops->reserve_pages)
 		return page;
-	error = serve_reserve_pages(cache->node, offset_pages, 1, true);
+	error = serve_reserve_pages(cache->node, offset_pages, 1, true, current->cred);
 	if (!error)
 		return page;
 	page_put(page);
@@ -327,7 +328,7 @@ int page_cache_make_writable(struct vma *vma, struct page *page)
 	int error = 0;
 
 	if (cache->node->ops->reserve_pages && !(READ_ONCE(page->flags) & BIT(PG_DIRTY)))
-		error = serve_reserve_pages(cache->node, page->index, 1, true);
+		error = serve_reserve_pages(cache->node, page->index, 1, true, current->cred);
 	if (error)
 		return fault_error(error);
 	page_cache_set_dirty(page);

@@ -96,7 +96,7 @@ static void test_write_pages(struct node *node, struct page **pages, unsigned in
 	submit(pages, count, true);
 }
 
-static int test_reserve_pages(struct node *node, u64 index, unsigned int count)
+static int test_reserve_pages(struct node *node, u64 index, unsigned int count, const struct cred *cred)
 {
 	if (backing.room >= 0 && (unsigned int)backing.room < count)
 		return -ENOSPC;

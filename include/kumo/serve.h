@@ -153,6 +153,7 @@ int serve_sync(struct tree *tree) __must_check; /* what is in the page cache, to
 int serve_remount(struct tree *tree, const char *options) __must_check;
 
 /* The page cache. The caller is inside already where pages are locked or marked (node_enter): none is held while waiting. */
-int serve_reserve_pages(struct node *node, u64 index, unsigned int count, bool nowait) __must_check;
+int serve_reserve_pages(struct node *node, u64 index, unsigned int count, bool nowait,
+			const struct cred *cred) __must_check;
 
 #endif

@@ -273,8 +273,8 @@ struct tree_ops {
 	/* Writes consecutive pages, which are marked PG_WRITEBACK, and ends each by page_write_done(). May sleep. */
 	void (*write_pages)(struct node *node, struct page **pages, unsigned int count);
 	/* Pages are about to become dirty, by write(2) (node->lock held) or a store through a mapping (not held): takes room for
-	 * them. -ENOSPC, -EDQUOT, -EIO, -EINTR. Absent: there is always room. */
-	int (*reserve_pages)(struct node *node, u64 index, unsigned int count);
+	 * them, as much as who writes may have. -ENOSPC, -EDQUOT, -EIO, -EINTR. Absent: there is always room. */
+	int (*reserve_pages)(struct node *node, u64 index, unsigned int count, const struct cred *cred);
 	/* O_DIRECT: past the cache, which has been written back and emptied for the range. node->lock held for a write. The bytes
 	 * moved, or -EINVAL for what is not aligned as the tree needs it. Absent: no O_DIRECT. */
 	ssize_t (*direct)(struct file *file, struct iter *iter, loff_t pos, bool write);

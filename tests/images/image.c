@@ -33,6 +33,7 @@ static struct file *open_node(struct node *node)
 	if (file) {
 		file->node = file->contents = node_get(node);
 		file->ops = node->ops;
+		file->cred = &root;
 	}
 	return file;
 }

@@ -134,21 +134,47 @@ static int blocks_alloc_in(struct handle *handle, struct volume *volume, u32 ind
 	return error;
 }
 
-int blocks_alloc(struct handle *handle, struct volume *volume, u64 goal, u32 *count, u64 *first)
+u64 blocks_kept_from(const struct volume *volume, const struct cred *cred)
 {
+	if (cred->fsuid == volume->reserved_uid || cred_capable(cred, CAP_SYS_RESOURCE) ||
+	    (volume->reserved_gid && cred_in_group(cred, volume->reserved_gid)))
+		return volume->spare_blocks;
+	return volume->reserved_blocks + volume->spare_blocks;
+}
+
+/* allocation_lock held. */
+static int blocks_alloc_anywhere(struct handle *handle, struct volume *volume, u64 goal, u32 *count,
+				 u64 *first)
+{
+	u64 free = volume_free_blocks(volume);
 	/* First a run that is worth a group of its own, then whatever there is. */
-	u32 wanted = min(*count, 16u), least[] = { wanted, 1 }, start, from;
+	u32 wanted, least[2], start, from;
 	int error = -ENOSPC;
+
+	if (free <= handle->keep)
+		return -ENOSPC;
+	*count = (u32)min((u64)*count, free - handle->keep);
+	wanted = min(*count, 16u);
+	least[0] = wanted;
+	least[1] = 1;
 
 	if (goal < volume->first_block || goal >= volume->block_count)
 		goal = volume->first_block;
 	start = group_of_block(volume, goal);
 	from = (u32)(goal - group_first_block(volume, start));
-	mutex_lock(&volume->allocation_lock);
 	for (u32 pass = 0; pass < 2 && error == -ENOSPC; pass++)
 		for (u32 i = 0; i < volume->group_count && error == -ENOSPC; i++)
 			error = blocks_alloc_in(handle, volume, (start + i) % volume->group_count,
 						i ? 0 : from, least[pass], count, first);
+	return error;
+}
+
+int blocks_alloc(struct handle *handle, struct volume *volume, u64 goal, u32 *count, u64 *first)
+{
+	int error;
+
+	mutex_lock(&volume->allocation_lock);
+	error = blocks_alloc_anywhere(handle, volume, goal, count, first);
 	mutex_unlock(&volume->allocation_lock);
 	return error;
 }

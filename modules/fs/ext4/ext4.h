@@ -36,6 +36,8 @@ struct group {
 	unsigned long *freed; /* blocks freed by transactions that are not committed: not to be used yet */
 };
 
+#define ID_UNSAID (~0u) /* neither option nor superblock have been read */
+
 struct volume {
 	struct tree *tree;
 	struct block_device *device;
@@ -54,7 +56,9 @@ struct volume {
 	struct group *groups;
 	struct buffer **descriptors;  /* blocks of group descriptors */
 	struct mutex allocation_lock; /* bitmaps, descriptors, free counts of the superblock */
-	u64 reserved_blocks, overhead_blocks; /* for root alone; what the groups' own structures take */
+	u64 reserved_blocks, overhead_blocks; /* for whom follows; what the groups' own structures take */
+	u64 spare_blocks; /* for extents that fall apart when what is in them is written, or removed: data has its blocks, and must not fail */
+	u32 reserved_uid, reserved_gid; /* besides who has CAP_SYS_RESOURCE; group 0: none */
 	u32 next_directory_group;
 
 	struct journal *journal;	  /* NULL: none */
@@ -171,6 +175,8 @@ bool group_has_super(const struct volume *volume, u32 group);
 
 /* ---- allocate.c ---- */
 /* `*count` blocks or fewer in a row, near `goal`; marked used. -ENOSPC. */
+/* Blocks that others have been promised: those that must stay free for all new data and names that these credentials may make. */
+u64 blocks_kept_from(const struct volume *volume, const struct cred *cred);
 int blocks_alloc(struct handle *handle, struct volume *volume, u64 goal, u32 *count,
 		 u64 *first) __must_check;
 /* metadata: the blocks may be in the journal, from which they are revoked. */
@@ -375,7 +381,7 @@ int ext4_fsync(struct file *file, bool data_only);
 int ext4_fallocate(struct file *file, int mode, u64 offset, u64 length);
 loff_t ext4_seek(struct file *file, loff_t offset, int whence);
 void ext4_read_pages(struct node *node, struct page **pages, unsigned int count);
-int ext4_reserve_pages(struct node *node, u64 index, unsigned int count);
+int ext4_reserve_pages(struct node *node, u64 index, unsigned int count, const struct cred *cred);
 ssize_t ext4_direct(struct file *file, struct iter *iter, loff_t pos, bool write);
 extern const struct block_map_ops ext4_block_map;
 /* An operation found no room: true if a commit may have made some, and it is worth another try. */

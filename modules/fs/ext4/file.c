@@ -3,7 +3,8 @@
  * fsync, fallocate, holes, and changes of attributes, which truncation is one of.
  *
  * Room. A file with extents gets its blocks when a page becomes dirty, as unwritten extents. One with a block map gets them
- * when the page is written out, at which its blocks are zeroed first: a mapped block behind the file's end would be a fault.
+ * when the page is written out, at which its blocks are zeroed first: a mapped block behind the file's end would be a fault. Until then
+ * there must be enough that are free, for all pages that are dirty.
  */
 #include "ext4.h"
 
@@ -31,7 +32,7 @@ static int size_take_in(struct handle *handle, struct inode *inode, const struct
 }
 
 /* Blocks for what lies in a hole. */
-static int blocks_make(struct inode *inode, u32 block, u32 count, struct mapping *mapping)
+static int blocks_make(struct inode *inode, u32 block, u32 count, u64 keep, struct mapping *mapping)
 {
 	unsigned int tries = 0;
 	int error;
@@ -43,6 +44,7 @@ static int blocks_make(struct inode *inode, u32 block, u32 count, struct mapping
 		error = handle_begin(inode->volume, map_credits(inode), &handle);
 		if (error)
 			return error;
+		handle.keep = keep;
 		down_write(&inode->map_lock);
 		error = map_create(&handle, inode, block, count, 0, mapping);
 		if (!error && mapping->fresh)
@@ -54,7 +56,9 @@ static int blocks_make(struct inode *inode, u32 block, u32 count, struct mapping
 	return error;
 }
 
-static int ext4_map(struct node *node, u64 offset, u64 length, bool create, struct block_extent *extent)
+/* As block_map_ops.map; `keep` blocks stay free. */
+static int map_range(struct node *node, u64 offset, u64 length, bool create, u64 keep,
+		     struct block_extent *extent)
 {
 	static const enum extent_kind kinds[] = {
 		[MAP_HOLE] = EXTENT_HOLE, [MAP_WRITTEN] = EXTENT_MAPPED, [MAP_UNWRITTEN] = EXTENT_UNWRITTEN
@@ -94,7 +98,8 @@ static int ext4_map(struct node *node, u64 offset, u64 length, bool create, stru
 	error = map_find(inode, (u32)(offset >> bits), count, &mapping);
 	up_read(&inode->map_lock);
 	if (!error && create && mapping.kind == MAP_HOLE)
-		error = blocks_make(inode, (u32)(offset >> bits), min(mapping.count, count), &mapping);
+		error = blocks_make(inode, (u32)(offset >> bits), min(mapping.count, count), keep,
+				    &mapping);
 	if (error)
 		return error;
 	*extent = (struct block_extent){ .offset = (u64)mapping.block << bits,
@@ -102,6 +107,12 @@ static int ext4_map(struct node *node, u64 offset, u64 length, bool create, stru
 					 .position = mapping.physical << bits,
 					 .kind = kinds[mapping.kind] };
 	return 0;
+}
+
+/* Who writes has been asked what he may take when the pages became dirty. */
+static int ext4_map(struct node *node, u64 offset, u64 length, bool create, struct block_extent *extent)
+{
+	return map_range(node, offset, length, create, 0, extent);
 }
 
 /* The disk is told of a size that data on the device bears out. */
@@ -209,11 +220,49 @@ ssize_t ext4_direct(struct file *file, struct iter *iter, loff_t pos, bool write
 	return block_direct(file, iter, pos, write);
 }
 
-int ext4_reserve_pages(struct node *node, u64 index, unsigned int count)
+/* Blocks for all that lies in holes. */
+static int allocate_range(struct inode *inode, u64 offset, u64 end, u64 keep)
+{
+	int error = 0;
+
+	while (offset < end && !error) {
+		struct block_extent extent;
+
+		error = map_range(inode->node, offset, end - offset, true, keep, &extent);
+		if (!error)
+			offset = extent.offset + extent.length;
+		if (fatal_signal_pending())
+			return -EINTR;
+	}
+	return error;
+}
+
+/* Is there room for so many more blocks and those of their map, which they get when they are written out? */
+static bool has_room(struct volume *volume, u64 blocks, u64 keep)
+{
+	u64 free = volume_free_blocks(volume);
+
+	return free > keep && free - keep > blocks + blocks / (volume->block_size / sizeof(u32)) + 4;
+}
+
+/* For a block map. What is dirty already (of any volume, to be safe) may want blocks, too; in doubt it gets them now. */
+static int room_find(struct volume *volume, u64 blocks, u64 keep)
+{
+	u64 dirty = writeback_pages() << (PAGE_SHIFT - volume->block_bits);
+
+	if (has_room(volume, blocks + dirty, keep))
+		return 0;
+	if (writeback_sync(volume->tree) == -EINTR) /* other errors are told to who asks for them */
+		return -EINTR;
+	return has_room(volume, blocks, keep) ? 0 : -ENOSPC;
+}
+
+int ext4_reserve_pages(struct node *node, u64 index, unsigned int count, const struct cred *cred)
 {
 	struct inode *inode = inode_of(node);
 	struct volume *volume = inode->volume;
 	u64 offset = index << PAGE_SHIFT, end = offset + ((u64)count << PAGE_SHIFT);
+	u64 keep = blocks_kept_from(volume, cred);
 	int error = 0;
 
 	if (volume->read_only)
@@ -225,18 +274,9 @@ int ext4_reserve_pages(struct node *node, u64 index, unsigned int count)
 
 		if (offset >= limit)
 			return -EFBIG;
-		return volume_free_blocks(volume) < (u64)count << (PAGE_SHIFT - volume->block_bits)
-			       ? -ENOSPC
-			       : 0;
+		return room_find(volume, (u64)count << (PAGE_SHIFT - volume->block_bits), keep);
 	}
-	while (offset < end && !error) {
-		struct block_extent extent;
-
-		error = ext4_map(node, offset, end - offset, true, &extent);
-		if (!error)
-			offset = extent.offset + extent.length;
-	}
-	return error;
+	return error ? error : allocate_range(inode, offset, end, keep);
 }
 
 int ext4_fsync(struct file *file, bool data_only)
@@ -251,22 +291,6 @@ int ext4_fsync(struct file *file, bool data_only)
 }
 
 /* ---- Room in advance, and holes ---- */
-
-static int allocate_range(struct inode *inode, u64 offset, u64 end)
-{
-	int error = 0;
-
-	while (offset < end && !error) {
-		struct block_extent extent;
-
-		error = ext4_map(inode->node, offset, end - offset, true, &extent);
-		if (!error)
-			offset = extent.offset + extent.length;
-		if (fatal_signal_pending())
-			return -EINTR;
-	}
-	return error;
-}
 
 /* Whole blocks of the range go; of others the page cache has zeroed their part. */
 static int punch_range(struct inode *inode, u64 offset, u64 end)
@@ -325,7 +349,7 @@ int ext4_fallocate(struct file *file, int mode, u64 offset, u64 length)
 		error = punch_range(inode, offset,
 				    mode & FALLOC_FL_PUNCH_HOLE ? min(end, node_size(node)) : end);
 	if (!error && !(mode & FALLOC_FL_PUNCH_HOLE))
-		error = allocate_range(inode, offset, end);
+		error = allocate_range(inode, offset, end, blocks_kept_from(inode->volume, file->cred));
 	if (!error && !(mode & FALLOC_FL_KEEP_SIZE) && end > node_size(node))
 		error = size_set(inode, end);
 	if (error)

@@ -18,6 +18,7 @@ struct handle {
 	struct volume *volume;
 	struct transaction *transaction; /* NULL: no journal */
 	u32 credits;
+	u64 keep; /* blocks that stay free whatever it takes (blocks_kept_from()); 0 at first */
 };
 
 /* Sleeps. -EROFS: the volume is read-only, or its journal has failed; -ENOMEM; -EINTR when killed. */

@@ -176,7 +176,7 @@ static int directory_touched(struct handle *handle, struct inode *dir)
 }
 
 static int create_once(struct inode *dir, const struct name *name, const struct node_new *what,
-		       struct node **made)
+		       struct node **made, const struct cred *cred)
 {
 	u32 credits = NEW_CREDITS + 3 * map_credits(dir) + (name ? name_credits(dir) : 2);
 	struct handle handle;
@@ -186,6 +186,7 @@ static int create_once(struct inode *dir, const struct name *name, const struct 
 
 	if (error)
 		return error;
+	handle.keep = blocks_kept_from(dir->volume, cred);
 	node = inode_create(&handle, dir, what);
 	if (IS_ERR(node)) {
 		handle_end(&handle);
@@ -217,7 +218,7 @@ static int create_once(struct inode *dir, const struct name *name, const struct 
 }
 
 static int create(struct node *dir_node, const struct name *name, const struct node_new *what,
-		  struct node **made)
+		  struct node **made, const struct cred *cred)
 {
 	struct inode *dir = inode_of(dir_node);
 	unsigned int tries = 0;
@@ -228,7 +229,7 @@ static int create(struct node *dir_node, const struct name *name, const struct n
 	if (error)
 		return error;
 	do {
-		error = create_once(dir, name, what, made);
+		error = create_once(dir, name, what, made, cred);
 	} while (volume_room_made(dir->volume, error, &tries));
 	return error;
 }
@@ -236,13 +237,13 @@ static int create(struct node *dir_node, const struct name *name, const struct n
 int ext4_create(struct node *dir, const struct name *name, const struct node_new *what,
 		struct node **node, const struct cred *cred)
 {
-	return create(dir, name, what, node);
+	return create(dir, name, what, node, cred);
 }
 
 int ext4_create_unnamed(struct node *dir, const struct node_new *what, struct node **node,
 			const struct cred *cred)
 {
-	return create(dir, NULL, what, node);
+	return create(dir, NULL, what, node, cred);
 }
 
 /* ---- Linking and unlinking ---- */
@@ -260,6 +261,7 @@ int ext4_link(struct node *dir_node, const struct name *name, struct node *node,
 	error = handle_begin(dir->volume, name_credits(dir) + 6, &handle);
 	if (error)
 		return error;
+	handle.keep = blocks_kept_from(dir->volume, cred);
 	error = directory_add(&handle, dir, name, inode->number, node->attr.mode);
 	if (!error) {
 		if (!node->attr.nlink)
@@ -459,6 +461,7 @@ static int rename_once(struct rename *rename, unsigned int flags, const struct c
 
 	if (error)
 		return error;
+	rename->handle.keep = blocks_kept_from(rename->old_dir->volume, cred);
 	if (flags & RENAME_WHITEOUT)
 		whiteout = inode_create(&rename->handle, rename->old_dir, &what);
 	if (IS_ERR(whiteout)) {

@@ -42,9 +42,15 @@ static int option_value(struct volume *volume, const char *name, const char *val
 		volume->commit_interval_s = number ? (u32)number : 5;
 		return 0;
 	}
-	if (!strcmp(name, "resuid") || !strcmp(name, "resgid") || !strcmp(name, "stripe") ||
-	    !strcmp(name, "inode_readahead_blks") || !strcmp(name, "max_batch_time") ||
-	    !strcmp(name, "min_batch_time") || !strcmp(name, "journal_ioprio"))
+	if (!strcmp(name, "resuid") || !strcmp(name, "resgid")) {
+		if (number_of(value, ID_UNSAID - 1, &number))
+			return -EINVAL;
+		*(name[3] == 'u' ? &volume->reserved_uid : &volume->reserved_gid) = (u32)number;
+		return 0;
+	}
+	if (!strcmp(name, "stripe") || !strcmp(name, "inode_readahead_blks") ||
+	    !strcmp(name, "max_batch_time") || !strcmp(name, "min_batch_time") ||
+	    !strcmp(name, "journal_ioprio"))
 		return number_of(value, ~0u, &number);
 	return -EINVAL;
 }

@@ -25,6 +25,8 @@
 #include <kumo/rebind.h>
 #include <linux/magic.h>
 
+#define SPARE_BLOCKS_MAX 4096
+
 #define COMPAT_READ                                                                                    \
 	(INCOMPAT_FILETYPE | INCOMPAT_RECOVER | INCOMPAT_META_BG | INCOMPAT_EXTENTS | INCOMPAT_64BIT | \
 	 INCOMPAT_FLEX_BG | INCOMPAT_CSUM_SEED | INCOMPAT_LARGEDIR | INCOMPAT_INLINE_DATA)
@@ -218,6 +220,14 @@ static int super_take(struct volume *volume)
 	volume->reserved_blocks =
 		super->reserved_blocks_lo |
 		(has_incompat(volume, INCOMPAT_64BIT) ? (u64)super->reserved_blocks_hi << 32 : 0);
+	/* As many as Linux keeps. */
+	volume->spare_blocks = has_incompat(volume, INCOMPAT_EXTENTS)
+				       ? min(volume->block_count / 50, (u64)SPARE_BLOCKS_MAX)
+				       : 0;
+	if (volume->reserved_uid == ID_UNSAID)
+		volume->reserved_uid = super->reserved_uid;
+	if (volume->reserved_gid == ID_UNSAID)
+		volume->reserved_gid = super->reserved_gid;
 	if (!volume->on_error)
 		volume->on_error = super->errors >= ERRORS_CONTINUE && super->errors <= ERRORS_PANIC
 					   ? (u8)super->errors
@@ -420,6 +430,7 @@ static struct volume *volume_new(struct tree *tree)
 	volume->read_only = true;
 	volume->barriers = true;
 	volume->commit_interval_s = 5;
+	volume->reserved_uid = volume->reserved_gid = ID_UNSAID;
 	mutex_init(&volume->allocation_lock, "ext4_allocation");
 	mutex_init(&volume->orphan_lock, "ext4_orphans");
 	mutex_init(&volume->xattr_lock, "ext4_xattrs");
@@ -539,7 +550,8 @@ static int ext4_statfs(struct tree *tree, struct statfs_info *info)
 	info->block_size = volume->block_size;
 	info->blocks = volume->block_count - min(volume->overhead_blocks, volume->block_count);
 	info->free_blocks = volume_free_blocks(volume);
-	info->available_blocks = info->free_blocks - min(info->free_blocks, volume->reserved_blocks);
+	info->available_blocks = info->free_blocks -
+				 min(info->free_blocks, volume->reserved_blocks + volume->spare_blocks);
 	info->files = volume->super->inodes_count;
 	info->free_files = volume->super->free_inodes;
 	info->name_max = NAME_MAX_LENGTH;

@@ -207,7 +207,7 @@ int file_trim(struct inode *inode)
 	return error;
 }
 
-int vfat_reserve_pages(struct node *node, u64 index, unsigned int count)
+int vfat_reserve_pages(struct node *node, u64 index, unsigned int count, const struct cred *cred)
 {
 	struct inode *inode = inode_of(node);
 	u64 end = (index + count) << PAGE_SHIFT,

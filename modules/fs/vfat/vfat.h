@@ -270,7 +270,7 @@ int directory_changed(struct inode *dir); /* its time; stored at once */
 extern const struct block_map_ops vfat_block_map;
 ssize_t vfat_write(struct file *file, struct iter *from, loff_t *pos);
 ssize_t vfat_direct(struct file *file, struct iter *iter, loff_t pos, bool write);
-int vfat_reserve_pages(struct node *node, u64 index, unsigned int count);
+int vfat_reserve_pages(struct node *node, u64 index, unsigned int count, const struct cred *cred);
 int vfat_fsync(struct file *file, bool data_only);
 int vfat_fallocate(struct file *file, int mode, u64 offset, u64 length);
 int vfat_setattr(struct node *node, const struct attr_change *change, const struct cred *cred);
