@@ -153,13 +153,22 @@ static void read_end(struct transfer *transfer)
 
 static void read_answered(struct request *request);
 
+/* Once it is sent the transfer is no longer the caller's: its answer may be there already. */
+static void read_send(struct transfer *transfer)
+{
+	int error = transfer_send(transfer, false, read_answered);
+
+	if (!error)
+		return;
+	transfer->error = error;
+	read_end(transfer);
+}
+
 static void read_on(struct work *work)
 {
 	struct transfer *transfer = container_of(work, struct transfer, work);
 
-	transfer->error = transfer_send(transfer, false, read_answered);
-	if (transfer->error)
-		read_end(transfer);
+	read_send(transfer);
 }
 
 /* Any context. */
@@ -193,9 +202,7 @@ static void read_run(struct fid *fid, u64 end, struct page **pages, unsigned int
 	work_init(&transfer->work, read_on);
 	transfer->end = end;
 	transfer->wanted = count * (u32)PAGE_SIZE;
-	transfer->error = transfer_send(transfer, false, read_answered);
-	if (transfer->error)
-		read_end(transfer);
+	read_send(transfer);
 }
 
 void ninep_read_pages(struct node *node, struct page **pages, unsigned int count)
@@ -231,17 +238,28 @@ static void write_end(struct transfer *transfer)
 
 static void write_answered(struct request *request);
 
+/* The same as read_send(). */
+static void write_send(struct transfer *transfer)
+{
+	int error = transfer_send(transfer, true, write_answered);
+
+	if (!error)
+		return;
+	transfer->error = error;
+	write_end(transfer);
+}
+
 static void write_on(struct work *work)
 {
 	struct transfer *transfer = container_of(work, struct transfer, work);
 	u32 moved;
 
 	transfer->error = transfer_take(transfer, transfer->request, &moved);
+	if (!transfer->error && transfer->done < transfer->wanted && !moved)
+		transfer->error = -EIO;
 	if (!transfer->error && transfer->done < transfer->wanted)
-		transfer->error = moved ? transfer_send(transfer, true, write_answered) : -EIO;
-	else if (!transfer->error)
-		moved = 0;
-	if (transfer->error || !moved)
+		write_send(transfer);
+	else
 		write_end(transfer);
 }
 
@@ -274,8 +292,8 @@ static void write_run(struct node *node, struct fid *fid, struct page **pages, u
 				    size > transfer->offset ? size - transfer->offset : 0);
 	inode_change_begin(node);
 	if (transfer->wanted)
-		transfer->error = transfer_send(transfer, true, write_answered);
-	if (transfer->error || !transfer->wanted) /* behind the end: it was truncated meanwhile */
+		write_send(transfer);
+	else /* behind the end: it was truncated meanwhile */
 		write_end(transfer);
 }
 
