@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 
 from lib import BUILD_DIR, KUMO, case, run_cases, same
 
@@ -15,11 +16,14 @@ WAIT = "until [ -e /dev/virtio-ports/{0} ]; do sleep 0.1; done; "
 
 
 def ports(*names):
-    """QEMU's options for a virtio port each; the machine that is named with + makes the socket, the other connects to it."""
+    """QEMU's options for a virtio port each; who has it with a + makes the socket, the other connects to it once it is there."""
     options = "-device virtio-serial-pci,id=far"
     for name in names:
         server = ",server=on,wait=off" if name[0] == "+" else ""
         name = name.strip("+")
+        until = time.monotonic() + 60
+        while not server and not os.path.exists(f"{work}/{name}") and time.monotonic() < until:
+            time.sleep(0.05)
         options += (f" -chardev socket,id={name},path={work}/{name}{server}"
                     f" -device virtserialport,chardev={name},bus=far.0,name={name}")
     return ["--qemu", options]
