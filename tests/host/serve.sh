@@ -34,6 +34,24 @@ umount /m
 ! dmesg | grep -E '9p.*given up|BUG'
 END_OF_USE
 
+cat > "$work/end.sh" << 'END_OF_END'
+# Servers end at SIGTERM, also while the last requests of their client are on their way.
+mkdir -p /m /run
+for i in $(seq 60); do
+	ramfs -l /tmp/log -s /run/socket & server=$!
+	until [ -S /run/socket ]; do sleep 0.01; done
+	mount -t 9p -o trans=unix,cache=loose /run/socket /m || exit 1
+	for file in 1 2 3; do
+		(dd if=/dev/zero of=/m/$file bs=64k count=2 2> /dev/null; rm /m/$file) & writers="$writers $!"
+	done
+	wait $writers
+	writers=
+	umount /m
+	kill $server
+	wait $server || { cat /tmp/log; exit 1; }
+done
+END_OF_END
+
 disk() { rm -f "$work/disk" && truncate -s 64M "$work/disk" && mkfs.ext4 -q "$@" "$work/disk"; }
 sound() { e2fsck -fn "$work/disk" > "$work/log" 2>&1 || { cat "$work/log"; return 1; }; }
 guest() { kumo --with "$BUILD_DIR/tests/file_model" --with "$work/use.sh:/use.sh" "$@"; }
@@ -68,11 +86,12 @@ with_check() { "$@" && sound; }
 counts='echo set 40 > /m/ctl; echo add 2 > /m/ctl; [ "$(cat /m/value)" = 42 ]; ! echo wrong > /m/ctl 2> /dev/null; [ "$(ls /m)" = "ctl
 value" ]'
 
-plan 8
+plan 9
 disk -b 1024
 check 'the sample in the guest' in_guest counter - sh -ec "$counts"
 check 'the RAM tree in the guest' in_guest ramfs - file_model -n 60 -t 3 /m
 check 'ext4 in the guest' with_check in_guest ext4 /dev/vda file_model -n 60 -t 3 /m
+check 'servers end when they are told to' guest --with build/serve/ramfs --with "$work/end.sh:/end.sh" -- sh /end.sh
 disk -b 4096 -O ^has_journal
 check 'ext2 in the guest, and no journal' with_check in_guest ext4 /dev/vda file_model -n 60 -s 2 /m
 check 'the sample on this host' on_host counter - sh -ec "$counts"

@@ -92,7 +92,7 @@ void thread_act_as(const struct cred *cred)
 
 /* ---- What is not wanted any more: waits for a peer's bytes end, others are short ---- */
 
-/* Has a read(2) that waits return EINTR. Who was just about to wait goes on to do so, until the peer says something or goes. */
+/* Ends a wait that lets it in; all else has it blocked, so that it cannot come too early. */
 static void interrupt(int signal)
 {
 }
@@ -100,8 +100,12 @@ static void interrupt(int signal)
 static __attribute__((constructor)) void take_interrupts(void)
 {
 	struct sigaction action = { .sa_handler = interrupt };
+	sigset_t set;
 
 	sigaction(SIGUSR1, &action, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
 void thread_cancel(struct thread *thread)

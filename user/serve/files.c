@@ -320,15 +320,22 @@ static int descriptor_of(const struct file *file)
 	return (int)(long)file->private;
 }
 
+static int wait_uncancelled(int fd, bool to_write)
+{
+	if (__atomic_load_n(&current->cancelled, __ATOMIC_ACQUIRE))
+		return -EINTR;
+	return descriptor_wait(fd, to_write);
+}
+
 static ssize_t descriptor_read(struct file *file, struct iter *to, loff_t *pos)
 {
 	void *at;
 	size_t room = iter_peek(to, &at);
 	ssize_t got;
 
-	if (__atomic_load_n(&current->cancelled, __ATOMIC_ACQUIRE))
-		return -EINTR;
-	got = descriptor_get(descriptor_of(file), at, room);
+	do
+		got = wait_uncancelled(descriptor_of(file), false);
+	while (!got && (got = descriptor_get(descriptor_of(file), at, room)) == -EAGAIN);
 	if (got > 0)
 		iter_advance(to, (size_t)got);
 	return got;
@@ -338,8 +345,13 @@ static ssize_t descriptor_write(struct file *file, struct iter *from, loff_t *po
 {
 	void *at;
 	size_t size = iter_peek(from, &at);
-	ssize_t put = descriptor_put(descriptor_of(file), at, size);
+	ssize_t put;
 
+	while ((put = descriptor_put(descriptor_of(file), at, size)) == -EAGAIN) {
+		put = wait_uncancelled(descriptor_of(file), true);
+		if (put)
+			return put;
+	}
 	if (put > 0)
 		iter_advance(from, (size_t)put);
 	return put;
@@ -373,5 +385,5 @@ u32 file_poll(struct file *file, struct poll_table *table)
 
 int poll_waiter_sleep(struct poll_waiter *waiter, u64 deadline_ns)
 {
-	return descriptor_wait(descriptor_of(waiter->file), waiter->table.events & POLLOUT);
+	return wait_uncancelled(descriptor_of(waiter->file), waiter->table.events & POLLOUT);
 }

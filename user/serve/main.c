@@ -47,6 +47,34 @@ static struct tree *tree;
 static struct list connections = LIST_INIT(connections);
 static volatile sig_atomic_t ending;
 
+/* ---- Signals ---- */
+
+static void end(int signal)
+{
+	ending = 1;
+}
+
+/* What ends the program is for the first thread, which ends the others: blocked but where it waits for somebody (socket_accept()). */
+static void signals_of_end(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	pthread_sigmask(how, &set, NULL);
+}
+
+static void take_signals(void)
+{
+	struct sigaction action = { .sa_handler = end }, none = { .sa_handler = SIG_IGN };
+
+	signals_of_end(SIG_BLOCK);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGPIPE, &none, NULL);
+}
+
 /* ---- Connections ---- */
 
 /* What every client is offered; what depends on who it is comes then. */
@@ -117,6 +145,7 @@ static int serve_descriptors(const struct path *root)
 	connection = connection_make(&export, from, asked.descriptor < 0 ? STDOUT_FILENO : from);
 	if (!connection)
 		return 1;
+	signals_of_end(SIG_UNBLOCK); /* all its threads have them blocked */
 	while (!ending && !connection_has_ended(connection))
 		(void)wait_event_interruptible_until(&connection->changed,
 						     connection_has_ended(connection),
@@ -152,21 +181,6 @@ static int serve_socket(const struct path *root)
 }
 
 /* ---- The program ---- */
-
-static void end(int signal)
-{
-	ending = 1;
-}
-
-/* Waits of the first thread alone end; it ends the others. */
-static void take_signals(void)
-{
-	struct sigaction action = { .sa_handler = end }, none = { .sa_handler = SIG_IGN };
-
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGPIPE, &none, NULL);
-}
 
 static struct tree *mount(const char *type)
 {
