@@ -369,8 +369,12 @@ void block_device_close(struct block_device *device, void *holder)
 	last = device->open_count == 1;
 	mutex_unlock(&disk->open_lock);
 	kill_hold(); /* what a loop stands for may go with who has it open */
-	if (last && block_device_alive(device) && device_write_back(device))
-		pr_err("%s: not all that was written to it could be stored\n", device->name);
+	if (last && block_device_alive(device)) {
+		if (device_write_back(device))
+			pr_err("%s: not all that was written to it could be stored\n", device->name);
+		/* Whoever opens it next reads what the disk has, not what a filesystem that failed had meant to write. */
+		block_device_invalidate(device);
+	}
 	kill_release();
 	mutex_lock(&disk->open_lock);
 	unclaim(device, holder);

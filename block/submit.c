@@ -6,11 +6,13 @@
  * so that splitting needs no memory. At the end, where the disk has a cache but does not know FUA, it waits for another flush
  * (STEP_POSTFLUSH), and its owner is told.
  */
+#define LOG_PREFIX "block: "
 #include "internal.h"
 
 #include <kumo/err.h>
 #include <kumo/export.h>
 #include <kumo/page.h>
+#include <kumo/printk.h>
 
 #define PLUG_MAX 64 /* requests that are held back at most */
 
@@ -47,10 +49,28 @@ void block_request_init_range(struct block_request *request, struct block_device
 }
 EXPORT_SYMBOL(block_request_init_range);
 
+/* A disk that fails must be seen by whoever looks after the machine, whatever the owner makes of it. */
+static void error_say(const struct block_request *request, int error)
+{
+	static const char *const operations[BLOCK_OPERATIONS] = { "reading", "writing", "flushing",
+								  "discarding", "zeroing" };
+	struct block_device *device = request->device;
+
+	/* What the device cannot do, or who asked got wrong, is no fault of it; one that has gone was said to go. */
+	if (error == -EOPNOTSUPP || error == -EINVAL || error == -EROFS || !block_device_alive(device))
+		return;
+	if (rate_limit_pass(&device->errors_said))
+		pr_err("%s: %s %llu bytes at %llu: error %d\n", device->name,
+		       operations[request->operation], (unsigned long long)request->length,
+		       (unsigned long long)request->position, error);
+}
+
 void request_end(struct block_request *request, int error)
 {
 	if (request->started)
 		count_end(request);
+	if (error)
+		error_say(request, error);
 	request->error = error;
 	request->done(request);
 }

@@ -22,6 +22,7 @@
 
 #include <kumo/list.h>
 #include <kumo/mutex.h>
+#include <kumo/printk.h>
 #include <kumo/refcount.h>
 #include <kumo/spinlock.h>
 #include <kumo/time.h>
@@ -165,6 +166,7 @@ struct block_device {
 	unsigned int holds;
 	struct block_counts *counts;
 	u64 busy_stamp_ns, busy_ns;
+	struct rate_limit errors_said;
 	struct pseudo_directory *directory; /* in /sys; a driver may add to its disk's, once it is registered */
 	void *buffers;			    /* of fs/buffer.c */
 };
