@@ -13,6 +13,7 @@
 
 #include <kumo/err.h>
 #include <kumo/export.h>
+#include <kumo/fault_inject.h>
 #include <kumo/percpu.h>
 #include <kumo/printk.h>
 #include <kumo/rcu.h>
@@ -171,6 +172,11 @@ static void command_put_back(struct block_queue *queue, struct block_command *co
 	queue->staged_count++;
 }
 
+static int command_give(struct block_command *command, const struct block_disk_ops *ops)
+{
+	return fault_inject(FAIL_DISK) ? -EIO : ops->queue(command);
+}
+
 void block_queue_run(struct block_queue *queue)
 {
 	const struct block_disk_ops *ops = queue->disk->ops;
@@ -188,7 +194,7 @@ void block_queue_run(struct block_queue *queue)
 		queue->again = false;
 		while (error != -EBUSY && (command = command_take(queue))) {
 			spin_unlock_irqrestore(&queue->lock, flags);
-			error = ops->queue(command);
+			error = command_give(command, ops);
 			if (error && error != -EBUSY)
 				block_command_done(command, error);
 			given |= !error;

@@ -43,7 +43,8 @@ struct fault_state {
 };
 
 static struct fault_state states[FAIL_KINDS];
-static const char *const names[FAIL_KINDS] = { "slab", "page", "area", "percpu", "user", "device" };
+static const char *const names[FAIL_KINDS] = { "slab", "page",	 "area", "percpu",
+					       "user", "device", "disk" };
 
 /* ---- The question ---- */
 

@@ -17,6 +17,7 @@ enum fault_kind {
 	FAIL_PERCPU, /* alloc_percpu */
 	FAIL_USER,   /* copies from and to user memory */
 	FAIL_DEVICE, /* what devices answer */
+	FAIL_DISK,   /* commands of disks */
 	FAIL_KINDS
 };
 

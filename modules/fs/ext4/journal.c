@@ -442,7 +442,8 @@ static int journal_map(struct journal *journal, u32 length)
 		if (error)
 			return error;
 		if (mapping.kind != MAP_WRITTEN)
-			return -EUCLEAN;
+			return volume_damaged(journal->volume, journal->inode->number, block,
+					      "the journal has a hole");
 		error = array_grow((void **)&journal->runs, journal->run_count, &room,
 				   sizeof(*journal->runs));
 		if (!error)
@@ -490,6 +491,7 @@ static void journal_features_take(struct journal *journal)
 
 static int journal_features(struct journal *journal)
 {
+	const char *device = journal->volume->device->name;
 	const struct journal_super *super = journal->super;
 	const u32 known = JOURNAL_INCOMPAT_REVOKE | JOURNAL_INCOMPAT_64BIT |
 			  JOURNAL_INCOMPAT_CSUM_V2 | JOURNAL_INCOMPAT_CSUM_V3 |
@@ -499,18 +501,19 @@ static int journal_features(struct journal *journal)
 	if (be32_read(super->header.type) == JOURNAL_SUPER_V1)
 		incompat = 0;
 	else if (incompat & ~known || super->feature_ro_compat) {
-		pr_err("the journal has features that are not known: %x\n", incompat & ~known);
+		pr_err("%s: the journal has features that are not known: %x\n", device,
+		       incompat & ~known);
 		return -EINVAL;
 	}
 	journal_features_take(journal);
 	if (journal_has_checksums(journal)) {
 		if (super->checksum_type != JOURNAL_CRC32C ||
 		    be32_read(super->checksum) != journal_super_checksum(super)) {
-			pr_err("the journal's superblock has a wrong checksum\n");
+			pr_err("%s: the journal's superblock has a wrong checksum\n", device);
 			return -EUCLEAN;
 		}
 	} else if (incompat & JOURNAL_INCOMPAT_ASYNC_COMMIT) {
-		pr_err("a journal with commits that wait for nothing needs checksums\n");
+		pr_err("%s: a journal with commits that wait for nothing needs checksums\n", device);
 		return -EINVAL;
 	}
 	return 0;
@@ -528,7 +531,7 @@ static int journal_geometry(struct journal *journal)
 	if (be32_read(super->header.magic) != JOURNAL_MAGIC ||
 	    (type != JOURNAL_SUPER_V1 && type != JOURNAL_SUPER_V2) ||
 	    be32_read(super->block_size) != volume->block_size) {
-		pr_err("the journal has no valid superblock\n");
+		pr_err("%s: the journal has no valid superblock\n", volume->device->name);
 		return -EUCLEAN;
 	}
 	if (type == JOURNAL_SUPER_V2 &&
@@ -541,7 +544,8 @@ static int journal_geometry(struct journal *journal)
 	if (length > blocks || fast >= length || !journal->first || journal->first >= journal->end ||
 	    journal->end - journal->first < 64 || be32_read(super->start) >= journal->end ||
 	    (super->start && be32_read(super->start) < journal->first)) {
-		pr_err("the journal's size is wrong: %u blocks of %u\n", length, blocks);
+		pr_err("%s: the journal's size is wrong: %u blocks of %u\n", volume->device->name,
+		       length, blocks);
 		return -EUCLEAN;
 	}
 	journal->transaction_max = min((journal->end - journal->first) / 4 - 8, TRANSACTION_BLOCKS_MAX);
@@ -560,10 +564,12 @@ static int journal_open(struct journal *journal)
 	node_set_internal(node);
 	journal->inode = inode_of(node);
 	if (!S_ISREG(node->attr.mode) || inode_is_inline(journal->inode))
-		return -EUCLEAN;
+		return volume_damaged(volume, journal->inode->number, 0, "the journal is no file");
 	error = map_find(journal->inode, 0, 1, &mapping);
-	if (error || mapping.kind != MAP_WRITTEN)
-		return error ? error : -EUCLEAN;
+	if (error)
+		return error;
+	if (mapping.kind != MAP_WRITTEN)
+		return volume_damaged(volume, journal->inode->number, 0, "the journal has a hole");
 	journal->super_buffer = buffer_read(volume->device, mapping.physical, volume->block_size);
 	if (IS_ERR(journal->super_buffer)) {
 		error = (int)PTR_ERR(journal->super_buffer);
@@ -664,17 +670,43 @@ int journal_stop(struct volume *volume)
 	return error;
 }
 
-/* After an abort buffers are still in transactions: their changes are lost. */
-static void journal_drop(struct journal *journal, struct transaction *transaction)
+/* What the running transaction has. A buffer that one whose commit failed has, too, stays pinned for that. */
+static void running_drop(struct transaction *transaction)
 {
 	struct logged *logged, *after;
 
 	list_for_each_safe(logged, after, &transaction->buffers, running_link) {
 		list_del(&logged->running_link);
 		logged->running = NULL;
-		buffer_unpin(logged->buffer);
+		if (!logged->committing)
+			buffer_unpin(logged->buffer);
 		logged_release(logged);
 	}
+}
+
+/* What a transaction has whose commit failed; nothing, if it did not. */
+static void failed_drop(struct transaction *transaction)
+{
+	struct logged *logged, *after;
+
+	list_for_each_safe(logged, after, &transaction->buffers, committing_link) {
+		list_del(&logged->committing_link);
+		logged->committing = NULL;
+		if (!logged->running)
+			buffer_unpin(logged->buffer);
+		logged_release(logged);
+	}
+}
+
+/* After an abort buffers are still in transactions: their changes are lost. */
+static void journal_drop(struct journal *journal, struct transaction *transaction)
+{
+	struct logged *logged, *after;
+
+	if (transaction == journal->running)
+		running_drop(transaction);
+	else
+		failed_drop(transaction);
 	list_for_each_safe(logged, after, &transaction->checkpoint, checkpoint_link) {
 		list_del(&logged->checkpoint_link);
 		logged->checkpoint = NULL;
@@ -692,6 +724,7 @@ void journal_free(struct volume *volume)
 		return;
 	if (journal->running)
 		journal_drop(journal, journal->running);
+	journal->running = NULL;
 	list_for_each_safe(transaction, after, &journal->committed, link) {
 		list_del(&transaction->link);
 		journal_drop(journal, transaction);
