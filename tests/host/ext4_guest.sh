@@ -46,6 +46,16 @@ both() # TYPE OPTION...: two guests, one after the other
 	kumo --disk "$work/disk" --with "$work/read.sh:/run.sh" -- sh /run.sh "$type"
 }
 
+# A disk that takes nothing smaller than 4096 bytes; the superblock lies in the middle of its first block.
+large_blocks()
+{
+	rm -f "$work/disk" && truncate -s 64M "$work/disk" && mkfs.ext4 -q -F -b 4096 -d "$work/source" "$work/disk" || return
+	kumo --qemu "-drive file=$work/disk,format=raw,if=none,id=large -device virtio-blk-pci,drive=large,logical_block_size=4096,physical_block_size=4096" \
+		--with "$work/sums:/sums" --with "$work/write.sh:/run.sh" -- sh -c 'modprobe virtio_blk; exec sh /run.sh ext4' &&
+		e2fsck -fn "$work/disk" > "$work/log" 2>&1 || { cat "$work/log"; return 1; }
+	kumo --disk "$work/disk" --with "$work/read.sh:/run.sh" -- sh /run.sh ext4
+}
+
 # The machine stops in the middle; the next mount replays.
 stopped()
 {
@@ -75,10 +85,11 @@ marks()
 		fstrim -v /m; cd /; umount /m' && e2fsck -fn "$work/disk" && (($(du -k "$work/disk" | cut -f1) < 12000))
 }
 
-plan 8
+plan 9
 make_source || exit 1
 check 'ext4' both ext4
 check 'ext4 with blocks of 1024 bytes' both ext4 -b 1024
+check 'ext4 on a disk with blocks of 4096 bytes' large_blocks
 check 'ext3' both ext3
 check 'ext2' both ext2
 check 'a machine that stops' stopped

@@ -232,7 +232,9 @@ int directory_is_empty(struct inode *dir)
 		bool used = false;
 
 		if (IS_ERR_OR_NULL(buffer))
-			return buffer ? (int)PTR_ERR(buffer) : -EUCLEAN;
+			return buffer ? (int)PTR_ERR(buffer)
+				      : volume_damaged(dir->volume, dir->number, block,
+						       "a directory with a hole");
 		first = buffer->data;
 		if (indexed && !first->inode && first->length == dir->volume->block_size) {
 			buffer_put(buffer);

@@ -190,6 +190,17 @@ static int way_push(struct inode *dir, struct way *way, u32 block, u32 hash)
 	return 0;
 }
 
+/* The node below the last one of the way. The root is nobody's child. */
+static int way_descend(struct inode *dir, struct way *way, u32 hash)
+{
+	const struct step *last = &way->steps[way->levels - 1];
+	u32 block = child_of(last);
+
+	return block ? way_push(dir, way, block, hash)
+		     : volume_damaged(dir->volume, dir->number, last->buffer->block,
+				      "directory: the index leads to its root");
+}
+
 /* Down to the nodes above the leaves. With `name`, its hash is worked out once the root has said how. */
 static int way_find(struct inode *dir, const struct name *name, struct name_hash *hash, struct way *way)
 {
@@ -206,12 +217,8 @@ static int way_find(struct inode *dir, const struct name *name, struct name_hash
 		error = name_hash_make(dir->volume, way->version, name->text, name->length, hash);
 		way->steps[0].at = entry_search(way->steps[0].entries, hash->major);
 	}
-	for (u32 i = 0; i < levels && !error; i++) {
-		u32 block = child_of(&way->steps[way->levels - 1]);
-
-		error = block ? way_push(dir, way, block, hash->major)
-			      : -EUCLEAN; /* the root is nobody's child */
-	}
+	for (u32 i = 0; i < levels && !error; i++)
+		error = way_descend(dir, way, hash->major);
 	if (error)
 		way_put(way);
 	return error;
@@ -232,9 +239,7 @@ static int way_next(struct inode *dir, struct way *way, u32 *hash)
 	way->steps[level - 1].at++;
 	*hash = way->steps[level - 1].entries[way->steps[level - 1].at].hash;
 	while (way->levels < levels && !error) {
-		u32 block = child_of(&way->steps[way->levels - 1]);
-
-		error = block ? way_push(dir, way, block, 0) : -EUCLEAN;
+		error = way_descend(dir, way, 0);
 		if (!error)
 			way->steps[way->levels - 1].at = 0;
 	}
@@ -476,7 +481,9 @@ static int leaf_split(struct handle *handle, struct inode *dir, struct way *way,
 	sorted = leaf_sort(dir, way, copy, &count);
 	if (IS_ERR(sorted))
 		return (int)PTR_ERR(sorted);
-	error = count < 2 ? -EUCLEAN : handle_join(handle, node->buffer);
+	error = count < 2 ? volume_damaged(dir->volume, dir->number, leaf->block,
+					   "directory: a full block with fewer than two names")
+			  : handle_join(handle, node->buffer);
 	if (!error)
 		error = handle_join(handle, leaf);
 	fresh = error ? ERR_PTR(error) : map_append(handle, dir, &block);

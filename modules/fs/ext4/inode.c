@@ -254,7 +254,7 @@ struct node *inode_get_flags(struct volume *volume, u32 number, unsigned int fla
 	int error;
 
 	if (!number || number > volume->inodes_count)
-		return ERR_PTR(-EUCLEAN);
+		return ERR_PTR(volume_damaged(volume, number, 0, "an inode that there cannot be"));
 	node = node_obtain(volume->tree, number, &fresh);
 	if (IS_ERR(node) || !fresh)
 		return node;

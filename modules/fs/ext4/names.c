@@ -525,7 +525,8 @@ ssize_t ext4_readlink(struct node *node, char *buffer, size_t size, const struct
 	}
 	block = map_read(inode, 0);
 	if (IS_ERR_OR_NULL(block))
-		return block ? PTR_ERR(block) : -EUCLEAN;
+		return block ? PTR_ERR(block)
+			     : volume_damaged(inode->volume, inode->number, 0, "a link without a block");
 	memcpy(buffer, block->data, size);
 	buffer_put(block);
 	return (ssize_t)size;

@@ -229,7 +229,9 @@ static int file_block_clean(struct inode *file, u32 block)
 	int error = 0;
 
 	if (IS_ERR_OR_NULL(buffer))
-		return buffer ? (int)PTR_ERR(buffer) : -EUCLEAN;
+		return buffer ? (int)PTR_ERR(buffer)
+			      : volume_damaged(volume, file->number, block,
+					       "file of orphans with a hole");
 	numbers = buffer->data;
 	tail = (struct orphan_tail *)((char *)buffer->data + buffer->size) - 1;
 	count = (u32)((u32 *)tail - numbers);
@@ -239,8 +241,9 @@ static int file_block_clean(struct inode *file, u32 block)
 	for (u32 i = 0; i < count && !error; i++) {
 		if (!numbers[i])
 			continue;
-		error = numbers[i] > volume->inodes_count ? -EUCLEAN
-							  : orphan_finish(volume, numbers[i], false);
+		error = numbers[i] > volume->inodes_count
+				? volume_damaged(volume, numbers[i], buffer->block, "file of orphans")
+				: orphan_finish(volume, numbers[i], false);
 		found++;
 	}
 	if (!error && found)
@@ -258,7 +261,7 @@ static int file_clean(struct volume *volume)
 	if (IS_ERR(node))
 		return (int)PTR_ERR(node);
 	if (!S_ISREG(node->attr.mode) || inode_is_inline(inode_of(node)))
-		error = -EUCLEAN;
+		error = volume_damaged(volume, inode_of(node)->number, 0, "the file of orphans is none");
 	for (u32 block = 0; (u64)block << volume->block_bits < node_size(node) && !error; block++)
 		error = file_block_clean(inode_of(node), block);
 	node_put(node);

@@ -80,8 +80,11 @@ static int revoke_read(struct replay *replay, const struct buffer *buffer, u32 s
 	u32 room = buffer->size - (journal_has_checksums(replay->journal) ? 4 : 0);
 	int error = 0;
 
-	if (size < sizeof(*revoke) || size > room)
+	if (size < sizeof(*revoke) || size > room) {
+		pr_err("%s: the journal has a block of revocations of %u bytes\n",
+		       replay->journal->volume->device->name, size);
 		return -EUCLEAN;
+	}
 	for (u32 at = sizeof(*revoke); at + width <= size && !error; at += width) {
 		const be32 *word = (const be32 *)((const char *)buffer->data + at);
 		u64 block = width == 8 ? (u64)be32_read(word[0]) << 32 | be32_read(word[1])

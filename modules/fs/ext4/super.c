@@ -173,13 +173,15 @@ static int geometry_check(struct volume *volume)
 /* The superblock, first in a buffer of its own size, then within a block. */
 static int super_read(struct volume *volume)
 {
-	struct buffer *buffer = buffer_read(volume->device, 1, EXT4_SUPER_OFFSET);
-	u32 log_size, magic;
+	u32 size = max((u32)EXT4_SUPER_OFFSET, volume->device->logical_block_size), log_size, magic;
+	struct buffer *buffer = buffer_read(volume->device, EXT4_SUPER_OFFSET / size, size);
+	const struct super_disk *super;
 
 	if (IS_ERR(buffer))
 		return (int)PTR_ERR(buffer);
-	magic = ((struct super_disk *)buffer->data)->magic;
-	log_size = ((struct super_disk *)buffer->data)->log_block_size;
+	super = (struct super_disk *)((char *)buffer->data + EXT4_SUPER_OFFSET % size);
+	magic = super->magic;
+	log_size = super->log_block_size;
 	buffer_put(buffer);
 	if (magic != EXT4_MAGIC) {
 		pr_info("%s: not ext2, ext3 or ext4\n", volume->device->name);
@@ -191,8 +193,8 @@ static int super_read(struct volume *volume)
 	volume->block_size = 1024u << log_size;
 	if (volume->block_size < volume->device->logical_block_size)
 		return refuse(volume, "blocks smaller than the device's", volume->block_size);
-	if (log_size)
-		buffers_forget(volume->device, 1, 1, EXT4_SUPER_OFFSET);
+	if (volume->block_size != size)
+		buffers_forget(volume->device, EXT4_SUPER_OFFSET / size, 1, size);
 	buffer = buffer_read(volume->device, log_size ? 0 : 1, volume->block_size);
 	if (IS_ERR(buffer))
 		return (int)PTR_ERR(buffer);
@@ -409,6 +411,8 @@ static int root_open(struct volume *volume)
 {
 	struct node *root = inode_get(volume, INODE_ROOT);
 
+	if (PTR_ERR(root) == -ESTALE)
+		return volume_damaged(volume, INODE_ROOT, 0, "the root is deleted");
 	if (IS_ERR(root))
 		return (int)PTR_ERR(root);
 	if (!S_ISDIR(root->attr.mode)) {
@@ -499,7 +503,11 @@ static void ext4_detach(struct tree *tree)
 
 static struct node *ext4_find(struct tree *tree, u64 id, u32 generation, const struct cred *cred)
 {
-	return inode_get_flags(tree->private, (u32)id, GET_UNLINKED);
+	struct volume *volume = tree->private;
+
+	if (!id || id > volume->inodes_count)
+		return ERR_PTR(-ESTALE);
+	return inode_get_flags(volume, (u32)id, GET_UNLINKED);
 }
 
 static int ext4_sync(struct tree *tree)

@@ -443,7 +443,7 @@ static int body_put(struct handle *handle, struct inode *inode, u8 index, const 
 		*body_magic(&region) = XATTR_MAGIC;
 	}
 	if (!region_valid(&region)) {
-		error = -EUCLEAN;
+		error = volume_damaged(inode->volume, inode->number, 0, "attributes");
 		goto out;
 	}
 	there = region_find(&region, index, name);
@@ -532,7 +532,7 @@ static int block_change(struct inode *inode, struct buffer *old, char *copy, u8 
 		*(struct xattr_header *)copy =
 			(struct xattr_header){ .magic = XATTR_MAGIC, .refs = 1, .blocks = 1 };
 	if (old && !region_valid(&region))
-		return -EUCLEAN;
+		return volume_damaged(inode->volume, inode->number, old->block, "extended attributes");
 	there = region_find(&region, index, name);
 	if (!there && !value)
 		return -ENODATA;
