@@ -41,6 +41,7 @@ struct volume {
 	u32 *ids;
 	struct xattr_table_disk xattrs; /* count 0: there are none */
 	bool panic_on_error;
+	struct rate_limit damage_said;
 	struct cached_block metadata[METADATA_BLOCKS], data[DATA_BLOCKS];
 };
 

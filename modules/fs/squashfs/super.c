@@ -23,14 +23,13 @@
 
 int volume_damaged(struct volume *volume, const char *format, ...)
 {
-	static struct rate_limit limit;
 	char what[128];
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
-	if (rate_limit_pass(&limit))
+	if (rate_limit_pass(&volume->damage_said))
 		pr_err("%s: damaged: %s\n", volume->device->name, what);
 	if (volume->panic_on_error)
 		panic("squashfs: %s: damaged\n", volume->device->name);

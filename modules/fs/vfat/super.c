@@ -37,14 +37,13 @@ static struct boot_tail *boot_tail(const struct volume *volume, struct buffer *b
 
 int volume_damaged(struct volume *volume, const char *format, ...)
 {
-	static struct rate_limit limit;
 	char what[128];
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
-	if (rate_limit_pass(&limit))
+	if (rate_limit_pass(&volume->damage_said))
 		pr_err("%s: damaged: %s\n", volume->device->name, what);
 	volume->failed = true;
 	if (volume->read_only)
@@ -127,10 +126,29 @@ static int tables_take(struct volume *volume, const struct boot_disk *boot)
 	return 0;
 }
 
+/* Of a volume that is longer than its device, clusters are those that the device has. The rest must be there whole. */
+static int device_check(const struct volume *volume, u64 *clusters)
+{
+	u64 sectors = block_device_size(volume->device) >> volume->sector_bits, room;
+
+	room = sectors <= volume->data_sector ? 0
+					      : (sectors - volume->data_sector) >>
+							(volume->cluster_bits - volume->sector_bits);
+	if (!room)
+		return refuse(volume, "sectors before the clusters", volume->data_sector);
+	if (room < *clusters) {
+		pr_warn("%s: of %llu clusters its device has %llu\n", volume->device->name,
+			(unsigned long long)*clusters, (unsigned long long)room);
+		*clusters = room;
+	}
+	return 0;
+}
+
 static int clusters_take(struct volume *volume, const struct boot_disk *boot)
 {
 	u64 sectors = boot->sector_count_16 ? boot->sector_count_16 : boot->sector_count_32;
 	u64 room, clusters, most;
+	int error;
 
 	volume->root_entries = volume->bits == 32 ? 0 : boot->root_entries;
 	if (volume->root_entries % (volume->sector_size / ENTRY_SIZE))
@@ -152,6 +170,9 @@ static int clusters_take(struct volume *volume, const struct boot_disk *boot)
 	clusters = min(clusters, room - CLUSTER_FIRST);
 	if (!clusters || clusters > most)
 		return refuse(volume, "clusters", clusters);
+	error = device_check(volume, &clusters);
+	if (error)
+		return error;
 	volume->cluster_limit = (u32)clusters + CLUSTER_FIRST;
 	if (volume->bits == 32 && !cluster_valid(volume, volume->root_cluster))
 		return refuse(volume, "the root directory's cluster", volume->root_cluster);
@@ -165,8 +186,10 @@ static int boot_read(struct volume *volume)
 	struct boot_disk boot;
 	int error;
 
+	if (PTR_ERR(buffer) == -EINVAL)
+		return refuse(volume, "no FAT volume: bytes", block_device_size(volume->device));
 	if (IS_ERR(buffer))
-		return (int)PTR_ERR(buffer) == -EINVAL ? -EIO : (int)PTR_ERR(buffer);
+		return (int)PTR_ERR(buffer);
 	memcpy(&boot, buffer->data, sizeof(boot));
 	buffer_put(buffer);
 	error = sizes_take(volume, &boot);

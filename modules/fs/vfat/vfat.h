@@ -76,6 +76,7 @@ struct volume {
 	struct table_cursor table_cursors[TABLE_CURSORS]; /* of copies of the table */
 
 	bool read_only, failed;
+	struct rate_limit damage_said;
 
 	spinlock_t index_lock;			 /* all inodes that have a node */
 	struct hlist by_position[INODE_BUCKETS]; /* by where their entry lies */
