@@ -12,7 +12,7 @@ check()
 	local name=$1
 	shift
 	number=$((number + 1))
-	if "$@" 2>&1 | sed 's/^/# /' && ((PIPESTATUS[0] == 0)); then
+	if "$@" 2>&1 | sed -u 's/^/# /' && ((PIPESTATUS[0] == 0)); then
 		echo "ok $number $name"
 	else
 		echo "not ok $number $name"
