@@ -76,15 +76,16 @@ static void test_sparse(void)
 static void test_hole_behind(void)
 {
 	char wrote[4136], found[sizeof(wrote)];
-	int fd = open("behind", O_CREAT | O_RDWR, 0644);
+	int fd = open("behind", O_CREAT | O_RDWR, 0644), result;
 
 	memset(wrote, 'w', sizeof(wrote));
 	GIVES(sizeof(wrote), write(fd, wrote, sizeof(wrote)));
-	if (!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 68904, 206)) {
+	result = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 68904, 206) ? errno : 0;
+	if (!result) {
 		GIVES(sizeof(wrote), pread(fd, found, sizeof(found), 0));
 		TRUE(!memcmp(wrote, found, sizeof(wrote)));
 	} else {
-		GIVES(EOPNOTSUPP, errno);
+		GIVES(EOPNOTSUPP, result);
 	}
 	close(fd);
 	WORKS(unlink("behind"));
@@ -136,11 +137,13 @@ static void test_names(void)
 
 	for (int i = 0; i < NAMES; i++) {
 		make_name(names[i]);
-		made += make_file(names[i], "text") == 0;
-		if (!made && errno == EINVAL) {
+		if (!i && mkdir(names[i], 0755) && errno == EINVAL) {
 			printf("# not any name will do here\n");
 			return;
 		}
+		if (!i)
+			WORKS(rmdir(names[i]));
+		made += make_file(names[i], "text") == 0;
 	}
 	GIVES(NAMES, made);
 	TRUE(listed(names));
