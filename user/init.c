@@ -29,7 +29,7 @@
 #define COMMAND_FILE "/.kumo/command"
 #define COMMAND_SIZE_MAX (256 * 1024)
 #define STRINGS_MAX 4096
-#define PORT_WAIT_MS 10000
+#define WAIT_MS 10000
 #define RESPAWN_PAUSE_MS 1000
 #define STATUS_NOT_FOUND 127
 #define STATUS_NOT_EXECUTABLE 126
@@ -433,7 +433,22 @@ static void load_platform_modules(void)
 	wait_for(child);
 }
 
-/* Those of the runner: what they drive is there when modprobe has ended. */
+/* modprobe does not wait for what somebody else is just loading, as the kernel does for a device that it has found. */
+static void await_module(const char *name)
+{
+	char path[256], state[16];
+
+	if (!STRING_JOIN(path, "/sys/module/", name, "/initstate"))
+		return;
+	for (int waited_ms = 0; waited_ms < WAIT_MS; waited_ms++) {
+		if (read_file(path, state, sizeof(state)) <= 0 || state[0] != 'c') /* coming */
+			return;
+		sys_sleep_ms(1);
+	}
+	say("wait for", path, -ETIMEDOUT);
+}
+
+/* Those of the runner, by their names: what they drive is there then. */
 static void load_wanted_modules(void)
 {
 	int child;
@@ -444,6 +459,8 @@ static void load_wanted_modules(void)
 	if (child == 0)
 		execute(task.modules);
 	wait_for(child);
+	for (int i = 2; i < task.module_count; i++)
+		await_module(task.modules[i]);
 }
 
 /* The host may change files meanwhile, so names are not believed; but what is read stays in the page cache until it has changed. */
@@ -498,7 +515,7 @@ static int open_port(const char *name, int flags)
 	int fd = -ENAMETOOLONG;
 
 	if (STRING_JOIN(path, "/dev/virtio-ports/kumo.", name))
-		for (int waited_ms = 0; waited_ms < PORT_WAIT_MS; waited_ms++) {
+		for (int waited_ms = 0; waited_ms < WAIT_MS; waited_ms++) {
 			fd = sys_open(path, flags | O_CLOEXEC, 0);
 			if (fd != -ENOENT && fd != -ENXIO)
 				break;
