@@ -429,10 +429,13 @@ static unsigned int take_out(struct page_cache *cache, u64 *first, u64 last, enu
 	return count;
 }
 
-static void remove_range(struct page_cache *cache, u64 first, u64 last, enum removal removal)
+/* -EINTR: killed while another than a disk did not come to the end of writing a page; the rest stays. Disks answer in time. */
+static int remove_range(struct page_cache *cache, u64 first, u64 last, enum removal removal)
 {
+	bool killable = !cache->node->ops->block_map;
 	struct page *pages[REMOVE_BATCH], *busy;
 	unsigned int count;
+	int error = 0;
 
 	do {
 		count = take_out(cache, &first, last, removal, pages, &busy);
@@ -442,11 +445,12 @@ static void remove_range(struct page_cache *cache, u64 first, u64 last, enum rem
 		memory_account_fast(MEMORY_CACHED, -(long)count);
 		page_put_many(pages, count);
 		if (busy) {
-			page_wait_written(busy, false);
+			error = page_wait_written(busy, killable);
 			page_put(busy);
 		}
 		cond_resched();
-	} while (count == REMOVE_BATCH || busy);
+	} while ((count == REMOVE_BATCH || busy) && !error);
+	return error;
 }
 
 /* Is nothing stored of the range? Then its page is dirty already, or all zeros. */
@@ -481,9 +485,11 @@ static int zero_part(struct page_cache *cache, u64 index, u64 from, u64 to)
 int page_cache_truncate(struct page_cache *cache, u64 size)
 {
 	u64 first = size_in_pages(size);
+	int error = remove_range(cache, first, ~0ULL, REMOVE_ALL);
 
-	remove_range(cache, first, ~0ULL, REMOVE_ALL);
 	page_cache_unmap(cache, first, ~0ULL, UNMAP_AND_COPIES);
+	if (error)
+		return error;
 	return size % PAGE_SIZE ? zero_part(cache, size >> PAGE_SHIFT, size % PAGE_SIZE, PAGE_SIZE) : 0;
 }
 EXPORT_SYMBOL(page_cache_truncate);
@@ -496,9 +502,11 @@ int page_cache_punch(struct page_cache *cache, u64 start, u64 end)
 	if (WARN_ON(start > end))
 		return -EINVAL;
 	if (first < last) {
-		remove_range(cache, first, last - 1, REMOVE_ALL);
+		error = remove_range(cache, first, last - 1, REMOVE_ALL);
 		page_cache_unmap(cache, first, last - 1, UNMAP_FROM_ALL);
 	}
+	if (error)
+		return error;
 	if (start >> PAGE_SHIFT == last)
 		return zero_part(cache, last, start % PAGE_SIZE, end % PAGE_SIZE);
 	if (start % PAGE_SIZE)
@@ -527,7 +535,7 @@ void page_cache_drop(struct page_cache *cache, u64 start, u64 end)
 
 	if (start >= end)
 		return;
-	remove_range(cache, first, last, REMOVE_CLEAN);
+	(void)remove_range(cache, first, last, REMOVE_CLEAN); /* waits for nothing */
 	page_cache_unmap(cache, first, last, UNMAP_FROM_ALL);
 }
 EXPORT_SYMBOL(page_cache_drop);
@@ -540,12 +548,12 @@ void page_cache_give_up(struct page_cache *cache, u64 start, u64 end)
 		return;
 	page_cache_write_out(cache, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT);
 	if (first < after)
-		remove_range(cache, first, after - 1, REMOVE_UNUSED);
+		(void)remove_range(cache, first, after - 1, REMOVE_UNUSED); /* waits for nothing */
 }
 
 void page_cache_destroy(struct page_cache *cache)
 {
-	remove_range(cache, 0, ~0ULL, REMOVE_ALL);
+	(void)remove_range(cache, 0, ~0ULL, REMOVE_ALL); /* nothing is being written: that would hold the node */
 	xarray_destroy(&cache->pages);
 }
 EXPORT_SYMBOL(page_cache_destroy);

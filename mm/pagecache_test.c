@@ -2,6 +2,7 @@
  * The page cache above a tree that keeps its bytes elsewhere: here in a buffer of the suite, which answers at once or from a
  * worker, and fails on demand. The tree's root is its one file; it is mounted on a file.
  */
+#include <kumo/act.h>
 #include <kumo/error_sequence.h>
 #include <kumo/file.h>
 #include <kumo/kunit.h>
@@ -20,6 +21,7 @@ enum { PAGES = 300, BYTES = PAGES * PAGE_SIZE, QUEUE = 512 };
 static struct {
 	char *bytes; /* what is stable */
 	bool later;  /* transfers end in a worker */
+	bool held;   /* and the worker is not asked yet */
 	bool fail_reads, fail_writes;
 	int room; /* pages that can be reserved; -1: any number */
 	unsigned int reads, writes, pages_read, pages_written, attr_changes;
@@ -78,7 +80,7 @@ static void submit(struct page **pages, unsigned int count, bool write)
 		backing.queued++;
 		spin_unlock(&backing.lock);
 	}
-	if (backing.later)
+	if (backing.later && !backing.held)
 		work_queue(&backing.work);
 }
 
@@ -388,6 +390,32 @@ static void changes_of_attributes_are_told_once_until_they_are_taken(struct kuni
 	file_put(file);
 }
 
+static int make_shorter(void *file)
+{
+	struct attr_change change = { .valid = SETATTR_SIZE, .size = PAGE_SIZE };
+
+	return node_setattr(((struct file *)file)->node, &change, &root_cred);
+}
+
+static void who_waits_for_a_page_that_is_written_can_be_killed(struct kunit *test)
+{
+	struct file *file = open_file(test);
+	struct thread *thread;
+
+	put_bytes(test, file, PAGE_SIZE, 'a', PAGE_SIZE);
+	backing.later = backing.held = true;
+	page_cache_write_out(file->node->cache, 0, ~0ULL);
+	thread = kthread_run(make_shorter, file, "make_shorter");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(thread));
+	while (node_size(file->node) != PAGE_SIZE)
+		sleep_ns(NSEC_PER_MSEC);
+	thread_cancel(thread);
+	KUNIT_EXPECT_EQ(test, kthread_stop(thread), -EINTR);
+	work_queue(&backing.work);
+	KUNIT_EXPECT_EQ(test, file_sync(file, false), 0);
+	file_put(file);
+}
+
 static int begin_suite(struct kunit_suite *suite)
 {
 	struct file *file = file_open_name(PLACE, O_CREAT | O_RDWR, 0644, &root_cred);
@@ -425,6 +453,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(what_truncation_cuts_off_reads_as_zeros_when_the_file_grows_again),
 	KUNIT_CASE(clean_pages_are_given_back_and_read_again),
 	KUNIT_CASE(changes_of_attributes_are_told_once_until_they_are_taken),
+	KUNIT_CASE(who_waits_for_a_page_that_is_written_can_be_killed),
 	{},
 };
 

@@ -62,7 +62,8 @@ struct page *page_cache_get_new(struct page_cache *cache, u64 index);
 int page_cache_adopt(struct page_cache *cache, u64 index, struct page *page) __must_check;
 /* Drops pages from byte `size` on, zeroes the tail of the last, and unmaps them everywhere. The node's size must have
  * been lowered already. When it returns, nothing of what was dropped is being written out. -EIO, -ENOMEM, -EINTR: the last page
- * of a tree that reads pages could not be read to be zeroed. */
+ * of a tree that reads pages could not be read to be zeroed; -EINTR also: killed while a page that goes was written, by another than a
+ * disk. */
 int page_cache_truncate(struct page_cache *cache, u64 size);
 /* Frees whole pages in a range and zeroes partial ones: fallocate's punch hole. The same errors. */
 int page_cache_punch(struct page_cache *cache, u64 start, u64 end);
