@@ -186,6 +186,8 @@ int path_link(const struct path *parent, const struct name *last, const struct p
 	if (error)
 		return error;
 	error = place_free(parent, last, false, cred);
+	if (!error && tree->flags & TREE_NAMES_FIXED)
+		error = -ENOENT;
 	if (error)
 		goto out;
 	error = -EXDEV;
@@ -477,7 +479,7 @@ static int rename_named(const struct path *old_parent, const struct name *old_la
 	if (IS_ERR(target)) {
 		error = (int)PTR_ERR(target);
 		target = NULL;
-		if (error != -ENOENT)
+		if (error != -ENOENT || new_parent->mount->tree->flags & TREE_NAMES_FIXED)
 			goto out;
 	}
 	error = rename_allowed(old_parent, old_last, entry, new_parent, new_last, target, flags, cred);

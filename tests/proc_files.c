@@ -323,6 +323,20 @@ static void locks(void)
 	unlink("/tmp/locked");
 }
 
+/* Nobody gives files in /proc names. */
+static void names(void)
+{
+	int fd = open("/tmp/proc_files", O_CREAT | O_WRONLY, 0600);
+
+	close(fd);
+	tap_ok(link("/proc/version", "/proc/none") == -1 && errno == ENOENT, "a link within /proc");
+	tap_ok(link("/tmp/proc_files", "/proc/none") == -1 && errno == ENOENT, "a link into /proc");
+	tap_ok(link("/tmp/proc_files", "/proc/version") == -1 && errno == EEXIST, "a link to what is there");
+	tap_ok(rename("/proc/version", "/proc/none") == -1 && errno == ENOENT, "a rename within /proc");
+	tap_ok(rename("/tmp/proc_files", "/proc/none") == -1 && errno == EXDEV, "a rename into /proc");
+	unlink("/tmp/proc_files");
+}
+
 int main(void)
 {
 	locks();
@@ -331,5 +345,6 @@ int main(void)
 	settings();
 	doings();
 	folder_as_pidfd();
+	names();
 	return tap_end();
 }
