@@ -1,12 +1,17 @@
-/* The two checksums of the format: CRC-32C (Castagnoli) of metadata_csum and the journal, CRC-16 of group descriptors. */
+/*
+ * The two checksums of the format: CRC-32C (Castagnoli) of metadata_csum and the journal, by the processor's instruction or by
+ * tables, and CRC-16 of group descriptors.
+ */
 #include "ext4.h"
+
+#include <kumo/arch/crc32c.h>
 
 #define CRC32C_POLYNOMIAL 0x82F63B78u /* bits reversed */
 #define CRC16_POLYNOMIAL 0xA001u
 
 /* tables[n][b]: what byte b does to the checksum when n bytes of zeros follow it. */
 static u32 tables[8][256];
-static bool ready;
+static enum { UNKNOWN, BY_INSTRUCTION, BY_TABLES } way;
 
 static void make_tables(void)
 {
@@ -20,15 +25,22 @@ static void make_tables(void)
 	for (u32 i = 0; i < 256; i++)
 		for (int n = 1; n < 8; n++)
 			tables[n][i] = tables[n - 1][i] >> 8 ^ tables[0][tables[n - 1][i] & 0xff];
-	smp_store_release(&ready, true); /* whoever makes them at the same time stores the same */
 }
 
-u32 crc32c(u32 crc, const void *data, size_t size)
+/* Whoever does it at the same time stores the same. */
+static void find_way(void)
+{
+	bool instruction = arch_has_crc32c();
+
+	if (!instruction)
+		make_tables();
+	smp_store_release(&way, instruction ? BY_INSTRUCTION : BY_TABLES);
+}
+
+static u32 crc32c_by_tables(u32 crc, const void *data, size_t size)
 {
 	const u8 *at = data;
 
-	if (unlikely(!smp_load_acquire(&ready)))
-		make_tables();
 	for (; size >= 8; at += 8, size -= 8) {
 		u64 word;
 
@@ -42,6 +54,13 @@ u32 crc32c(u32 crc, const void *data, size_t size)
 	while (size--)
 		crc = crc >> 8 ^ tables[0][(crc ^ *at++) & 0xff];
 	return crc;
+}
+
+u32 crc32c(u32 crc, const void *data, size_t size)
+{
+	if (unlikely(!smp_load_acquire(&way)))
+		find_way();
+	return way == BY_INSTRUCTION ? arch_crc32c(crc, data, size) : crc32c_by_tables(crc, data, size);
 }
 
 u16 crc16(u16 crc, const void *data, size_t size)

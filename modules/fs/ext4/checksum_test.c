@@ -27,8 +27,23 @@ static void pieces_give_what_the_whole_gives(struct kunit *test)
 					       bytes + middle, 100 - middle));
 }
 
+static void tables_give_what_the_instruction_gives(struct kunit *test)
+{
+	u8 bytes[40];
+
+	if (!arch_has_crc32c())
+		kunit_skip(test, "this processor has no such instruction");
+	make_tables();
+	for (u32 i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (u8)(i * 77 + 200);
+	for (u32 size = 0; size <= sizeof(bytes); size++)
+		KUNIT_EXPECT_EQ(test, crc32c_by_tables(size, bytes, size),
+				arch_crc32c(size, bytes, size));
+}
+
 static struct kunit_case cases[] = { KUNIT_CASE(known_values),
 				     KUNIT_CASE(pieces_give_what_the_whole_gives),
+				     KUNIT_CASE(tables_give_what_the_instruction_gives),
 				     {} };
 static struct kunit_suite suite = { .name = "ext4_checksum", .test_cases = cases };
 kunit_test_suite(suite);
