@@ -331,7 +331,8 @@ static void names(void)
 	close(fd);
 	tap_ok(link("/proc/version", "/proc/none") == -1 && errno == ENOENT, "a link within /proc");
 	tap_ok(link("/tmp/proc_files", "/proc/none") == -1 && errno == ENOENT, "a link into /proc");
-	tap_ok(link("/tmp/proc_files", "/proc/version") == -1 && errno == EEXIST, "a link to what is there");
+	tap_ok(link("/tmp/proc_files", "/proc/version") == -1 && errno == EEXIST,
+	       "a link to what is there");
 	tap_ok(rename("/proc/version", "/proc/none") == -1 && errno == ENOENT, "a rename within /proc");
 	tap_ok(rename("/tmp/proc_files", "/proc/none") == -1 && errno == EXDEV, "a rename into /proc");
 	unlink("/tmp/proc_files");

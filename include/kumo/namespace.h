@@ -233,7 +233,7 @@ int mount_want_write(const struct mount *mount) __must_check;
  * period. Takes only names_lock, never waits. False: there was nothing to give. */
 bool names_shrink(unsigned long pages_wanted);
 
-void names_init(void); /* caches and hashes */
+void names_init(void);			   /* caches and hashes */
 int ram_types_register(void) __must_check; /* ramfs, tmpfs and rootfs; -EEXIST */
 void ram_tree_init(void); /* registers those; mounts the root; fs of the first thread */
 int initramfs_unpack(const void *archive,
