@@ -10,20 +10,22 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"; exit $((failures > 0))' EXIT
 
 # What good images are made with, a line each.
-ext4_images='-b 1024 -O ^metadata_csum,^has_journal
+declare -A options=(
+[ext4]='-b 1024 -O ^metadata_csum,^has_journal
 -b 1024 -O ^metadata_csum,^has_journal,^extents,^64bit
 -b 1024 -O ^metadata_csum -J size=1
 -b 4096 -O ^metadata_csum,^has_journal,inline_data
 -b 1024 -O metadata_csum,^has_journal
 -b 1024 -O ^metadata_csum,^has_journal,meta_bg,large_dir -I 128 -g 1024'
-vfat_images='256K -F 12 -s 1 -r 64
+[vfat]='256K -F 12 -s 1 -r 64
 256K -F 12 -s 8
 2300K -F 16 -s 1 -f 1
 256K -F 32 -s 1'
-squashfs_images='-comp gzip
+[squashfs]='-comp gzip
 -comp zstd
 -noI -noD -noF -noX -noId
 -noI -no-fragments -noId'
+)
 
 # The files that damage.c disturbs. Bytes that are all d are left as they are.
 script_ext4()
@@ -89,14 +91,13 @@ base_squashfs() # IMAGE OPTION...
 
 bases() # TYPE
 {
-	local -n options=${1}_images
 	local line
 	images=()
 	while read -r line; do
 		# shellcheck disable=SC2086 # words on purpose
 		"base_$1" "$work/$1${#images[@]}" $line > "$work/log" 2>&1 || { cat "$work/log"; return 1; }
 		images+=("$1${#images[@]}")
-	done <<< "$options"
+	done <<< "${options[$1]}"
 }
 
 # In pieces, each in a machine of its own, so that what one leaves behind does not hide in the next.
@@ -110,7 +111,7 @@ damaged() # TYPE FIRST COUNT
 }
 
 scripts/setup fuzz
-types=(${TYPES:-ext4 vfat squashfs})
+read -ra types <<< "${TYPES:-ext4 vfat squashfs}"
 plan $((1 + ${#types[@]} * (1 + (count + 249) / 250)))
 check 'the programs are built' eval 'make --no-print-directory -s -f user/environment/Makefile &&
 	gcc -O1 -Wall -Werror -static -o "$work/damage" tests/host/damage.c'
