@@ -68,12 +68,15 @@ static inline void root_take_along(void (*say)(const char *what, const char *whi
 	static const struct {
 		const char *source, *place, *type;
 		unsigned long flags;
+		const char *data;
 	} mounts[] = {
 		{ "/proc", NEW_ROOT "/proc", NULL, MS_BIND | MS_REC },
 		{ "/sys", NEW_ROOT "/sys", NULL, MS_BIND | MS_REC },
 		{ "/dev", NEW_ROOT "/dev", NULL, MS_BIND | MS_REC },
+		{ "devpts", NEW_ROOT "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+		  "gid=5,mode=620,ptmxmode=666" },
 		{ "/lib/modules", NEW_ROOT "/lib/modules", NULL, MS_BIND },
-		{ "run", NEW_ROOT "/run", "tmpfs", MS_NOSUID | MS_NODEV },
+		{ "run", NEW_ROOT "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755" },
 		{ "/", NEW_ROOT INITRAMFS, NULL, MS_BIND },
 	};
 
@@ -82,7 +85,7 @@ static inline void root_take_along(void (*say)(const char *what, const char *whi
 
 		sys_mkdir(mounts[i].place, 0755);
 		error = sys_mount(mounts[i].source, mounts[i].place, mounts[i].type,
-				  mounts[i].flags, mounts[i].type ? "mode=755" : NULL);
+				  mounts[i].flags, mounts[i].data);
 		if (error)
 			say("mount", mounts[i].place, error);
 	}

@@ -8,7 +8,7 @@ trap 'rm -rf "$work"; exit $((failures > 0))' EXIT
 make_image()
 {
 	mkdir "$work/tree" && (cd "$work/tree" && busybox cpio -id < "$BUILD_DIR/userland.cpio" 2> /dev/null) &&
-		echo disk > "$work/tree/etc/hostname" && truncate -s 64M "$work/image" &&
+		rm "$work/tree/sbin/modprobe" && echo disk > "$work/tree/etc/hostname" && truncate -s 64M "$work/image" &&
 		mkfs.ext4 -q -F -E root_owner=0:0 -d "$work/tree" "$work/image"
 }
 
@@ -29,7 +29,14 @@ second()
 	root -- cat /home/me/input | cmp - "$BUILD_DIR/system.cpio" && root -- cmp /home/me/copy /bin/busybox
 }
 
-modules() { root -- sh -c 'modprobe hello && lsmod | grep -q ^hello && mount -t counter none /mnt && [ -e /mnt/ctl ]'; }
+# The disk has no modprobe.
+modules()
+{
+	root -- sh -c '! [ -e /sbin/modprobe ] && chroot /run/initramfs modprobe hello && lsmod | grep -q ^hello && mount -t counter none /mnt &&
+		[ -e /mnt/ctl ]'
+}
+
+terminals() { root -- sh -c 'grep -q "^devpts /dev/pts devpts" /proc/mounts && exec 3<> /dev/ptmx && [ -c /dev/pts/0 ]'; }
 
 with() { root --with "$work/log:/given" --env A=b -- sh -c 'cmp /run/initramfs/given - && [ $A = b ]' < "$work/log"; }
 
@@ -52,11 +59,12 @@ missing()
 	((status == 125)) && grep -q 'init: take as root /dev/vda' "$work/out" || { echo "status $status"; cat "$work/out"; return 1; }
 }
 
-plan 8
+plan 9
 make_image || exit 1
 check 'the disk is the root, and is left clean' first
 check 'what was written is there in the next machine' second
 check 'modules come from the initramfs, by name and by the kernel' modules
+check 'terminals' terminals
 check 'what --with brings' with
 check 'a root that is read-only' read_only
 check 'the exit status' status
