@@ -8,7 +8,7 @@
 cd "$ROOT" || exit 1
 load_seconds=${load_seconds:-5} points=${points:-30} guest_points=${guest_points:-4}
 tool=$ROOT/build/host/ext4-tool
-seed=$RANDOM
+seed=${seed:-$RANDOM}
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"; exit $((failures > 0))' EXIT
 
@@ -52,6 +52,16 @@ replays()
 	done
 }
 
+# cut_as LOAD COMMAND...: what a failure needs to be looked for again
+cut_as()
+{
+	local load=$1
+	shift
+	"$@" && return
+	echo "seed $seed, mkfs.ext4 -J size=4 $load, $load_seconds s of load, $points points; host: $(cat /proc/loadavg)"
+	return 1
+}
+
 build()
 {
 	make --no-print-directory -s -f user/environment/Makefile && gcc -O1 -Wall -Werror -static -o "$work/load" tests/host/ext4_load.c
@@ -64,6 +74,6 @@ check 'the programs are built' build
 for load in "${loads[@]}"; do
 	# shellcheck disable=SC2086 # words on purpose
 	check "a guest writes to a disk made with mkfs.ext4 -J size=4 $load" record -J size=4 $load
-	check "$points power cuts" "$tool" -q logged "$work/before" "$work/log" "$seed" "$points"
-	check "$guest_points power cuts, replayed by a guest" replays
+	check "$points power cuts" cut_as "$load" "$tool" -q logged "$work/before" "$work/log" "$seed" "$points"
+	check "$guest_points power cuts, replayed by a guest" cut_as "$load" replays
 done

@@ -399,29 +399,42 @@ u32 random_number(u64 *state, u32 below)
 	return below ? (u32)((*state >> 16) % below) : 0;
 }
 
+/* What the checker said, as far as it helps to see what is wrong. */
+static void checker_show(const char *path)
+{
+	FILE *said = fopen(path, "r");
+	char line[256];
+
+	for (int i = 0; said && i < 40 && fgets(line, sizeof(line), said); i++)
+		fputs(line, stderr);
+	if (said)
+		fclose(said);
+}
+
 int check_image(const char *path)
 {
 	const char *words[8] = {};
 	int count = 0, status;
+	char log[4096];
 	pid_t child;
 
 	if (!image_tool.checker)
 		return 0;
 	for (; image_tool.checker[count]; count++)
 		words[count] = image_tool.checker[count];
+	snprintf(log, sizeof(log), "%s.fsck", path);
 	child = fork();
-
 	if (!child) {
-		int out = open("/dev/null", O_WRONLY);
-		char log[4096];
+		int out = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0666);
 
-		snprintf(log, sizeof(log), "%s.fsck", path);
-		out = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0666);
 		dup2(out, 1);
 		dup2(out, 2);
 		words[count] = path;
 		execvp(words[0], (char *const *)words);
 		_exit(127);
 	}
-	return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	status = waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	if (status)
+		checker_show(log);
+	return status;
 }
