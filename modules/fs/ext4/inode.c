@@ -121,6 +121,15 @@ bool inode_is_fast_link(const struct inode *inode)
 	       inode->disk_size < INODE_BLOCK_BYTES && (u64)atomic64_read(&inode->sectors) == others;
 }
 
+/* What stat(2) says. As on Linux a file within its inode has blocks all the same, lest who copies it takes it for a hole. */
+static u64 blocks_shown(const struct inode *inode, u64 sectors)
+{
+	const struct attr *attr = &inode->node->attr;
+
+	return sectors +
+	       (S_ISREG(attr->mode) && inode_is_inline(inode) ? DIV_ROUND_UP(attr->size, 512) : 0);
+}
+
 static void attr_from_disk(struct inode *inode, const struct inode_disk *raw, struct attr *attr)
 {
 	struct volume *volume = inode->volume;
@@ -141,7 +150,7 @@ static void attr_from_disk(struct inode *inode, const struct inode_disk *raw, st
 			sectors <<= volume->block_bits - 9;
 	}
 	atomic64_set(&inode->sectors, (long)sectors);
-	attr->blocks = sectors;
+	attr->blocks = blocks_shown(inode, sectors);
 	attr->block_size = volume->block_size;
 	attr->atime_ns = time_read(raw->atime, extra ? raw->atime_extra : 0);
 	attr->mtime_ns = time_read(raw->mtime, extra ? raw->mtime_extra : 0);
@@ -373,7 +382,7 @@ void inode_count_blocks(struct inode *inode, s64 blocks)
 {
 	long sectors = atomic64_add_return(&inode->sectors, blocks << (inode->volume->block_bits - 9));
 
-	WRITE_ONCE(inode->node->attr.blocks, (u64)max(sectors, 0L));
+	WRITE_ONCE(inode->node->attr.blocks, blocks_shown(inode, (u64)max(sectors, 0L)));
 }
 
 /* ---- Attributes that the core changed ---- */
