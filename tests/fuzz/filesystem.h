@@ -15,6 +15,7 @@ struct fuzz_filesystem {
 	/* Shell commands that make an image at $image, perhaps of what they put in the folder $folder. Ended by NULL. */
 	const char *const *make;
 	void (*fill)(struct image *image); /* puts more there, mounted; NULL: nothing can be written */
+	const char *in_use; /* with this among its commands an image is taken synced but mounted, as a power cut would leave it; NULL: none */
 	void (*disturb)(struct image *image); /* some of everything that changes something; its results do not matter */
 };
 extern const struct fuzz_filesystem fuzz_filesystem;

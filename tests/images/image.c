@@ -231,26 +231,37 @@ static struct file *file_at(struct image *image, const char *path)
 	return file;
 }
 
-ssize_t image_read(struct image *image, const char *path, u64 offset, void *data, size_t size)
+ssize_t image_read_node(struct node *node, u64 offset, void *data, size_t size)
 {
-	struct file *file = file_at(image, path);
+	struct file *file = open_node(node);
 	loff_t position = (loff_t)offset;
 	struct iter iter;
 	ssize_t result;
 
-	if (IS_ERR(file))
-		return PTR_ERR(file);
+	if (!file)
+		return -ENOMEM;
 	iter_init_kernel(&iter, data, size);
-	if (S_ISLNK(file->node->attr.mode) && file->node->link_text) {
-		result = (ssize_t)min(strlen(file->node->link_text), size);
-		memcpy(data, file->node->link_text, (size_t)result);
-	} else if (S_ISLNK(file->node->attr.mode)) {
-		result = file->ops->readlink(file->node, data, size, &root);
+	if (S_ISLNK(node->attr.mode) && node->link_text) {
+		result = (ssize_t)min(strlen(node->link_text), size);
+		memcpy(data, node->link_text, (size_t)result);
+	} else if (S_ISLNK(node->attr.mode)) {
+		result = file->ops->readlink(node, data, size, &root);
 	} else {
-		result = S_ISREG(file->node->attr.mode) ? file->ops->read(file, &iter, &position)
-							: -EISDIR;
+		result = S_ISREG(node->attr.mode) ? file->ops->read(file, &iter, &position) : -EISDIR;
 	}
 	close_node(file);
+	return result;
+}
+
+ssize_t image_read(struct image *image, const char *path, u64 offset, void *data, size_t size)
+{
+	struct node *node = image_node(image, path);
+	ssize_t result;
+
+	if (IS_ERR(node))
+		return PTR_ERR(node);
+	result = image_read_node(node, offset, data, size);
+	node_put(node);
 	return result;
 }
 

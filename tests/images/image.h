@@ -24,6 +24,7 @@ int image_create(struct image *image, const char *path, u32 mode, const char *ta
 int image_link(struct image *image, const char *from, const char *to);
 int image_unlink(struct image *image, const char *path);
 int image_rename(struct image *image, const char *from, const char *to, unsigned int flags);
+ssize_t image_read_node(struct node *node, u64 offset, void *data, size_t size);
 ssize_t image_read(struct image *image, const char *path, u64 offset, void *data, size_t size);
 ssize_t image_write(struct image *image, const char *path, u64 offset, const void *data, size_t size);
 int image_truncate(struct image *image, const char *path, u64 size);
