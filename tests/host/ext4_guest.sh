@@ -24,6 +24,7 @@ make_source()
 		truncate -s 1234567 big; cp /bin/busybox .; sync
 		echo more >> busybox; truncate -s $(stat -c %s /bin/busybox) busybox
 		cmp busybox /bin/busybox; cat big > /dev/null
+		echo 1234567 > ../cut; sync; echo far | dd of=../cut seek=100 conv=notrunc 2> /dev/null; truncate -s 34567 ../cut
 		mount -o remount,ro /m; mount -o remount,rw /m
 		cd /; umount /m
 	END
@@ -31,7 +32,7 @@ make_source()
 		set -e
 		mkdir /m && mount -t "$1" -o ro /dev/vda /m && cd /m/new
 		cmp busybox /bin/busybox; [ "$(cat ../moved)$(cat linked)$(cat pointing)" = 202020 ]
-		[ "$(ls | wc -l)" = 394 ]; [ "$(stat -c %s big)" = 1234567 ]; [ "$(stat -c %h linked)" = 2 ]
+		[ "$(ls | wc -l)" = 394 ]; [ "$(stat -c %s big)" = 1234567 ]; [ "$(stat -c %h linked)" = 2 ]; [ "$(stat -c %s ../cut)" = 34567 ]
 		dd if=sparse bs=4096 skip=1000 2> /dev/null | cmp - /bin/busybox
 	END
 }

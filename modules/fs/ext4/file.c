@@ -416,7 +416,7 @@ static int shrink(struct inode *inode, u64 size)
 		return error;
 	error = orphan_add(&handle, inode);
 	down_write(&inode->map_lock);
-	inode->disk_size = min(inode->disk_size, size);
+	inode->disk_size = size; /* also where it was less, since what lay behind `size` had not been written */
 	up_write(&inode->map_lock);
 	result = inode_store(&handle, inode);
 	error = error ? error : result;
