@@ -68,6 +68,7 @@ struct watch {
 	struct epoll *epoll;
 	struct file *file; /* not referenced: it leaves the set when it goes */
 	bool woken;	   /* under ready_lock: an event came since the file was last asked */
+	bool queue_gone;   /* a queue that it was in is no more */
 	u32 events;	   /* asked for */
 	unsigned int fd;
 	u64 data; /* the program's */
@@ -154,6 +155,8 @@ static bool watch_wake(struct wait_entry *wait, unsigned long key)
 	}
 	was_ready = !list_empty(&watch->ready_link);
 	watch->woken = true;
+	if (unlikely(gone))
+		WRITE_ONCE(watch->queue_gone, true);
 	make_ready(watch);
 	spin_unlock(&epoll->ready_lock);
 
@@ -165,12 +168,6 @@ static bool watch_wake(struct wait_entry *wait, unsigned long key)
 	if (unlikely(gone))
 		poll_wait_gone(wait);
 	return took;
-}
-
-/* epoll->lock is held. What holds of what is asked for. */
-static u32 watch_look(struct watch *watch)
-{
-	return file_poll(watch->file, NULL) & watch->events;
 }
 
 /* It comes back by an event alone once it was told. */
@@ -276,6 +273,27 @@ static void watch_leave_queues(struct watch *watch)
 			kfree(hook);
 	}
 	watch->hooks = NULL;
+}
+
+/* A queue of the file is gone: another instance serves it, or none does. It goes into those that there are now. */
+static void watch_requeue(struct watch *watch)
+{
+	struct watch_table table = { .table = { .add = watch_hook_add, .events = watch->events },
+				     .watch = watch };
+
+	WRITE_ONCE(watch->queue_gone, false);
+	watch_leave_queues(watch);
+	(void)file_poll(watch->file, &table.table);
+	if (table.error) /* tried again at the next look */
+		WRITE_ONCE(watch->queue_gone, true);
+}
+
+/* epoll->lock is held. What holds of what is asked for. */
+static u32 watch_look(struct watch *watch)
+{
+	if (unlikely(READ_ONCE(watch->queue_gone)))
+		watch_requeue(watch);
+	return file_poll(watch->file, NULL) & watch->events;
 }
 
 /* Files first by address, then by descriptor. */
@@ -697,12 +715,12 @@ static const struct tree_ops epoll_ops = {
 	.show_info = epoll_show_info,
 };
 
-int epoll_create_fd(u32 flags)
+struct file *epoll_create(void)
 {
 	struct epoll *epoll = kzalloc(sizeof(*epoll), GFP_USER);
 
 	if (!epoll)
-		return -ENOMEM;
+		return ERR_PTR(-ENOMEM);
 	mutex_init(&epoll->lock, "epoll");
 	refcount_set(&epoll->refs, 1);
 	wait_queue_init(&epoll->waiters);
@@ -721,9 +739,16 @@ int epoll_create_fd(u32 flags)
 		int error = (int)PTR_ERR(epoll->file);
 
 		kfree(epoll);
-		return error;
+		return ERR_PTR(error);
 	}
-	return fd_add(epoll->file, flags);
+	return epoll->file;
+}
+
+int epoll_create_fd(u32 flags)
+{
+	struct file *set = epoll_create();
+
+	return IS_ERR(set) ? (int)PTR_ERR(set) : fd_add(set, flags);
 }
 
 void epoll_init(void)
@@ -737,3 +762,6 @@ void epoll_init(void)
 	epoll_watches_max = (int)min(watches, 0x7fffffffULL);
 }
 EXPORT_SYMBOL(file_is_epoll);
+EXPORT_SYMBOL(epoll_create);
+EXPORT_SYMBOL(epoll_control);
+EXPORT_SYMBOL(epoll_wait_events);

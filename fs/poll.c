@@ -41,6 +41,8 @@ static bool poll_wake(struct wait_entry *wait, unsigned long key)
 
 	if (key != POLL_QUEUE_GONE && key && !(key & entry->events))
 		return false;
+	if (unlikely(key == POLL_QUEUE_GONE))
+		WRITE_ONCE(entry->waiter->queue_gone, true);
 	WRITE_ONCE(entry->waiter->triggered, true);
 	thread_wake(wait->thread); /* a full barrier before it looks at the sleeper's state: triggered is seen, or it sleeps */
 	if (unlikely(key == POLL_QUEUE_GONE))
@@ -95,6 +97,7 @@ void poll_waiter_init(struct poll_waiter *waiter)
 	waiter->table.add = poll_add;
 	waiter->table.events = 0;
 	waiter->triggered = false;
+	waiter->queue_gone = false;
 	waiter->error = 0;
 	waiter->count = 0;
 	waiter->pages = NULL;
@@ -134,6 +137,18 @@ void poll_waiter_release(struct poll_waiter *waiter)
 	waiter->count = 0;
 }
 
+struct poll_table *poll_waiter_table(struct poll_waiter *waiter)
+{
+	u32 events = waiter->table.events;
+
+	if (likely(!READ_ONCE(waiter->queue_gone)))
+		return NULL;
+	poll_waiter_release(waiter);
+	poll_waiter_init(waiter);
+	waiter->table.events = events;
+	return &waiter->table;
+}
+
 void poll_queue_leaves(struct wait_queue *queue)
 {
 	wake_up_key(queue, POLL_QUEUE_GONE);
@@ -148,4 +163,5 @@ EXPORT_SYMBOL(poll_queue_gone);
 EXPORT_SYMBOL(file_poll);
 EXPORT_SYMBOL(poll_waiter_init);
 EXPORT_SYMBOL(poll_waiter_sleep);
+EXPORT_SYMBOL(poll_waiter_table);
 EXPORT_SYMBOL(poll_waiter_release);

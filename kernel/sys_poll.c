@@ -99,7 +99,7 @@ static long wait_ready(look_function *look, void *asked, u64 deadline_ns)
 			break;
 		}
 		timed_out = error; /* and a last look */
-		ready = look(asked, NULL);
+		ready = look(asked, poll_waiter_table(&waiter));
 	}
 	poll_waiter_release(&waiter);
 	return ready;

@@ -9,7 +9,8 @@
 struct epoll_event;
 struct file;
 
-int epoll_create_fd(u32 flags) __must_check; /* O_CLOEXEC; a descriptor, -EMFILE, -ENOMEM */
+struct file *epoll_create(void) __must_check; /* ERR_PTR(-ENOMEM) */
+int epoll_create_fd(u32 flags) __must_check;  /* O_CLOEXEC; a descriptor, -EMFILE, -ENOMEM */
 bool file_is_epoll(const struct file *file);
 /* EPOLL_CTL_*: `file`, known as `fd`, in the set. *event is looked at by ADD and MOD, and may be changed. */
 int epoll_control(struct file *set, int operation, struct file *file, unsigned int fd,

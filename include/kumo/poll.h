@@ -38,6 +38,7 @@ static inline void poll_wait(struct file *file, struct wait_queue *queue, struct
 struct poll_waiter {
 	struct poll_table table;
 	bool triggered;	    /* something woke it since it last looked */
+	bool queue_gone;    /* a queue that it waited in is no more */
 	int error;	    /* -ENOMEM: a queue could not be waited on */
 	unsigned int count; /* of entries used inline */
 	struct poll_page *pages;
@@ -47,6 +48,9 @@ struct poll_waiter {
 void poll_waiter_init(struct poll_waiter *waiter);
 /* Sleeps until something triggers it: 0, -ERESTARTSYS, or -ETIME at the deadline (monotonic nanoseconds). */
 int poll_waiter_sleep(struct poll_waiter *waiter, u64 deadline_ns) __must_check;
+/* What to look with after a sleep: NULL, since it is in all queues; or, where one is gone (another instance serves the file, or none
+ * does), its table: it has left them all, and goes into those that there are now. */
+struct poll_table *poll_waiter_table(struct poll_waiter *waiter);
 void poll_waiter_release(struct poll_waiter *waiter); /* leaves all queues */
 
 /* Before the memory of a queue goes while files that were polled on it may stay: takes all waiters out and waits until
