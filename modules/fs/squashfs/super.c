@@ -212,6 +212,7 @@ static const struct tree_ops squashfs_ops = {
 	.mmap = page_cache_mmap,
 	.read_pages = squashfs_read_pages,
 	.forget = squashfs_forget,
+	.release = squashfs_forget, /* files keep their names: they are found by them */
 };
 
 static struct tree_type type = {
