@@ -106,8 +106,11 @@ static bool file_clunk(struct file *file)
 		return true;
 	}
 	error = tree_enter_nowait(file->node->tree, &visit);
-	if (unlikely(error == -EAGAIN))
-		return false;
+	if (unlikely(error == -EAGAIN)) {
+		if (!tree_enter_lost(file->node->tree, &visit))
+			return false;
+		error = 0;
+	}
 	if ((file->mode & FILE_OPENED) && file->ops->clunk)
 		file->ops->clunk(file);
 	if (unlikely(!list_empty(&file->tree_link)))

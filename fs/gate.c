@@ -7,7 +7,8 @@
  *
  * Outside wait, killably: those who came too late, perhaps with locks of the core (node->lock). That is why nobody inside may
  * wait for such a lock, and why page faults let go of the address space before they wait (fault.c). Who cannot wait, the last
- * reference of a node or an open file, leaves it here: the instance hears of it when there is one again.
+ * reference of a node or an open file, leaves it here: the instance hears of it when there is one again. (A file that is closed
+ * while the instance is lost is clunked there: it holds a mount, which shall not be busy because of that.)
  */
 #define LOG_PREFIX "tree: "
 #include <kumo/export.h>
@@ -15,6 +16,7 @@
 #include <kumo/rcu.h>
 #include <kumo/serve.h>
 #include <kumo/slab.h>
+#include <kumo/string.h>
 
 #include "internal.h"
 #include "rebind_internal.h"
@@ -36,8 +38,10 @@ int tree_gate_make(struct tree *tree)
 	spin_init(&gate->lock, "tree_gate");
 	wait_queue_init(&gate->outside);
 	wait_queue_init(&gate->drained);
+	list_init(&gate->renames);
 	mutex_init(&gate->replacing, "tree_replacing");
 	delayed_work_init(&gate->retry, tree_retry);
+	work_init(&gate->retried, tree_retried);
 	tree->write_epoch = 1;
 	tree->state = TREE_SERVED;
 	return 0;
@@ -122,6 +126,11 @@ int tree_enter_slow(struct tree *tree, struct tree_visit *visit, bool nowait)
 	return 0;
 }
 EXPORT_SYMBOL(tree_enter_slow);
+
+bool tree_enter_lost(struct tree *tree, struct tree_visit *visit)
+{
+	return tree_enter_in(tree, visit, TREE_LOST);
+}
 
 void tree_enter_own(struct tree *tree, struct tree_visit *visit)
 {
@@ -237,8 +246,8 @@ static void retry_soon(struct tree *tree)
 {
 	struct tree_gate *gate = tree->gate;
 
-	if (!tree->retry_ns || gate->retrying)
-		return;
+	if (!tree->retry_ns || READ_ONCE(gate->retrying))
+		return; /* who retries looks again when that has ended */
 	gate->retry_wait_ns = tree->retry_ns;
 	delayed_work_queue(&gate->retry, time_monotonic_ns());
 }
@@ -257,12 +266,11 @@ void tree_gate_open(struct tree *tree)
 	else if (!gate->lost_ns)
 		gate->lost_ns = time_monotonic_ns();
 	spin_unlock_irqrestore(&gate->lock, flags);
-	if (tree->state == TREE_LOST) {
+	tree_release_late_files(tree); /* also of a lost one: the caller keeps all others from closing the gate */
+	if (tree->state == TREE_LOST)
 		retry_soon(tree);
-	} else {
-		tree_release_late_files(tree);
+	else
 		late_nodes_put(gate);
-	}
 	tree_put(tree);
 }
 
@@ -313,11 +321,9 @@ EXPORT_SYMBOL(tree_give_up);
 void tree_gate_end(struct tree *tree)
 {
 	struct tree_gate *gate = tree->gate;
-
 	unsigned long flags;
 
-	if (tree->retry_ns && !gate->retrying) /* else the next try is what lets go of the tree */
-		(void)delayed_work_cancel_sync(&gate->retry);
+	(void)delayed_work_cancel_sync(&gate->retry);
 	flags = spin_lock_irqsave(&gate->lock);
 	gate->ends = true;
 	if (tree->state != TREE_SERVED)
@@ -361,6 +367,55 @@ bool file_release_late(struct file *file)
 	}
 	spin_unlock_irqrestore(&gate->lock, flags);
 	return !open;
+}
+
+/* ---- Renames without an answer ---- */
+
+void tree_rename_begin(struct tree *tree, struct rename_pending *pending)
+{
+	struct tree_gate *gate = tree->gate;
+	unsigned long flags = spin_lock_irqsave(&gate->lock);
+
+	pending->number = ++gate->rename_count;
+	list_add_tail(&gate->renames, &pending->link);
+	spin_unlock_irqrestore(&gate->lock, flags);
+}
+
+void tree_rename_end(struct tree *tree, struct rename_pending *pending)
+{
+	unsigned long flags = spin_lock_irqsave(&tree->gate->lock);
+
+	list_del(&pending->link);
+	spin_unlock_irqrestore(&tree->gate->lock, flags);
+}
+
+bool tree_has_renames(const struct tree *tree)
+{
+	return READ_ONCE(tree->gate->renames.next) != &tree->gate->renames;
+}
+
+bool tree_rename_next(struct tree *tree, u64 *after, struct rename_look *look)
+{
+	struct tree_gate *gate = tree->gate;
+	struct rename_pending *pending;
+	unsigned long flags;
+	bool found = false;
+
+	flags = spin_lock_irqsave(&gate->lock);
+	list_for_each(pending, &gate->renames, link) {
+		if (pending->number <= *after)
+			continue;
+		*after = pending->number;
+		look->node = node_get(pending->node);
+		look->dir = node_get(pending->dir);
+		memcpy(look->text, pending->name->text, pending->name->length);
+		look->name = *pending->name;
+		look->name.text = look->text;
+		found = true;
+		break;
+	}
+	spin_unlock_irqrestore(&gate->lock, flags);
+	return found;
 }
 
 /* ---- Lists ---- */

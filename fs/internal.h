@@ -291,6 +291,9 @@ struct entry *entry_lookup(struct entry *dir, const struct name *name,
  * ERR_PTR(-ENOENT, ...). */
 struct entry *lookup_locked(struct entry *dir, const struct name *name,
 			    const struct cred *cred) __must_check;
+/* The same, whatever is cached. `rest` (may be NULL) is what follows `name`, for trees that answer many elements at once. */
+struct entry *lookup_ask(struct entry *dir, const struct name *name, const char *rest,
+			 const struct cred *cred) __must_check;
 
 /* ---- Permission (permission.c) ---- */
 

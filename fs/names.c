@@ -66,12 +66,29 @@ void node_new_end(struct node_new *new, struct node *node)
 	acl_put(new->default_acl);
 }
 
+/* Whether a change has been made is not known: the names that it was about are asked for anew. */
+static void doubt_name(struct entry *parent, const struct name *name)
+{
+	struct entry *entry = entry_find(parent, name);
+
+	if (!entry)
+		return;
+	WRITE_ONCE(entry->believe_until_ns, 0);
+	entry_put(entry);
+}
+
+static bool is_unsure(int error)
+{
+	return error == -EIO || error == -EINTR;
+}
+
 struct entry *create_locked(const struct path *parent, const struct name *last,
 			    const struct node_new *what, const struct cred *cred)
 {
 	struct node *dir = node_of(parent), *node;
 	struct tree *tree = parent->mount->tree;
 	struct node_new new = *what;
+	struct tree_visit visit;
 	struct entry *entry;
 	int error = may_create_in(dir, cred);
 
@@ -85,12 +102,15 @@ struct entry *create_locked(const struct path *parent, const struct name *last,
 	if (error)
 		return ERR_PTR(error);
 	tree_change_begin(tree);
-	error = serve_create(dir, last, &new, &node, cred);
+	error = serve_create(dir, last, &new, &node, cred, &visit);
 	tree_change_end(tree);
 	node_new_end(&new, error ? NULL : node);
+	if (is_unsure(error))
+		doubt_name(parent->entry, last);
 	if (error)
 		return ERR_PTR(error);
 	entry = entry_add(parent->entry, last, node, node->attr.believe_until_ns);
+	tree_leave(&visit);
 	if (!IS_ERR(entry))
 		notify_name(dir, last, entry->node, IN_CREATE);
 	return entry;
@@ -168,6 +188,7 @@ int path_link(const struct path *parent, const struct name *last, const struct p
 {
 	struct node *dir = node_of(parent), *node = node_of(old);
 	struct tree *tree = parent->mount->tree;
+	struct tree_visit visit;
 	struct entry *entry;
 	struct path real;
 	int error;
@@ -208,7 +229,7 @@ int path_link(const struct path *parent, const struct name *last, const struct p
 	error = -ENOENT;
 	if (node->attr.nlink || (node->flags & NODE_LINKABLE)) {
 		tree_change_begin(tree);
-		error = serve_link(dir, last, node, cred);
+		error = serve_link(dir, last, node, cred, &visit);
 		if (!error)
 			node->flags &= ~(unsigned int)NODE_LINKABLE;
 		tree_change_end(tree);
@@ -219,6 +240,7 @@ int path_link(const struct path *parent, const struct name *last, const struct p
 	entry = entry_add(parent->entry, last, node_get(node), node->attr.believe_until_ns);
 	if (!IS_ERR(entry)) /* else it is looked up when next asked for: the link itself is made */
 		entry_put(entry);
+	tree_leave(&visit);
 	notify_node(node, IN_ATTRIB);
 	notify_name(dir, last, node, IN_CREATE);
 out:
@@ -266,6 +288,8 @@ static int unlink_named(const struct path *parent, const struct name *last, bool
 	if (!mount_stands_on(entry)) {
 		tree_change_begin(tree);
 		error = serve_unlink(dir, last, node, directory, cred);
+		if (is_unsure(error))
+			doubt_name(parent->entry, last);
 		tree_change_end(tree);
 		if (!error && directory)
 			node->flags |= NODE_DEAD;
@@ -424,6 +448,7 @@ static int rename_locked(const struct path *old_parent, const struct name *old_l
 	struct node *old_dir = node_of(old_parent), *new_dir = node_of(new_parent);
 	struct node *replaced = target ? target->node : NULL;
 	struct tree *tree = old_parent->mount->tree;
+	struct tree_visit visit;
 	char *text; /* of the new name: had before anything changes */
 	int error = entry_text_alloc(new_last, &text);
 
@@ -432,7 +457,12 @@ static int rename_locked(const struct path *old_parent, const struct name *old_l
 	if (error)
 		goto out;
 	tree_change_begin(tree);
-	error = serve_rename(old_dir, old_last, entry->node, new_dir, new_last, replaced, flags, cred);
+	error = serve_rename(old_dir, old_last, entry->node, new_dir, new_last, replaced, flags,
+			     cred, &visit);
+	if (is_unsure(error)) {
+		doubt_name(old_parent->entry, old_last);
+		doubt_name(new_parent->entry, new_last);
+	}
 	if (!error && (flags & RENAME_EXCHANGE)) {
 		entry_exchange(entry, target);
 	} else if (!error) {
@@ -441,6 +471,8 @@ static int rename_locked(const struct path *old_parent, const struct name *old_l
 		entry_move(entry, new_parent->entry, new_last, text, target, !(flags & RENAME_WHITEOUT));
 		text = NULL;
 	}
+	if (!error)
+		tree_leave(&visit);
 	tree_change_end(tree);
 	if (replaced)
 		mutex_unlock(&replaced->lock);

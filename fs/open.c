@@ -291,7 +291,8 @@ static int open_last_or_create(struct walk *walk, const struct open_how_kernel *
 			       const struct cred *cred)
 {
 	struct node *dir = path_node(&walk->path);
-	struct node_new what = { .mode = S_IFREG | (how->mode & 07777) };
+	struct node_new what = { .mode = S_IFREG | (how->mode & 07777),
+				 .shared = !(how->flags & O_EXCL) };
 	struct entry *entry;
 	int error;
 
@@ -323,6 +324,9 @@ static int open_last_or_create(struct walk *walk, const struct open_how_kernel *
 			entry = ERR_PTR(error);
 		}
 		*created = !IS_ERR(entry);
+		if (what.shared && IS_ERR(entry) &&
+		    PTR_ERR(entry) == -EEXIST) /* made behind the core, in between */
+			entry = lookup_ask(walk->path.entry, &walk->last, NULL, cred);
 	}
 	mutex_unlock(&dir->lock);
 	if (IS_ERR(entry))

@@ -267,7 +267,7 @@ static int take_down(struct replacement *replacement)
 	for (size_t i = 0; i < replacement->file_count && !replacement->handover.whole; i++) {
 		struct file *file = replacement->files[i];
 
-		if (file->ops->clunk && file->ops != &stale_ops)
+		if (file->mode & FILE_OPENED && file->ops->clunk)
 			file->ops->clunk(file);
 		file->private = NULL;
 		file->mode &= ~(u32)FILE_OPENED;
@@ -299,7 +299,14 @@ static void node_transplant(struct tree *tree, struct node *node, struct node *f
 static bool same_file(const struct attr *a, const struct attr *b)
 {
 	return a->id == b->id && a->generation == b->generation &&
-	       (a->mode & S_IFMT) == (b->mode & S_IFMT);
+	       (a->mode & S_IFMT) == (b->mode & S_IFMT) &&
+	       (a->btime_ns == b->btime_ns || !a->btime_ns || !b->btime_ns);
+}
+
+/* Nobody has changed the file's bytes, as far as attributes tell. */
+static bool same_bytes(const struct attr *a, const struct attr *b)
+{
+	return a->size == b->size && a->mtime_ns == b->mtime_ns && a->version == b->version;
 }
 
 /*
@@ -338,6 +345,10 @@ static void tree_prepare(struct replacement *replacement, struct tree_type *type
 {
 	struct tree *tree = replacement->tree;
 
+	if (tree->kept && tree->ops->unkeep != type->ops->unkeep) {
+		tree->ops->unkeep(tree->kept); /* the new type would not know it */
+		tree->kept = NULL;
+	}
 	down_write(&mounts_lock); /* who shows mounts looks at the type's name */
 	tree->type = type;
 	tree->ops = type->ops;
@@ -367,9 +378,7 @@ static int bring_up(struct replacement *replacement, struct tree_type *type)
 	if (!replacement->handover.whole)
 		tree->root = NULL;
 	tree->handover = replacement->handover.layout ? &replacement->handover : NULL;
-	tree->rebinding = true;
 	error = type->ops->attach ? type->ops->attach(tree, replacement->cred) : -ENODEV;
-	tree->rebinding = false;
 	tree->handover = NULL;
 	if (error) {
 		tree->root = root;
@@ -384,6 +393,18 @@ static int bring_up(struct replacement *replacement, struct tree_type *type)
 
 /* ---- Bind ---- */
 
+static void node_make_stale(struct tree *tree, struct node *node)
+{
+	pr_info("'%s': file %llu is stale\n", tree->source, (unsigned long long)node->attr.id);
+	spin_lock(&tree->nodes_lock);
+	node->flags = (node->flags & ~(unsigned int)NODE_UNBOUND) | NODE_STALE;
+	spin_unlock(&tree->nodes_lock);
+	if (node->index_state == NODE_INDEX_UNBOUND) { /* a new file may come to have its number */
+		node_index_remove(node);
+		node->index_state = NODE_INDEX_FAILED;
+	}
+}
+
 static int find_by_identity(struct replacement *replacement, const struct kept_node *kept)
 {
 	struct tree *tree = replacement->tree;
@@ -393,21 +414,18 @@ static int find_by_identity(struct replacement *replacement, const struct kept_n
 	return IS_ERR(found) ? (int)PTR_ERR(found) : node_bind(tree, kept->node, found);
 }
 
-/* A name that leads to another file now, or to none, is not to be found any more. */
-static int find_by_name(struct replacement *replacement, struct entry *entry)
+/* Looks for the file of an unbound node under the name. */
+static int find_at(struct replacement *replacement, struct node *dir, const struct name *name,
+		   struct node *node)
 {
-	struct node *dir = entry->parent->node, *node = entry->node, *found;
+	struct node *found;
 	u64 negative_until_ns;
 	int count;
 
-	if (!(node->flags & NODE_UNBOUND) || dir->flags & NODE_UNBOUND)
+	if (!(node->flags & NODE_UNBOUND) || dir->flags & (NODE_UNBOUND | NODE_STALE))
 		return 0;
-	count = dir->ops->walk(dir, &entry->name, 1, &found, &negative_until_ns, replacement->cred);
-	if (count == 1)
-		count = node_bind(replacement->tree, node, found);
-	if (node->flags & NODE_UNBOUND && count != -ETREELOST)
-		entry_drop(entry);
-	return count;
+	count = dir->ops->walk(dir, name, 1, &found, &negative_until_ns, replacement->cred);
+	return count == 1 ? node_bind(replacement->tree, node, found) : count;
 }
 
 /* The entry after `entry` in the tree of names, a directory before what lies in it, referenced; drops the reference of `entry`. Entries
@@ -437,7 +455,8 @@ static struct entry *entry_next(struct entry *entry, const struct entry *root)
 	return next;
 }
 
-static int find_all_by_name(struct replacement *replacement)
+/* All by the names that the core knows. `last`: names that lead to another file now, or to none, are not to be found any more. */
+static int find_by_entries(struct replacement *replacement, bool last)
 {
 	struct entry *root = replacement->tree->root_entry, *entry = root;
 	int error = 0, result;
@@ -446,12 +465,55 @@ static int find_all_by_name(struct replacement *replacement)
 	while ((entry = entry_next(entry, root))) {
 		if (entry->flags & ENTRY_DELETED)
 			continue;
-		result = find_by_name(replacement, entry);
+		result = find_at(replacement, entry->parent->node, &entry->name, entry->node);
 		if (result == -ETREELOST)
 			error = result;
+		else if (last && entry->node->flags & NODE_UNBOUND)
+			entry_drop(entry);
 		cond_resched();
 	}
 	return error;
+}
+
+/* Files that were being renamed when the instance was lost may have their new names already. */
+static int find_by_renames(struct replacement *replacement)
+{
+	struct rename_look look;
+	int error = 0;
+
+	for (u64 after = 0; error != -ETREELOST && tree_rename_next(replacement->tree, &after, &look);) {
+		error = find_at(replacement, look.dir, &look.name, look.node);
+		node_put(look.node);
+		node_put(look.dir);
+	}
+	return error == -ETREELOST ? error : 0;
+}
+
+static int find_all_by_name(struct replacement *replacement)
+{
+	bool renames = tree_has_renames(replacement->tree);
+	int error;
+
+	/* A file without a name is not found by one, though another may have its number by now. */
+	for (size_t i = 0; i < replacement->node_count; i++) {
+		struct node *node = replacement->nodes[i].node;
+
+		if (node->flags & NODE_UNBOUND && (node->flags & NODE_DEAD || !node->attr.nlink))
+			node_make_stale(replacement->tree, node);
+	}
+	error = find_by_entries(replacement, !renames);
+	if (!error && renames) {
+		error = find_by_renames(replacement);
+		if (!error)
+			error = find_by_entries(replacement, true); /* what lies below them, too */
+	}
+	return error;
+}
+
+static void drop_old_link_text(const struct kept_node *kept)
+{
+	if (kept->link_text && kept->node->link_text != kept->link_text)
+		kfree_rcu((char *)kept->link_text);
 }
 
 /* The core's knowledge of the file goes on. */
@@ -459,29 +521,34 @@ static void node_restore(struct replacement *replacement, struct kept_node *kept
 {
 	struct node *node = kept->node;
 	const struct tree_ops *ops = replacement->tree->ops;
+	struct page_cache *cache = node->cache;
 
-	if (kept->link_text && node->link_text != kept->link_text)
-		kfree_rcu((char *)kept->link_text);
+	drop_old_link_text(kept);
 	if (!replacement->lost) {
 		node->attr = kept->attr;
-	} else if (node->cache && READ_ONCE(node->cache->dirty_pages)) {
-		node_set_size(node, kept->attr.size);
-		node->attr.mtime_ns = kept->attr.mtime_ns;
+	} else if (cache) {
+		if (!same_bytes(&kept->attr, &node->attr))
+			page_cache_drop(cache, 0, INT64_MAX); /* what is not dirty */
+		if (READ_ONCE(cache->dirty_pages)) {
+			node_set_size(node, kept->attr.size);
+			node->attr.mtime_ns = kept->attr.mtime_ns;
+		}
 	}
 	if (node->attr_dirty && ops->attr_changed)
 		ops->attr_changed(node);
 }
 
-static void node_make_stale(struct tree *tree, struct node *node)
+/* The new instance is lost before all was found: the next one finds what this one did. */
+static int nodes_give_back(struct replacement *replacement)
 {
-	pr_info("'%s': file %llu is stale\n", tree->source, (unsigned long long)node->attr.id);
-	spin_lock(&tree->nodes_lock);
-	node->flags = (node->flags & ~(unsigned int)NODE_UNBOUND) | NODE_STALE;
-	spin_unlock(&tree->nodes_lock);
-	if (node->index_state == NODE_INDEX_UNBOUND) { /* a new file may come to have its number */
-		node_index_remove(node);
-		node->index_state = NODE_INDEX_FAILED;
+	for (size_t i = 0; i < replacement->node_count; i++) {
+		struct kept_node *kept = &replacement->nodes[i];
+
+		drop_old_link_text(kept);
+		if (!(kept->node->flags & NODE_STALE))
+			kept->node->attr = kept->attr;
 	}
+	return -ETREELOST;
 }
 
 static void file_bind(struct replacement *replacement, struct file *file)
@@ -516,14 +583,14 @@ static int bind_all(struct replacement *replacement)
 			continue;
 		error = find_by_identity(replacement, &replacement->nodes[i]);
 		if (error == -ETREELOST)
-			return error;
+			return nodes_give_back(replacement);
 		by_name = error == -EOPNOTSUPP;
 		cond_resched();
 	}
 	if (by_name && tree->ops->walk) {
 		error = find_all_by_name(replacement);
 		if (error)
-			return error;
+			return nodes_give_back(replacement);
 	}
 	for (size_t i = 0; i < replacement->node_count; i++) {
 		struct kept_node *kept = &replacement->nodes[i];
@@ -588,6 +655,27 @@ static void swap_words(struct replacement *replacement)
 	up_write(&mounts_lock);
 }
 
+/* The new instance, else one as the old one was; nobody, and the tree stays lost. What it said, whoever serves now. */
+static int bring_up_any(struct replacement *replacement)
+{
+	struct tree *tree = replacement->tree;
+	bool other = replacement->new_type != replacement->old_type || replacement->source ||
+		     replacement->options;
+	int error, second;
+
+	swap_words(replacement);
+	error = bring_up(replacement, replacement->new_type);
+	if (!error)
+		return 0;
+	if (other || !replacement->lost)
+		pr_err("'%s': cannot be replaced: error %d\n", tree->source, error);
+	swap_words(replacement);
+	second = other || !replacement->lost ? bring_up(replacement, replacement->old_type) : error;
+	if (second)
+		tree->gate->lost = true;
+	return error;
+}
+
 /* With the gate closed, and the caller as if inside. */
 static int replace_closed(struct replacement *replacement)
 {
@@ -604,20 +692,15 @@ static int replace_closed(struct replacement *replacement)
 	if (error)
 		return error; /* and goes on */
 	tree->gate->lost = false;
-	swap_words(replacement);
-	error = bring_up(replacement, replacement->new_type);
-	if (error) {
-		pr_err("'%s': cannot be replaced: error %d\n", tree->source, error);
-		swap_words(replacement);
-		if (bring_up(replacement, replacement->old_type)) {
+	tree->rebinding = true;
+	error = bring_up_any(replacement);
+	if (!tree->gate->lost) {
+		if (replacement->handover.whole)
+			bind_whole(replacement);
+		else if (bind_all(replacement))
 			tree->gate->lost = true;
-			return error;
-		}
 	}
-	if (replacement->handover.whole)
-		bind_whole(replacement);
-	else if (bind_all(replacement))
-		tree->gate->lost = true;
+	tree->rebinding = false;
 	return error;
 }
 
@@ -642,9 +725,9 @@ static int replace(struct replacement *replacement, u64 timeout_ns)
 		error = replace_closed(replacement);
 		tree_leave_own(&visit);
 	}
-	synchronize_rcu(); /* who looks at a table of operations without being inside */
+	synchronize_rcu();   /* who looks at a table of operations without being inside */
+	let_go(replacement); /* before anybody may find that he is not the last who uses a file */
 	tree_gate_open(tree);
-	let_go(replacement);
 	return error;
 }
 
@@ -696,22 +779,35 @@ int tree_replace(struct tree *tree, const struct tree_replacement *how, const st
 }
 EXPORT_SYMBOL(tree_replace);
 
+static struct tree_gate *gate_of_retry(struct work *work)
+{
+	return container_of(container_of(work, struct delayed_work, work), struct tree_gate, retry);
+}
+
+void tree_retried(struct work *work)
+{
+	tree_put(container_of(work, struct tree_gate, retried)->tree);
+}
+
 void tree_retry(struct work *work)
 {
-	struct tree_gate *gate =
-		container_of(container_of(work, struct delayed_work, work), struct tree_gate, retry);
+	struct tree_gate *gate = gate_of_retry(work);
 	const struct tree_replacement again = {};
 	struct tree *tree = gate->tree;
-	int error;
 
 	if (tree->state != TREE_LOST || !refcount_inc_not_zero(&tree->refs))
 		return;
-	gate->retrying = true;
-	error = tree_replace(tree, &again, &root_cred);
-	if (error && tree->state == TREE_LOST) {
+	work_flush(&gate->retried);
+	__atomic_store_n(&gate->retrying, true, __ATOMIC_SEQ_CST);
+	if (tree_replace(tree, &again, tree->cred) && tree->state != TREE_LOST)
+		pr_err("'%s': nobody tries again\n", tree->source); /* else somebody does */
+	__atomic_store_n(&gate->retrying, false,
+			 __ATOMIC_SEQ_CST); /* before the look: tree_lost() has it the other way round */
+	if (tree->state == TREE_LOST && tree->retry_ns) {
 		delayed_work_queue(&gate->retry, time_monotonic_ns() + gate->retry_wait_ns);
 		gate->retry_wait_ns = min(2 * gate->retry_wait_ns, RETRY_FACTOR * tree->retry_ns);
+	} else {
+		gate->retry_wait_ns = tree->retry_ns;
 	}
-	gate->retrying = false;
-	tree_put(tree);
+	work_queue(&gate->retried);
 }

@@ -20,9 +20,12 @@ struct tree_gate {
 	struct wait_queue drained; /* who waits for all to have left */
 	struct mutex replacing;	   /* one replacement at a time */
 	u64 replacements;	   /* that went well; under replacing */
+	struct list renames;	   /* whose answer did not come; under lock */
+	u64 rename_count;
 	struct delayed_work retry;
 	u64 retry_wait_ns; /* until the next try */
-	bool retrying;	   /* one is under way, and holds the tree */
+	bool retrying;	   /* one is under way */
+	struct work retried; /* lets go of the tree that a try has held: the last who does waits for tries to end */
 };
 
 /* ---- gate.c ---- */
@@ -54,6 +57,24 @@ void node_unlist_unlock(struct node *node);
 void file_list(struct file *file);
 void file_unlist(struct file *file);
 
+/* A rename that the instance was lost with: whoever looks for the node looks at the new name, too, until the rename is over. */
+struct rename_pending {
+	struct list link; /* gate->renames, oldest first */
+	u64 number;
+	struct node *node, *dir;
+	const struct name *name;
+};
+void tree_rename_begin(struct tree *tree, struct rename_pending *pending);
+void tree_rename_end(struct tree *tree, struct rename_pending *pending);
+bool tree_has_renames(const struct tree *tree);
+struct rename_look {
+	struct node *node, *dir; /* referenced */
+	struct name name;	 /* `text` */
+	char text[NAME_MAX_LENGTH];
+};
+/* The next one after that number, which moves on. False: there is none. */
+bool tree_rename_next(struct tree *tree, u64 *after, struct rename_look *look) __must_check;
+
 /* ---- rebind.c ---- */
 
 /* Can another instance take over from this one? */
@@ -63,5 +84,6 @@ static inline bool tree_replaceable(const struct tree *tree)
 	return tree->ops->handover || (tree->ops->release && tree->type->owner);
 }
 void tree_retry(struct work *work); /* the next try for a lost tree */
+void tree_retried(struct work *work);
 
 #endif

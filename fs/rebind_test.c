@@ -2,16 +2,19 @@
  * The suite of rebinding: a tree whose server (some memory here) can be made to die, before or after it has done what it was asked
  * for. Another instance comes, of itself or because it is told to, and what the callers see is looked at.
  */
+#include <kumo/epoll.h>
 #include <kumo/file.h>
 #include <kumo/kunit.h>
 #include <kumo/module.h>
 #include <kumo/mount.h>
+#include <kumo/poll.h>
 #include <kumo/rebind.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
 #include <kumo/thread.h>
 #include <kumo/time.h>
 #include <kumo/writeback.h>
+#include <linux/eventpoll.h>
 #include <linux/fs.h>
 
 #include "internal.h"
@@ -36,12 +39,14 @@ static struct server {
 	bool dead;	  /* answers nothing */
 	bool die_after;	  /* does the next change of names, and dies before it answers */
 	bool refuse;	  /* no instance can attach */
+	bool ready;	  /* poll says so */
 	u64 next_id_base; /* of a server whose files have got other numbers */
 	unsigned int attached, released, clunked, opened, wrong, pages_written;
 } server;
 
 struct instance {
 	unsigned int number;
+	struct wait_queue pollers;
 };
 
 static struct tree_type test_type, found_type;
@@ -114,6 +119,7 @@ static int test_attach(struct tree *tree, const struct cred *cred)
 	if (!instance)
 		return -ENOMEM;
 	instance->number = ++server.attached;
+	wait_queue_init(&instance->pollers);
 	server.dead = false;
 	server.tree = tree;
 	tree->private = instance;
@@ -211,9 +217,21 @@ static int test_open(struct file *file, const struct cred *cred)
 
 static void test_clunk(struct file *file)
 {
-	if (file->private != file->node->tree->private)
+	struct instance *instance = file->private;
+
+	if (instance != file->node->tree->private)
 		server.wrong++;
+	else
+		poll_queue_gone(&instance->pollers);
 	server.clunked++;
+}
+
+static u32 test_poll(struct file *file, struct poll_table *table)
+{
+	struct instance *instance = file->private;
+
+	poll_wait(file, &instance->pollers, table);
+	return server.ready ? POLLIN : 0;
 }
 
 static int test_fsync(struct file *file, bool data_only)
@@ -270,9 +288,9 @@ static void test_release(struct node *node)
 #define TEST_OPERATIONS                                                                            \
 	.attach = test_attach, .detach = test_detach, .walk = test_walk, .create = test_create,    \
 	.unlink = test_unlink, .rename = test_rename, .open = test_open, .clunk = test_clunk,      \
-	.read = page_cache_read, .write = page_cache_write, .fsync = test_fsync,                   \
-	.read_pages = test_read_pages, .write_pages = test_write_pages, .forget = test_forget,     \
-	.release = test_release
+	.poll = test_poll, .read = page_cache_read, .write = page_cache_write,                     \
+	.fsync = test_fsync, .read_pages = test_read_pages, .write_pages = test_write_pages,       \
+	.forget = test_forget, .release = test_release
 
 static const struct tree_ops test_ops = { TEST_OPERATIONS };
 static const struct tree_ops found_ops = { TEST_OPERATIONS, .find = test_find };
@@ -343,7 +361,65 @@ static int change_name(const char *from, const char *to)
 	return error;
 }
 
+static bool heard;
+
+static int poll_until_ready(void *file)
+{
+	struct poll_waiter waiter;
+	int error = 0;
+
+	poll_waiter_init(&waiter);
+	waiter.table.events = POLLIN;
+	heard = file_poll(file, &waiter.table) & POLLIN;
+	while (!heard && !error) {
+		error = poll_waiter_sleep(&waiter, WAIT_FOREVER);
+		heard = !error && file_poll(file, poll_waiter_table(&waiter)) & POLLIN;
+	}
+	poll_waiter_release(&waiter);
+	return error;
+}
+
+static void become_ready(void)
+{
+	struct instance *instance = server.tree->private;
+
+	server.ready = true;
+	wake_up(&instance->pollers);
+	sleep_ns(100 * NSEC_PER_MSEC);
+}
+
 /* ---- The cases ---- */
+
+static void who_polls_a_file_hears_of_the_next_instance(struct kunit *test)
+{
+	struct file *file = open_at(test, PLACE "/a", O_CREAT | O_RDWR);
+
+	helper = kthread_run(poll_until_ready, file, "rebind_test");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(helper));
+	sleep_ns(30 * NSEC_PER_MSEC);
+	KUNIT_EXPECT_EQ(test, tree_replace(server.tree, &plain, &root_cred), 0);
+	sleep_ns(30 * NSEC_PER_MSEC);
+	become_ready();
+	KUNIT_EXPECT_TRUE(test, heard);
+	(void)kthread_stop(helper);
+	file_put(file);
+}
+
+static void an_event_set_hears_of_the_next_instance(struct kunit *test)
+{
+	struct file *file = open_at(test, PLACE "/a", O_CREAT | O_RDWR), *set = epoll_create();
+	struct epoll_event event = { .events = EPOLLIN };
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(set));
+	KUNIT_EXPECT_EQ(test, epoll_control(set, EPOLL_CTL_ADD, file, 1000, &event), 0);
+	KUNIT_EXPECT_EQ(test, epoll_wait_events(set, NULL, 1, 0), 0);
+	KUNIT_EXPECT_EQ(test, tree_replace(server.tree, &plain, &root_cred), 0);
+	KUNIT_EXPECT_EQ(test, epoll_wait_events(set, NULL, 1, 0), 0);
+	become_ready();
+	KUNIT_EXPECT_EQ(test, epoll_wait_events(set, NULL, 1, 0), -EFAULT); /* there is one to be told */
+	file_put(file);
+	file_put(set);
+}
 
 static void a_planned_replacement_keeps_open_files_and_their_bytes(struct kunit *test)
 {
@@ -485,14 +561,14 @@ static void with_find_a_file_needs_no_name(struct kunit *test)
 	file_put(file);
 }
 
-static void files_that_are_closed_while_nobody_serves_them_are_let_go_of_later(struct kunit *test)
+static void files_that_are_closed_while_nobody_serves_them_are_let_go_of_at_once(struct kunit *test)
 {
 	struct file *file = open_at(test, PLACE "/a", O_CREAT | O_RDWR);
 
 	server.dead = true;
 	tree_lost(server.tree);
 	file_put(file);
-	KUNIT_EXPECT_EQ(test, server.clunked, 0);
+	KUNIT_EXPECT_EQ(test, server.clunked, 1);
 	KUNIT_EXPECT_EQ(test, tree_replace(server.tree, &plain, &root_cred), 0);
 	KUNIT_EXPECT_EQ(test, server.clunked, 1);
 	KUNIT_EXPECT_EQ(test, server.wrong, 0);
@@ -602,10 +678,12 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_file_that_may_be_anybodys_is_EIO),
 	KUNIT_CASE(a_file_that_its_name_does_not_lead_to_any_more_is_stale),
 	KUNIT_CASE(with_find_a_file_needs_no_name),
-	KUNIT_CASE(files_that_are_closed_while_nobody_serves_them_are_let_go_of_later),
+	KUNIT_CASE(files_that_are_closed_while_nobody_serves_them_are_let_go_of_at_once),
 	KUNIT_CASE(who_waits_softly_gets_EIO_and_nobody_else_does),
 	KUNIT_CASE(a_lost_tree_is_tried_again_until_it_is_served),
 	KUNIT_CASE(a_tree_that_is_given_up_fails_at_once_and_can_be_unmounted),
+	KUNIT_CASE(who_polls_a_file_hears_of_the_next_instance),
+	KUNIT_CASE(an_event_set_hears_of_the_next_instance),
 	{},
 };
 

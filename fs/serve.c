@@ -2,8 +2,9 @@
  * The calls of an instance's operations, each through the gate of its tree (serve.h).
  *
  * An operation that returns -ETREELOST is asked again of the next instance. What a first try may have done already is looked
- * for then: an unlink whose name is gone has happened; a rename whose file is at the new name, too. A file that is there where
- * one was to be made may be somebody else's: that cannot be known, and is -EIO.
+ * for then: an unlink whose name leads to the file no more has happened; a rename whose file is at the new name alone, too. A file
+ * that is there where one was to be made may be somebody else's: who wants one of his own (O_EXCL, mkdir(2)) gets -EIO, since
+ * that cannot be known; who opens whatever is there gets that.
  */
 #include <kumo/poll.h>
 #include <kumo/serve.h>
@@ -22,39 +23,40 @@ static inline void note_change(struct node *node)
 /* ---- Names ---- */
 
 int serve_walk(struct node *dir, const struct name *names, unsigned int count, struct node **nodes,
-	       u64 *negative_until_ns, const struct cred *cred)
+	       u64 *negative_until_ns, const struct cred *cred, struct tree_visit *stay)
 {
-	struct tree_visit visit;
 	int result;
 
 	do {
-		result = node_enter(dir, &visit);
+		result = node_enter(dir, stay);
 		if (result)
 			return result;
 		result = dir->ops->walk(dir, names, count, nodes, negative_until_ns, cred);
-	} while (tree_leave_again(&visit, result));
+		if (result > 0)
+			return result;
+	} while (tree_leave_again(stay, result));
 	return result;
 }
 
 int serve_create(struct node *dir, const struct name *name, const struct node_new *what,
-		 struct node **node, const struct cred *cred)
+		 struct node **node, const struct cred *cred, struct tree_visit *stay)
 {
-	struct tree_visit visit;
 	bool again = false;
 	int error;
 
 	for (;;) {
-		error = node_enter(dir, &visit);
+		error = node_enter(dir, stay);
 		if (error)
 			return error;
 		error = dir->ops->create(dir, name, what, node, cred);
-		if (!tree_leave_again(&visit, error))
+		if (!error)
 			break;
+		if (!tree_leave_again(stay, error))
+			return again && error == -EEXIST && !what->shared ? -EIO : error;
 		again = true;
 	}
-	if (!error)
-		note_change(dir);
-	return again && error == -EEXIST ? -EIO : error;
+	note_change(dir);
+	return 0;
 }
 
 int serve_create_unnamed(struct node *dir, const struct node_new *what, struct node **node,
@@ -72,50 +74,53 @@ int serve_create_unnamed(struct node *dir, const struct node_new *what, struct n
 	return error;
 }
 
-/* Does the name stand for the node? For who has tried to bring that about. */
-static bool names_node(struct node *dir, const struct name *name, const struct node *node,
-		       const struct cred *cred)
+/* Does the name lead to the node? 1, 0, or why that cannot be said. For who has tried to change that. */
+static int leads_to(struct node *dir, const struct name *name, const struct node *node,
+		    const struct cred *cred)
 {
 	u64 negative_until_ns;
+	struct tree_visit visit;
 	struct node *found;
+	int result = serve_walk(dir, name, 1, &found, &negative_until_ns, cred, &visit);
 	bool same;
 
-	if (serve_walk(dir, name, 1, &found, &negative_until_ns, cred) != 1)
-		return false;
+	if (result <= 0)
+		return result == -ENOENT ? 0 : result ? result : -EIO;
+	tree_leave(&visit);
 	same = found == node ||
 	       (found->attr.id == node->attr.id && found->attr.generation == node->attr.generation);
 	node_put(found);
 	return same;
 }
 
-int serve_link(struct node *dir, const struct name *name, struct node *node, const struct cred *cred)
+int serve_link(struct node *dir, const struct name *name, struct node *node,
+	       const struct cred *cred, struct tree_visit *stay)
 {
-	struct tree_visit visit;
 	bool again = false;
 	int error;
 
 	for (;;) {
-		error = node_enter(dir, &visit);
+		error = node_enter(dir, stay);
 		if (error)
 			return error;
 		error = dir->ops->link(dir, name, node, cred);
-		if (!tree_leave_again(&visit, error))
+		if (again && error == -EEXIST)
+			error = leads_to(dir, name, node, cred) == 1 ? 0 : -EIO;
+		if (!error)
 			break;
+		if (!tree_leave_again(stay, error))
+			return error;
 		again = true;
 	}
-	if (again && error == -EEXIST)
-		error = names_node(dir, name, node, cred) ? 0 : -EIO;
-	if (!error)
-		note_change(dir);
-	return error;
+	note_change(dir);
+	return 0;
 }
 
 int serve_unlink(struct node *dir, const struct name *name, struct node *node, bool directory,
 		 const struct cred *cred)
 {
 	struct tree_visit visit;
-	bool again = false;
-	int error;
+	int error, there;
 
 	for (;;) {
 		error = node_enter(dir, &visit);
@@ -124,42 +129,72 @@ int serve_unlink(struct node *dir, const struct name *name, struct node *node, b
 		error = dir->ops->unlink(dir, name, node, directory, cred);
 		if (!tree_leave_again(&visit, error))
 			break;
-		again = true;
+		there = leads_to(dir, name, node, cred);
+		if (there < 0)
+			return there;
+		if (!there) { /* it is gone; what is there may be another's */
+			error = 0;
+			break;
+		}
 	}
-	if (again && error == -ENOENT)
-		error = 0;
 	if (!error)
 		note_change(dir);
 	return error;
 }
 
+/* What a rename without an answer has done: 0: all; 1: nothing; or negative: that cannot be said. An exchange done twice is none, so
+ * this is asked before it is tried again. */
+static int rename_left(struct node *old_dir, const struct name *old_name, const struct node *node,
+		       struct node *new_dir, const struct name *new_name, const struct cred *cred)
+{
+	int at_old = leads_to(old_dir, old_name, node, cred), at_new;
+
+	if (at_old < 0)
+		return at_old;
+	at_new = leads_to(new_dir, new_name, node, cred);
+	if (at_new < 0)
+		return at_new;
+	return at_old ? 1 : at_new ? 0 : -EIO;
+}
+
+/* The rename, by an instance that is there, unless one that is lost has done it (`again`). The caller is inside. */
+static int rename_once(struct node *old_dir, const struct name *old_name, struct node *node,
+		       struct node *new_dir, const struct name *new_name, struct node *replaced,
+		       unsigned int flags, const struct cred *cred, bool again)
+{
+	int error = again ? rename_left(old_dir, old_name, node, new_dir, new_name, cred) : 1;
+
+	if (error <= 0)
+		return error;
+	error = old_dir->ops->rename(old_dir, old_name, node, new_dir, new_name, replaced, flags, cred);
+	return again && (error == -ENOENT || error == -EEXIST) ? -EIO : error;
+}
+
 int serve_rename(struct node *old_dir, const struct name *old_name, struct node *node,
 		 struct node *new_dir, const struct name *new_name, struct node *replaced,
-		 unsigned int flags, const struct cred *cred)
+		 unsigned int flags, const struct cred *cred, struct tree_visit *stay)
 {
-	struct tree_visit visit;
+	struct rename_pending pending = { .node = node, .dir = new_dir, .name = new_name };
 	bool again = false;
 	int error;
 
 	for (;;) {
-		error = node_enter(old_dir, &visit);
+		error = node_enter(old_dir, stay);
 		if (error)
-			return error;
-		/* An exchange done twice is none: what the first try did is looked for before. */
-		if (again && names_node(new_dir, new_name, node, cred) &&
-		    !names_node(old_dir, old_name, node, cred)) {
-			tree_leave(&visit);
-			error = 0;
 			break;
+		error = rename_once(old_dir, old_name, node, new_dir, new_name, replaced, flags,
+				    cred, again);
+		if (!error)
+			break;
+		if (error == -ETREELOST && !again) { /* before the next instance looks for the file */
+			tree_rename_begin(old_dir->tree, &pending);
+			again = true;
 		}
-		error = old_dir->ops->rename(old_dir, old_name, node, new_dir, new_name, replaced,
-					     flags, cred);
-		if (!tree_leave_again(&visit, error))
+		if (!tree_leave_again(stay, error))
 			break;
-		again = true;
 	}
-	if (again && (error == -ENOENT || error == -EEXIST))
-		error = -EIO;
+	if (again)
+		tree_rename_end(old_dir->tree, &pending);
 	if (!error) {
 		note_change(old_dir);
 		note_change(new_dir);
@@ -364,16 +399,28 @@ int serve_open(struct file *file, const struct cred *cred)
 	return error;
 }
 
+/* No instance is there, and none is needed: nothing is kept back here. Closing a file does not wait then. */
+static bool can_close_unserved(const struct file *file)
+{
+	const struct page_cache *cache = smp_load_acquire(&file->node->cache);
+	u32 state = READ_ONCE(file->node->tree->state);
+
+	return (state == TREE_LOST || state == TREE_CLOSED) &&
+	       (!cache || !(READ_ONCE(cache->dirty_pages) || READ_ONCE(cache->writeback_pages)));
+}
+
 int serve_flush(struct file *file)
 {
 	struct tree_visit visit;
 	int entered, error;
 
+	if (!file->ops->flush || can_close_unserved(file))
+		return 0;
 	do {
 		entered = file_enter(file, &visit);
 		if (entered < 0)
 			return entered;
-		error = file->ops->flush ? file->ops->flush(file) : 0;
+		error = file->ops->flush ? file->ops->flush(file) : 0; /* it may be stale by now */
 	} while (file_leave_again(entered, &visit, error));
 	return error;
 }

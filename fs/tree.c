@@ -104,7 +104,10 @@ static void tree_free(struct tree *tree)
 	synchronize_rcu();
 	xarray_destroy(&tree->nodes);
 	tree_gate_free(tree);
+	if (tree->kept)
+		tree->ops->unkeep(tree->kept);
 	module_put(tree->type->owner);
+	cred_put(tree->cred);
 	kfree(tree->source);
 	kfree(tree->options);
 	kfree(tree);
@@ -153,6 +156,7 @@ static struct tree *tree_make(struct tree_type *type, const char *source, const 
 	__module_get(type->owner); /* stays until the tree is gone; the caller's reference is its own */
 	tree->type = type;
 	tree->ops = type->ops;
+	tree->cred = cred_get(cred);
 	tree->flags = flags;
 	refcount_set(&tree->refs, 1);
 	mutex_init(&tree->rename_lock, "tree_rename");
@@ -338,7 +342,8 @@ int trees_sync(void)
 	int error = 0;
 
 	while ((tree = tree_next(tree))) {
-		int failed = tree_sync(tree);
+		/* Of a lost one nothing can be made stable, and who waits for all trees shall not wait for it. */
+		int failed = tree_is_lost(tree) ? 0 : tree_sync(tree);
 
 		error = error ?: failed;
 	}

@@ -385,13 +385,13 @@ static void entries_learn_below(struct entry *top, const struct name *names, str
 		node_put(nodes[i++]);
 }
 
-/* dir->node->lock held. `rest` (may be NULL) is what follows `name`, for trees that answer many elements at once. */
-static struct entry *lookup_ask(struct entry *dir, const struct name *name, const char *rest,
-				const struct cred *cred)
+struct entry *lookup_ask(struct entry *dir, const struct name *name, const char *rest,
+			 const struct cred *cred)
 {
 	struct name names[WALK_AT_ONCE];
 	struct node *nodes[WALK_AT_ONCE];
 	struct tree *tree = dir->tree;
+	struct tree_visit visit;
 	unsigned int count = 1;
 	struct entry *entry;
 	u64 negative_until_ns = 0;
@@ -411,7 +411,7 @@ static struct entry *lookup_ask(struct entry *dir, const struct name *name, cons
 		while (rest && count < WALK_AT_ONCE && next_element(&rest, &names[count]))
 			count++;
 	}
-	reached = serve_walk(dir->node, names, count, nodes, &negative_until_ns, cred);
+	reached = serve_walk(dir->node, names, count, nodes, &negative_until_ns, cred, &visit);
 	if (reached == -ENOENT)
 		entry_learn_absent(dir, name, negative_until_ns);
 	if (reached <= 0)
@@ -423,6 +423,7 @@ static struct entry *lookup_ask(struct entry *dir, const struct name *name, cons
 		while (--reached > 0)
 			node_put(nodes[reached]);
 	}
+	tree_leave(&visit);
 	return entry;
 }
 

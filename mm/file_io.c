@@ -19,6 +19,14 @@
 
 /* ---- read and write ---- */
 
+/* The instance was lost on the way: the whole is asked for again. */
+static ssize_t start_again(struct iter *iter, loff_t *pos, size_t done)
+{
+	iter_revert(iter, done);
+	*pos -= (loff_t)done;
+	return -ETREELOST;
+}
+
 ssize_t page_cache_read(struct file *file, struct iter *to, loff_t *pos)
 {
 	struct page_cache *cache = node_page_cache(file->contents);
@@ -63,6 +71,8 @@ ssize_t page_cache_read(struct file *file, struct iter *to, loff_t *pos)
 			}
 		}
 	}
+	if (unlikely(error == -ETREELOST))
+		return start_again(to, pos, done);
 	return done ? (ssize_t)done : error;
 }
 EXPORT_SYMBOL(page_cache_read);
@@ -203,10 +213,11 @@ static ssize_t write_pages(struct file *file, struct page_cache *cache, struct i
 			}
 		}
 	}
-	if (!done)
-		return written;
-	node_touch(file->contents, false, true, true);
-	return done;
+	if (done)
+		node_touch(file->contents, false, true, true);
+	if (unlikely(written == -ETREELOST))
+		return start_again(from, pos, (size_t)done);
+	return done ? done : written;
 }
 
 ssize_t page_cache_write(struct file *file, struct iter *from, loff_t *pos)

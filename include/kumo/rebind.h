@@ -20,7 +20,7 @@
  * Of an operation: the instance was lost before the answer came. The caller waits for the next instance; then
  *	walk getattr readlink permission statfs xattr_get xattr_list readdir open seek	are done again,
  *	setattr fallocate, and read, write and direct of a position			are done again (the same change twice is one),
- *	create link unlink rename xattr_set	are done again, and what a first try may have done is recognised; else -EIO,
+ *	create link unlink rename xattr_set	are done again, after a look whether a first try has done it; else -EIO,
  *	sync, fsync				are done again; what is known to be lost has been noted (error_sequence.h),
  *	ioctl					gives -EIO.
  * Where doing it twice is wrong (a write to a control file), the instance returns -EIO instead. Pages: page_read_done(page,
@@ -71,7 +71,8 @@ struct handover {
 	bool whole;
 };
 
-/* While attach() is called for a tree that has nodes and open files already: what nobody seems to use may be in use. */
+/* From attach() on, for a tree that has nodes and open files already, until these have been found: what nobody seems to use may be
+ * in use. */
 static inline bool tree_is_rebinding(const struct tree *tree)
 {
 	return tree->rebinding;

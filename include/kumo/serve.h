@@ -25,6 +25,8 @@ struct tree_cpu {
 /* The gate is not open: waits, killably, or (nowait) gives -EAGAIN. -EIO: there will be no instance any more, or none came in
  * time; -EINTR. */
 int tree_enter_slow(struct tree *tree, struct tree_visit *visit, bool nowait) __must_check;
+/* Comes in to let go of something: a lost instance lets that happen, as long as none comes to take its place. */
+bool tree_enter_lost(struct tree *tree, struct tree_visit *visit) __must_check;
 /* Waits until the tree is served again, or never will be: for who let go of what others need before. 0, -EINTR, -EIO. */
 int tree_wait_served(struct tree *tree) __must_check;
 bool tree_is_inside(const struct tree *tree); /* the current thread is in a call of its instance */
@@ -40,16 +42,22 @@ static __always_inline void tree_visit_begin(struct tree *tree, struct tree_visi
 }
 
 /* Counts the caller in. No quiescent state of RCU lies between the look and the count: who closes the gate waits for one. */
-static __always_inline __must_check bool tree_enter_fast(struct tree *tree, struct tree_visit *visit)
+static __always_inline __must_check bool tree_enter_in(struct tree *tree, struct tree_visit *visit,
+						       enum tree_state state)
 {
 	struct tree_cpu *cpu;
 
-	if (unlikely(READ_ONCE(tree->state) != TREE_SERVED))
+	if (unlikely(READ_ONCE(tree->state) != state))
 		return false;
 	cpu = &tree->cpus[smp_processor_id()];
 	WRITE_ONCE(cpu->inside, cpu->inside + 1);
 	tree_visit_begin(tree, visit, true);
 	return true;
+}
+
+static __always_inline __must_check bool tree_enter_fast(struct tree *tree, struct tree_visit *visit)
+{
+	return tree_enter_in(tree, visit, TREE_SERVED);
 }
 
 static __always_inline __must_check int tree_enter(struct tree *tree, struct tree_visit *visit)
@@ -100,20 +108,23 @@ static __always_inline __must_check int node_enter(struct node *node, struct tre
 	return error;
 }
 
-/* Names. The directories' node->lock is held. */
+/*
+ * Names. The directories' node->lock is held. With `stay`, who was successful (walk: more than 0; else 0) is still inside, and leaves
+ * when the name cache knows it, too: another instance finds files by what stands there.
+ */
 int serve_walk(struct node *dir, const struct name *names, unsigned int count, struct node **nodes,
-	       u64 *negative_until_ns, const struct cred *cred) __must_check;
+	       u64 *negative_until_ns, const struct cred *cred, struct tree_visit *stay) __must_check;
 int serve_create(struct node *dir, const struct name *name, const struct node_new *what,
-		 struct node **node, const struct cred *cred) __must_check;
+		 struct node **node, const struct cred *cred, struct tree_visit *stay) __must_check;
 int serve_create_unnamed(struct node *dir, const struct node_new *what, struct node **node,
 			 const struct cred *cred) __must_check;
 int serve_link(struct node *dir, const struct name *name, struct node *node,
-	       const struct cred *cred) __must_check;
+	       const struct cred *cred, struct tree_visit *stay) __must_check;
 int serve_unlink(struct node *dir, const struct name *name, struct node *node, bool directory,
 		 const struct cred *cred) __must_check;
 int serve_rename(struct node *old_dir, const struct name *old_name, struct node *node,
 		 struct node *new_dir, const struct name *new_name, struct node *replaced,
-		 unsigned int flags, const struct cred *cred) __must_check;
+		 unsigned int flags, const struct cred *cred, struct tree_visit *stay) __must_check;
 ssize_t serve_readlink(struct node *node, char *buffer, size_t size, const struct cred *cred) __must_check;
 int serve_follow(struct node *node, struct path *path, const struct cred *cred) __must_check;
 

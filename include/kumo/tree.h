@@ -112,6 +112,7 @@ struct node_new {
 	u32 uid, gid; /* owner to be, as the core worked it out (set-group-id directories) */
 	u32 umask; /* what the core takes from mode, unless the directory's default list stands in its place */
 	struct acl *acl, *default_acl; /* as the core worked them out, for a tree that keeps them; NULL: none */
+	bool shared; /* the core's: a file that somebody else has made at the same time will do */
 };
 
 /* The core's object for one file. Found by identity (tree, id, generation) or held by the name cache and open files. */
@@ -300,6 +301,8 @@ struct tree_ops {
 	int (*handover)(struct tree *tree, struct handover *handover);
 	void (*release)(struct node *node);
 	struct node *(*find)(struct tree *tree, u64 id, u32 generation, const struct cred *cred);
+	/* Frees tree->kept, which outlives instances: the tree itself goes. */
+	void (*unkeep)(void *kept);
 };
 
 enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 };
@@ -332,8 +335,10 @@ struct tree {
 	struct tree_cpu *cpus;	   /* of each CPU: who is inside, what is open */
 	struct tree_gate *gate;	   /* of fs/gate.c */
 	struct handover *handover; /* for attach(): what a predecessor left */
-	bool rebinding;		   /* attach() is called for a tree that is in use */
-	bool detached;		   /* there is no instance: its attach() failed */
+	const struct cred *cred;   /* who attached it: a lost one is attached anew on his behalf */
+	void *kept; /* what an instance leaves to all that follow, lost or not (the way to a server): tree_ops.unkeep() */
+	bool rebinding; /* another instance comes to serve a tree that is in use */
+	bool detached;	/* there is no instance: its attach() failed */
 	/* Changes that are acknowledged bear the first; what bears no more than the second is stable. */
 	u32 write_epoch, stable_epoch;
 	u64 retry_ns, lost_wait_ns; /* set by attach() */

@@ -20,12 +20,13 @@ static inline void tree_leave(struct tree_visit *visit)
 
 static inline __must_check int serve_create(struct node *dir, const struct name *name,
 					    const struct node_new *what, struct node **node,
-					    const struct cred *cred)
+					    const struct cred *cred, struct tree_visit *stay)
 {
 	return dir->ops->create(dir, name, what, node, cred);
 }
 static inline __must_check int serve_link(struct node *dir, const struct name *name,
-					  struct node *node, const struct cred *cred)
+					  struct node *node, const struct cred *cred,
+					  struct tree_visit *stay)
 {
 	return dir->ops->link(dir, name, node, cred);
 }
@@ -37,7 +38,8 @@ static inline __must_check int serve_unlink(struct node *dir, const struct name 
 static inline __must_check int serve_rename(struct node *old_dir, const struct name *old_name,
 					    struct node *node, struct node *new_dir,
 					    const struct name *new_name, struct node *replaced,
-					    unsigned int flags, const struct cred *cred)
+					    unsigned int flags, const struct cred *cred,
+					    struct tree_visit *stay)
 {
 	return old_dir->ops->rename(old_dir, old_name, node, new_dir, new_name, replaced, flags, cred);
 }
