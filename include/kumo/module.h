@@ -69,7 +69,7 @@ struct module *module_of_address(unsigned long address);
 
 /*
  * Asks user space for a module by name or alias: runs `/sbin/modprobe -q -- NAME` and waits. Requests for the same name at
- * the same time run it once. 0 when modprobe ran (the caller looks whether what it wanted is there now), negative errno
+ * the same time run it once, and modules that were coming have come when it returns. 0 when modprobe ran (the caller looks whether what it wanted is there now), negative errno
  * when it could not. Sleeps; not from a module's init function for itself.
  */
 int request_module(const char *name_format, ...) __printf(1, 2);

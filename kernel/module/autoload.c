@@ -112,6 +112,8 @@ int request_module(const char *name_format, ...)
 
 	argv[3] = request->name;
 	result = call_usermode_helper(modprobe_path, argv, environment, true);
+	if (result >= 0 && modules_coming_wait()) /* busybox's modprobe takes one that is coming for one that is there */
+		result = -EINTR;
 
 	mutex_lock(&request_lock);
 	list_del(&request->link);

@@ -45,7 +45,9 @@ struct module_section_info {
 struct module {
 	struct hlist_node link; /* in modules */
 	enum module_state state;
-	atomic_t refs; /* 1 while nobody pins it; 0: being removed */
+	u32 coming_since;	      /* module_changes when it became MODULE_COMING */
+	const struct thread *starter; /* whose init() this is, while it is MODULE_COMING */
+	atomic_t refs;		      /* 1 while nobody pins it; 0: being removed */
 	unsigned int taints;
 	char name[MODULE_NAME_LEN];
 	const struct module_descriptor *descriptor;
@@ -94,6 +96,8 @@ extern struct hlist modules; /* newest first */
 extern struct wait_queue module_wait;
 extern u32 module_changes;
 void module_changed(void); /* module_mutex held, so that who looked under it misses nothing */
+/* How long who needs a module that is coming waits for it: its init may wait for the caller. */
+#define COMING_WAIT_NS (30 * NSEC_PER_SEC)
 
 /* What is known while a module is being loaded. */
 struct module_load {
@@ -118,6 +122,8 @@ static inline void *loaded_section(const struct module_load *load, unsigned int 
 int module_load(const void *file, size_t size, char *args, unsigned int flags) __must_check;
 int module_unload(const char *name) __must_check;
 struct module *module_find(const char *name, size_t length); /* module_mutex held */
+/* Waits until the modules that are coming now have come or gone, or for COMING_WAIT_NS. 0; -EINTR: killed. */
+int modules_coming_wait(void);
 
 /* symbols.c: the export tables, versions, and who uses whom. */
 int module_symbols_resolve(struct module_load *load) __must_check;

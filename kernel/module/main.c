@@ -25,6 +25,8 @@
 #include <kumo/rcu.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
+#include <kumo/thread.h>
+#include <kumo/time.h>
 #include <kumo/track.h>
 #include <kumo/uaccess.h>
 #include <linux/module.h>
@@ -250,6 +252,37 @@ static int announce(struct module *module)
 	}
 }
 
+/* Since `since` or before, by another thread. */
+static bool any_is_coming(u32 since)
+{
+	struct module *module;
+	bool found = false;
+
+	mutex_lock(&module_mutex);
+	hlist_for_each(module, &modules, link)
+		if (module->state == MODULE_COMING && module->starter != current &&
+		    (s32)(module->coming_since - since) <= 0)
+			found = true;
+	mutex_unlock(&module_mutex);
+	return found;
+}
+
+int modules_coming_wait(void)
+{
+	u64 deadline_ns = time_monotonic_ns() + COMING_WAIT_NS;
+	u32 since = READ_ONCE(module_changes), seen;
+	int error = 0;
+
+	while (!error) {
+		seen = READ_ONCE(module_changes);
+		if (!any_is_coming(since))
+			return 0;
+		error = wait_event_mode(&module_wait, READ_ONCE(module_changes) != seen,
+					WAIT_KILLABLE, false, deadline_ns);
+	}
+	return error == -ETIME ? 0 : error;
+}
+
 static void *table(const struct module_load *load, enum module_section known, size_t element_size,
 		   size_t *count)
 {
@@ -444,8 +477,11 @@ static int link(struct module_load *load)
 		load->constructors[i]();
 	mutex_lock(&module_mutex);
 	error = module_exports_check(load);
-	if (!error)
+	if (!error) {
+		module->coming_since = module_changes;
+		module->starter = current;
 		WRITE_ONCE(module->state, MODULE_COMING);
+	}
 	mutex_unlock(&module_mutex);
 	if (error && module->exceptions_size)
 		exception_table_remove(module->exceptions);

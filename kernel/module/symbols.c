@@ -12,9 +12,6 @@
 #include <linux/module.h>
 #include "internal.h"
 
-#define COMING_WAIT_NS                                                                             \
-	(30 * NSEC_PER_SEC) /* how long a module may take to come whose exports another needs */
-
 const struct kernel_symbol *exports_find(const struct kernel_symbol *table, size_t count,
 					 const char *name)
 {

@@ -360,20 +360,20 @@ static struct virtio_driver channel_driver = {
 
 static int __init channel_init(void)
 {
-	int error = transport_register(&virtio_transport);
+	int error = virtio_driver_register(&channel_driver);
 
 	if (error)
 		return error;
-	error = virtio_driver_register(&channel_driver);
+	error = transport_register(&virtio_transport); /* last: who finds it, finds the devices, too */
 	if (error)
-		transport_unregister(&virtio_transport);
+		virtio_driver_unregister(&channel_driver);
 	return error;
 }
 
 static void __exit channel_exit(void)
 {
-	virtio_driver_unregister(&channel_driver);
 	transport_unregister(&virtio_transport);
+	virtio_driver_unregister(&channel_driver);
 }
 
 module_init(channel_init);
