@@ -394,7 +394,38 @@ loff_t ext4_seek(struct file *file, loff_t offset, int whence)
 
 /* ---- Attributes ---- */
 
-/* Blocks behind the end go, in as many transactions as it takes; from the first on the inode is an orphan. */
+/* What is behind the end is gone, or is to stay after all. */
+static int cut_end(struct handle *handle, struct inode *inode)
+{
+	return inode->node->attr.nlink ? orphan_remove(handle, inode) : 0; /* else it stays one */
+}
+
+/* The size, in memory and on disk; `change` says in the same transaction that blocks behind it are to go, or that they need not. */
+static int cut_size(struct inode *inode, u64 size,
+		    int (*change)(struct handle *handle, struct inode *inode))
+{
+	struct handle handle;
+	int error = handle_begin(inode->volume, 6, &handle), result;
+
+	if (error)
+		return error;
+	error = change(&handle, inode);
+	if (!error) {
+		down_write(&inode->map_lock);
+		node_set_size(inode->node, size);
+		inode->disk_size = size; /* also where it was less: what lay behind had not been written */
+		up_write(&inode->map_lock);
+		error = inode_store(&handle, inode);
+	}
+	result = handle_end(&handle);
+	return error ? error : result;
+}
+
+/*
+ * Blocks behind the end go, in as many transactions as it takes; from the first on the inode is an orphan. It is one before anybody sees
+ * the new size: who is writing pages out still maps blocks where the file was, and a power cut would leave them there,
+ * behind the end.
+ */
 static int shrink(struct inode *inode, u64 size)
 {
 	struct node *node = inode->node;
@@ -405,32 +436,20 @@ static int shrink(struct inode *inode, u64 size)
 
 	if (!cache)
 		return -ENOMEM;
-	node_set_size(node, size);
-	error = page_cache_truncate(cache, size); /* waits for what is being written there */
-	if (error) {
-		node_set_size(node, before);
-		return error;
-	}
-	error = handle_begin(inode->volume, 6, &handle);
+	error = cut_size(inode, size, orphan_add);
 	if (error)
 		return error;
-	error = orphan_add(&handle, inode);
-	down_write(&inode->map_lock);
-	inode->disk_size = size; /* also where it was less, since what lay behind `size` had not been written */
-	up_write(&inode->map_lock);
-	result = inode_store(&handle, inode);
-	error = error ? error : result;
-	result = handle_end(&handle);
-	error = error ? error : result;
-	if (!error)
-		error = map_remove(inode, (u32)DIV_ROUND_UP(size, inode->volume->block_size),
-				   MAP_BLOCKS_MAX);
+	error = page_cache_truncate(cache, size); /* waits for what is being written there */
+	if (error) {
+		result = cut_size(inode, before, cut_end);
+		return result ? result : error;
+	}
+	error = map_remove(inode, (u32)DIV_ROUND_UP(size, inode->volume->block_size), MAP_BLOCKS_MAX);
 	if (!error)
 		error = handle_begin(inode->volume, 6, &handle);
 	if (error)
 		return error;
-	if (node->attr.nlink) /* else it stays one */
-		error = orphan_remove(&handle, inode);
+	error = cut_end(&handle, inode);
 	result = handle_end(&handle);
 	return error ? error : result;
 }
