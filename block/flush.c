@@ -19,6 +19,7 @@ static void flush_submit(struct block_disk *disk)
 
 	block_request_init_range(disk->flush, disk->whole, BLOCK_FLUSH, 0, 0, 0, NULL, NULL);
 	disk->flush->step = STEP_FLUSH;
+	count_start(disk->flush);
 	queue = queue_stage(disk->flush);
 	if (queue)
 		block_queue_run(queue);
@@ -59,6 +60,7 @@ void flush_done(struct block_request *flush, int error)
 	unsigned long flags = spin_lock_irqsave(&disk->flush_lock);
 	bool more = !list_empty(&disk->flush_waiting);
 
+	count_end(flush);
 	list_splice_tail(&done, &disk->flush_running);
 	if (more)
 		flush_take(disk);

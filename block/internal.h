@@ -54,8 +54,8 @@ void counts_destroy(struct block_device *device);
 void count_start(struct block_request *request);
 void count_merge(const struct block_request *request);
 void count_end(const struct block_request *request);
-void statistics_print(struct text *text,
-		      struct block_device *device); /* the fields of /sys/block/NAME/stat, with blanks */
+/* The fields of /sys/block/NAME/stat, at least `width` wide each. */
+void statistics_print(struct text *text, struct block_device *device, int width);
 int in_flight_show(struct text *text, void *object);
 
 /* ---- device.c: which devices there are ---- */

@@ -14,6 +14,7 @@ struct block_counts {
 	} group[BLOCK_GROUPS];
 };
 
+/* As on Linux the flush that the disk gets is one; who waits for it wrote nothing, which counts as a write. */
 static enum block_group group_of(const struct block_request *request)
 {
 	switch (request->operation) {
@@ -22,7 +23,7 @@ static enum block_group group_of(const struct block_request *request)
 	case BLOCK_DISCARD:
 		return GROUP_DISCARD;
 	case BLOCK_FLUSH:
-		return GROUP_FLUSH;
+		return request == request->device->disk->flush ? GROUP_FLUSH : GROUP_WRITE;
 	default:
 		return GROUP_WRITE;
 	}
@@ -131,31 +132,31 @@ static u64 in_flight(const struct block_counts *sum, enum block_group group)
 	return count > 0 ? (u64)count : 0;
 }
 
-void statistics_print(struct text *text, struct block_device *device)
+void statistics_print(struct text *text, struct block_device *device, int width)
 {
-	static const enum block_group full[] = { GROUP_READ, GROUP_WRITE };
+	static const enum block_group full[] = { GROUP_READ, GROUP_WRITE, GROUP_DISCARD };
+	u64 fields[17], time_ns = 0, *field = fields;
 	struct block_counts sum;
-	u64 time_ns = 0;
 
 	counts_sum(device, &sum);
-	for (size_t i = 0; i < ARRAY_SIZE(full); i++)
-		text_printf(text, " %llu %llu %llu %llu", (unsigned long long)sum.group[full[i]].done,
-			    (unsigned long long)sum.group[full[i]].merged,
-			    (unsigned long long)(sum.group[full[i]].bytes / BLOCK_SECTOR),
-			    (unsigned long long)(sum.group[full[i]].time_ns / NSEC_PER_MSEC));
 	for (int i = 0; i < BLOCK_GROUPS; i++)
 		time_ns += sum.group[i].time_ns;
-	text_printf(text, " %llu %llu %llu",
-		    (unsigned long long)(in_flight(&sum, GROUP_READ) + in_flight(&sum, GROUP_WRITE)),
-		    (unsigned long long)(READ_ONCE(device->busy_ns) / NSEC_PER_MSEC),
-		    (unsigned long long)(time_ns / NSEC_PER_MSEC));
-	text_printf(text, " %llu %llu %llu %llu %llu %llu\n",
-		    (unsigned long long)sum.group[GROUP_DISCARD].done,
-		    (unsigned long long)sum.group[GROUP_DISCARD].merged,
-		    (unsigned long long)(sum.group[GROUP_DISCARD].bytes / BLOCK_SECTOR),
-		    (unsigned long long)(sum.group[GROUP_DISCARD].time_ns / NSEC_PER_MSEC),
-		    (unsigned long long)sum.group[GROUP_FLUSH].done,
-		    (unsigned long long)(sum.group[GROUP_FLUSH].time_ns / NSEC_PER_MSEC));
+	for (size_t i = 0; i < ARRAY_SIZE(full); i++) {
+		if (full[i] == GROUP_DISCARD) { /* came later */
+			*field++ = in_flight(&sum, GROUP_READ) + in_flight(&sum, GROUP_WRITE);
+			*field++ = READ_ONCE(device->busy_ns) / NSEC_PER_MSEC;
+			*field++ = time_ns / NSEC_PER_MSEC;
+		}
+		*field++ = sum.group[full[i]].done;
+		*field++ = sum.group[full[i]].merged;
+		*field++ = sum.group[full[i]].bytes / BLOCK_SECTOR;
+		*field++ = sum.group[full[i]].time_ns / NSEC_PER_MSEC;
+	}
+	*field++ = sum.group[GROUP_FLUSH].done;
+	*field++ = sum.group[GROUP_FLUSH].time_ns / NSEC_PER_MSEC;
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		text_printf(text, i ? " %*llu" : "%*llu", width, (unsigned long long)fields[i]);
+	text_puts(text, "\n");
 }
 
 int in_flight_show(struct text *text, void *object)
@@ -185,9 +186,9 @@ static void devices_each(void (*each)(struct text *text, struct block_device *de
 
 static void disk_statistics_line(struct text *text, struct block_device *device)
 {
-	text_printf(text, "%4u %7u %s", device_major(device->number), device_minor(device->number),
+	text_printf(text, "%4u %7u %s ", device_major(device->number), device_minor(device->number),
 		    device->name);
-	statistics_print(text, device);
+	statistics_print(text, device, 0);
 }
 
 static void partition_line(struct text *text, struct block_device *device)

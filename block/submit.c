@@ -255,7 +255,7 @@ static struct block_queue *request_start(struct block_request *request)
 	request->part_segment = request->part_segment_offset = 0;
 	request->retries = 0;
 	request->started = request->alone = false;
-	if (!error)
+	if (!error && (request->length || cache))
 		count_start(request);
 	if (error || (!request->length && request->operation != BLOCK_FLUSH &&
 		      !(request->flags & BLOCK_PREFLUSH))) {

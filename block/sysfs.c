@@ -65,10 +65,9 @@ static int start_show(struct text *text, void *object)
 	return number_show(text, ((struct block_device *)object)->start_bytes / BLOCK_SECTOR);
 }
 
-/* One field wider than Linux's, as there: %8llu each. Programs read numbers between blanks. */
 static int stat_show(struct text *text, void *object)
 {
-	statistics_print(text, object);
+	statistics_print(text, object, 8);
 	return 0;
 }
 

@@ -185,6 +185,31 @@ def hotplug():
 
 
 @case
+def statistics():
+    """/proc/diskstats and /sys/block/NAME/stat count requests, sectors and flushes as Linux does"""
+    name = disk_file("counted.img", bytes(8 * MIB))
+    done = kumo("--disk", name, "--libs", "--with", "/bin/dd:/bin/dd", "--with", "/sbin/blkdiscard", "--", "sh", "-ec", """
+        show() { cut -c1-18 /proc/diskstats; sed 's/.*vda //' /proc/diskstats; tr -s ' ' < /sys/block/vda/stat; }
+        show
+        dd if=/dev/vda of=/dev/null bs=64k count=16 iflag=direct 2> /dev/null; show
+        dd if=/dev/zero of=/dev/vda bs=64k count=8 oflag=direct 2> /dev/null; show
+        dd if=/dev/zero of=/dev/vda bs=4k count=1 conv=fsync 2> /dev/null; show
+        blkdiscard /dev/vda; show""")
+    lines = done.stdout.splitlines()
+    counts = []
+    for head, line, again in zip(lines[0::3], lines[1::3], lines[2::3]):
+        same(head, " 254       0 vda " + line[:1])
+        same(line, again.strip())
+        words = [int(word) for word in line.split()]
+        same(len(words), 17)
+        same(words[8], 0)  # under way
+        counts.append([words[index] for index in (0, 2, 4, 6, 11, 13, 15)])
+    steps = [[now - before for now, before in zip(*pair)] for pair in zip(counts[1:], counts)]
+    # reads, sectors, writes, sectors, discards, sectors, flushes; who waits for a flush counts as a write
+    same(steps, [[16, 2048, 0, 0, 0, 0, 0], [0, 0, 8, 1024, 0, 0, 0], [0, 0, 2, 8, 0, 0, 1], [0, 0, 0, 0, 1, 16384, 0]])
+
+
+@case
 def growth():
     """a disk that grows is larger at once"""
     name = disk_file("grow.img", bytes(MIB))
