@@ -455,24 +455,30 @@ static struct entry *entry_next(struct entry *entry, const struct entry *root)
 	return next;
 }
 
-/* All by the names that the core knows. `last`: names that lead to another file now, or to none, are not to be found any more. */
+/*
+ * All by the names that the core knows. `last`: names that lead to another file now, or to none, are not to be found any more.
+ * -ETREELOST: the rest is for the next instance. (What lies in a directory that was not found would not be, either: its names, by
+ * which the next one finds it, must stay.)
+ */
 static int find_by_entries(struct replacement *replacement, bool last)
 {
 	struct entry *root = replacement->tree->root_entry, *entry = root;
-	int error = 0, result;
+	int error;
 
 	entry_get(entry);
 	while ((entry = entry_next(entry, root))) {
 		if (entry->flags & ENTRY_DELETED)
 			continue;
-		result = find_at(replacement, entry->parent->node, &entry->name, entry->node);
-		if (result == -ETREELOST)
-			error = result;
-		else if (last && entry->node->flags & NODE_UNBOUND)
+		error = find_at(replacement, entry->parent->node, &entry->name, entry->node);
+		if (error == -ETREELOST) {
+			entry_put(entry);
+			return error;
+		}
+		if (last && entry->node->flags & NODE_UNBOUND)
 			entry_drop(entry);
 		cond_resched();
 	}
-	return error;
+	return 0;
 }
 
 /* Files that were being renamed when the instance was lost may have their new names already. */

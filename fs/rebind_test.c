@@ -39,6 +39,7 @@ static struct server {
 	bool dead;	  /* answers nothing */
 	bool die_after;	  /* does the next change of names, and dies before it answers */
 	bool refuse;	  /* no instance can attach */
+	bool dies_again;  /* the next instance attaches, and is dead then */
 	bool ready;	  /* poll says so */
 	u64 next_id_base; /* of a server whose files have got other numbers */
 	unsigned int attached, released, clunked, opened, wrong, pages_written;
@@ -76,6 +77,12 @@ static int answer_change(struct node *dir)
 	return -ETREELOST;
 }
 
+/* The root, and what is called "d...": all names lie in each of them. */
+static bool is_directory(u64 id)
+{
+	return id == ROOT_ID || server.files[(id - FIRST_ID) % FILES].name[0] == 'd';
+}
+
 static struct node *node_of_id(struct tree *tree, u64 id)
 {
 	bool fresh;
@@ -83,7 +90,7 @@ static struct node *node_of_id(struct tree *tree, u64 id)
 
 	if (IS_ERR(node) || !fresh)
 		return node;
-	node->attr.mode = id == ROOT_ID ? S_IFDIR | 0755 : S_IFREG | 0644;
+	node->attr.mode = is_directory(id) ? S_IFDIR | 0755 : S_IFREG | 0644;
 	node->attr.nlink = 1;
 	node->attr.block_size = PAGE_SIZE;
 	if (id != ROOT_ID)
@@ -120,7 +127,8 @@ static int test_attach(struct tree *tree, const struct cred *cred)
 		return -ENOMEM;
 	instance->number = ++server.attached;
 	wait_queue_init(&instance->pollers);
-	server.dead = false;
+	server.dead = server.dies_again;
+	server.dies_again = false;
 	server.tree = tree;
 	tree->private = instance;
 	tree->root = node_of_id(tree, ROOT_ID);
@@ -343,6 +351,20 @@ static int byte_at(struct file *file, loff_t pos)
 	return result == 1 ? byte : (int)result;
 }
 
+static int make_directory(const char *name)
+{
+	const struct node_new what = { .mode = S_IFDIR | 0755 };
+	struct path parent;
+	struct name last;
+	int error = path_walk_parent(NULL, name, 0, &root_cred, &parent, &last);
+
+	if (error)
+		return error;
+	error = path_create(&parent, &last, &what, &root_cred, NULL);
+	path_put(&parent);
+	return error;
+}
+
 static int change_name(const char *from, const char *to)
 {
 	struct path old, new;
@@ -481,6 +503,27 @@ static void dirty_pages_outlive_a_lost_instance(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, server.files[0].bytes[4100], 'd');
 	KUNIT_EXPECT_EQ(test, server.files[0].size, 4101);
 	file_put(file);
+}
+
+static void files_below_a_directory_are_found_by_the_instance_after_the_next(struct kunit *test)
+{
+	struct file *file;
+
+	KUNIT_ASSERT_EQ(test, make_directory(PLACE "/d"), 0);
+	file = open_at(test, PLACE "/d/a", O_CREAT | O_RDWR);
+	put_byte(test, file, 0, 'b');
+	file_put(file); /* what is dirty stays so */
+	server.dead = true;
+	tree_lost(server.tree);
+	server.dies_again = true;
+	KUNIT_EXPECT_EQ(test, tree_replace(server.tree, &plain, &root_cred), 0);
+	KUNIT_EXPECT_TRUE(test, tree_is_lost(server.tree)); /* while it looked for them */
+	KUNIT_EXPECT_EQ(test, tree_replace(server.tree, &plain, &root_cred), 0);
+	file = open_at(test, PLACE "/d/a", O_RDWR);
+	KUNIT_EXPECT_EQ(test, byte_at(file, 0), 'b');
+	file_put(file);
+	KUNIT_EXPECT_EQ(test, server.attached, 3);
+	KUNIT_EXPECT_EQ(test, server.wrong, 0);
 }
 
 static void what_was_acknowledged_and_not_stable_is_reported_once(struct kunit *test)
@@ -641,18 +684,9 @@ static void end(struct kunit *test)
 
 static int begin_suite(struct kunit_suite *suite)
 {
-	struct path parent;
-	struct name last;
-	const struct node_new what = { .mode = S_IFDIR | 0755 };
-	int error = path_walk_parent(NULL, PLACE, 0, &root_cred, &parent, &last);
+	int error = make_directory(PLACE);
 
-	if (error)
-		return error;
-	error = path_create(&parent, &last, &what, &root_cred, NULL);
-	path_put(&parent);
-	if (!error)
-		error = tree_type_register(&test_type);
-	return error;
+	return error ? error : tree_type_register(&test_type);
 }
 
 static void end_suite(struct kunit_suite *suite)
@@ -673,6 +707,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(where_no_new_instance_comes_up_the_old_kind_goes_on),
 	KUNIT_CASE(a_read_waits_for_another_instance),
 	KUNIT_CASE(dirty_pages_outlive_a_lost_instance),
+	KUNIT_CASE(files_below_a_directory_are_found_by_the_instance_after_the_next),
 	KUNIT_CASE(what_was_acknowledged_and_not_stable_is_reported_once),
 	KUNIT_CASE(changes_of_names_whose_answer_was_lost_are_recognised),
 	KUNIT_CASE(a_file_that_may_be_anybodys_is_EIO),
