@@ -269,6 +269,9 @@ static int unlink_named(const struct path *parent, const struct name *last, bool
 		return (int)PTR_ERR(entry);
 	}
 	node = node_get(entry->node);
+	error = -ELOOP;
+	if (node == dir) /* as who serves the tree says: the lock would be taken twice */
+		goto out;
 	error = -ENOTDIR;
 	if (!directory && last->text[last->length] == '/') {
 		if (S_ISDIR(node->attr.mode))
@@ -414,6 +417,10 @@ static int rename_allowed(const struct path *old_parent, const struct name *old_
 
 	if (target && target->node == node)
 		return 0; /* two names of one file: nothing is to be done */
+	/* Who serves the tree may say that a directory lies in itself: its lock would be taken twice. */
+	if (node == old_dir || node == new_dir ||
+	    (target && (target->node == old_dir || target->node == new_dir)))
+		return -ELOOP;
 	error = may_delete(old_dir, node, directory, cred);
 	if (error)
 		return error;
