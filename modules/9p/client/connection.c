@@ -388,8 +388,13 @@ int request_reply(struct request *request, struct ninep_message *reply)
 static void stop_work(struct work *work)
 {
 	struct connection *connection = container_of(work, struct connection, stop_work);
+	unsigned long flags;
 
 	connection->transport->stop(connection);
+	flags = spin_lock_irqsave(&connection->lock);
+	connection->stopped = true;
+	wake_up_all(&connection->tag_wait);
+	spin_unlock_irqrestore(&connection->lock, flags);
 }
 
 /* True for the first who says so. */
@@ -435,10 +440,12 @@ int connection_open(struct connection *connection, const struct transport *trans
 
 void connection_close(struct connection *connection)
 {
-	if (connection_kill(connection))
+	if (connection_kill(connection)) {
 		connection->transport->stop(connection);
-	else
+	} else {
+		wait_event(&connection->tag_wait, READ_ONCE(connection->stopped)); /* perhaps not even begun */
 		work_flush(&connection->stop_work);
+	}
 	wait_event(&connection->tag_wait, !READ_ONCE(connection->active));
 	spin_unlock_irqrestore(&connection->lock,
 			       spin_lock_irqsave(&connection->lock)); /* the last one has left */

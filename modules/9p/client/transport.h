@@ -98,6 +98,7 @@ struct connection {
 	unsigned int free_count;
 	unsigned int active; /* requests in the table, and ends of requests that are under way */
 	bool dead;	     /* nothing can be sent; what was is being given back */
+	bool stopped;	     /* by stop_work */
 	struct wait_queue tag_wait;
 	struct work stop_work;
 	const char *server; /* for the log */
