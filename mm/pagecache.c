@@ -25,6 +25,7 @@
 #include <kumo/serve.h>
 #include <kumo/string.h>
 #include <kumo/thread.h>
+#include <kumo/time.h>
 #include <kumo/wait.h>
 
 #define LOCK_QUEUES 16
@@ -51,11 +52,11 @@ void page_wake_waiters(struct page *page)
 		wake_up_all(lock_queue(page));
 }
 
-#define page_wait(page, condition, mode)                                                           \
+#define page_wait(page, condition, mode, deadline_ns)                                              \
 	({                                                                                         \
 		int error_;                                                                        \
 		__atomic_fetch_add(&(page)->waiters, 1, __ATOMIC_SEQ_CST);                         \
-		error_ = wait_event_mode(lock_queue(page), condition, mode, false, WAIT_FOREVER);  \
+		error_ = wait_event_mode(lock_queue(page), condition, mode, false, deadline_ns);   \
 		__atomic_fetch_sub(&(page)->waiters, 1, __ATOMIC_SEQ_CST);                         \
 		error_ ? -EINTR : 0;                                                               \
 	})
@@ -64,7 +65,7 @@ int page_lock(struct page *page)
 {
 	if (likely(!test_and_set_bit(&page->flags, PG_LOCKED)))
 		return 0;
-	return page_wait(page, !test_and_set_bit(&page->flags, PG_LOCKED), WAIT_KILLABLE);
+	return page_wait(page, !test_and_set_bit(&page->flags, PG_LOCKED), WAIT_KILLABLE, WAIT_FOREVER);
 }
 EXPORT_SYMBOL(page_lock);
 
@@ -75,12 +76,42 @@ void page_unlock(struct page *page)
 }
 EXPORT_SYMBOL(page_unlock);
 
-int page_wait_written(struct page *page, bool killable)
+#define PATIENCE_NS                                                                                \
+	(10 * (u64)NSEC_PER_SEC) /* of who cannot be killed any more, for a page to be written */
+
+static bool is_written(const struct page *page)
 {
-	if (!(READ_ONCE(page->flags) & BIT(PG_WRITEBACK)))
+	return !(READ_ONCE(page->flags) & BIT(PG_WRITEBACK));
+}
+
+/* Who waits has waited for long. If he was killed, or ends, the tree is not to wait any more for whoever serves it. */
+static void lose_patience(struct tree *tree)
+{
+	struct tree_visit visit;
+
+	if (!fatal_signal_pending() && !(current->flags & THREAD_FLAG_EXITING))
+		return;
+	if (!tree->ops->give_up || tree_enter_nowait(tree, &visit))
+		return;
+	tree->ops->give_up(tree);
+	tree_leave(&visit);
+}
+
+int page_wait_written(struct page_cache *cache, struct page *page, bool killable)
+{
+	int error = 0;
+
+	if (is_written(page))
 		return 0;
-	return page_wait(page, !(READ_ONCE(page->flags) & BIT(PG_WRITEBACK)),
-			 killable ? WAIT_KILLABLE : WAIT_NORMAL);
+	if (killable)
+		return page_wait(page, is_written(page), WAIT_KILLABLE, WAIT_FOREVER);
+	do {
+		if (error)
+			lose_patience(cache->node->tree);
+		error = page_wait(page, is_written(page), WAIT_NORMAL,
+				  time_monotonic_ns() + PATIENCE_NS);
+	} while (error);
+	return 0;
 }
 
 void page_cache_init(struct page_cache *cache, struct node *node)
@@ -445,7 +476,7 @@ static int remove_range(struct page_cache *cache, u64 first, u64 last, enum remo
 		memory_account_fast(MEMORY_CACHED, -(long)count);
 		page_put_many(pages, count);
 		if (busy) {
-			error = page_wait_written(busy, killable);
+			error = page_wait_written(cache, busy, killable);
 			page_put(busy);
 		}
 		cond_resched();

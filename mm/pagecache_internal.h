@@ -39,8 +39,9 @@ struct page *page_cache_lookup(struct page_cache *cache, u64 index, bool create,
 /* Begins to read what is missing of `count` pages from `first` on; the one at `mark` gets PG_READ_AHEAD. 0, or why the first one
  * is not to be had. */
 int page_cache_read_in(struct page_cache *cache, u64 first, unsigned int count, u64 mark) __must_check;
-/* Waits until nobody writes the page out. Killable: -EINTR, or not at all. */
-int page_wait_written(struct page *page, bool killable);
+/* Waits until nobody writes the page of the cache out. Killable: -EINTR. Else a tree whose server does not answer is given up
+ * (tree_ops.give_up) once who waits is killed, and has been patient. */
+int page_wait_written(struct page_cache *cache, struct page *page, bool killable);
 /* Waiters for PG_LOCKED and PG_WRITEBACK of the page look again. */
 void page_wake_waiters(struct page *page);
 

@@ -202,7 +202,7 @@ static int write_out(struct page_cache *cache, u64 first, u64 last, enum conflic
 		if (written < 0)
 			return written;
 		if (busy) {
-			error = page_wait_written(busy, conflict == CONFLICT_WAIT_KILLABLE);
+			error = page_wait_written(cache, busy, conflict == CONFLICT_WAIT_KILLABLE);
 			page_put(busy);
 		} else if (!written) {
 			break;
@@ -290,7 +290,7 @@ static int sync_pages(struct page_cache *cache, u64 first, u64 last, enum confli
 	struct page *page;
 
 	for (; !error && (page = find_writing(cache, &first, last)); first++) {
-		error = page_wait_written(page, conflict == CONFLICT_WAIT_KILLABLE);
+		error = page_wait_written(cache, page, conflict == CONFLICT_WAIT_KILLABLE);
 		page_put(page);
 	}
 	if (error || kept == READ_ONCE(cache->kept_dirty))

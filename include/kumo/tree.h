@@ -285,6 +285,10 @@ struct tree_ops {
 	 * perhaps held. */
 	void (*attr_changed)(struct node *node);
 
+	/* Somebody who was killed has waited for the tree's server for long: what it was asked for, and what it will be, ends with -EIO.
+	 * Does not wait. May come more than once. Absent: the tree answers always. */
+	void (*give_up)(struct tree *tree);
+
 	/* The core lets go of a node: release node->private, and the file itself if it has no links any more. Called once, may
 	 * sleep. */
 	void (*forget)(struct node *node);

@@ -51,6 +51,7 @@ struct client {
 	struct list unused;  /* fids that nobody names: to be clunked */
 	struct list retired; /* clunked: their numbers are free */
 	struct work fid_work;
+	bool clunking; /* fid_work sends */
 	struct mutex attach_lock; /* protects users */
 	struct list users;
 	u32 io_max;		/* bytes of data in a message */
@@ -141,6 +142,7 @@ static inline struct fid *fid_get(struct fid *fid)
 }
 void fid_put(struct fid *fid); /* the last one has it clunked. Any context */
 void fids_init(struct client *client);
+bool fids_are_clunked(struct client *client); /* the server has been told of all that nobody uses */
 void fids_destroy(struct client *client); /* nobody holds one any more */
 /* The same file once more, so that it can be opened. ERR_PTR. */
 struct fid *fid_clone(struct fid *fid) __must_check;

@@ -108,8 +108,11 @@ static void fid_work(struct work *work)
 	struct client *client = container_of(work, struct client, fid_work);
 	struct fid *fid;
 
+	WRITE_ONCE(client->clunking, true);
 	while ((fid = take_first(client, &client->unused)))
 		clunk(client, fid);
+	WRITE_ONCE(client->clunking, false);
+	wake_up_all(&client->connection.tag_wait); /* of client_end() */
 	while ((fid = take_first(client, &client->retired)))
 		kfree(fid);
 }
@@ -121,6 +124,15 @@ void fids_init(struct client *client)
 	list_init(&client->users);
 	list_init(&client->idle);
 	work_init(&client->fid_work, fid_work);
+}
+
+bool fids_are_clunked(struct client *client)
+{
+	unsigned long flags = spin_lock_irqsave(&client->lock);
+	bool done = list_empty(&client->unused) && !client->clunking;
+
+	spin_unlock_irqrestore(&client->lock, flags);
+	return done;
 }
 
 void fids_destroy(struct client *client)

@@ -129,8 +129,9 @@ static int attach_root(struct client *client, const struct cred *cred)
 static void client_end(struct client *client)
 {
 	client_users_put(client);
-	work_flush(&client->fid_work);
-	(void)wait_event_until(&client->connection.tag_wait, connection_is_idle(&client->connection),
+	/* Not for fid_work itself: it waits, too, when the server has answered nothing for long. */
+	(void)wait_event_until(&client->connection.tag_wait,
+			       fids_are_clunked(client) && connection_is_idle(&client->connection),
 			       time_monotonic_ns() + DETACH_NS);
 	connection_close(&client->connection);
 	wait_event(&client->connection.tag_wait, !READ_ONCE(client->transfers));
@@ -195,6 +196,13 @@ free:
 	return error == -EPROTONOSUPPORT ? -EREMOTEIO : error;
 }
 
+static void ninep_give_up(struct tree *tree)
+{
+	struct client *client = tree->private;
+
+	connection_fail(&client->connection, "no answer comes, and who waited for it was killed");
+}
+
 static void ninep_detach(struct tree *tree)
 {
 	struct client *client = tree->private;
@@ -224,7 +232,7 @@ static loff_t ninep_seek(struct file *file, loff_t offset, int whence)
 	.readdir = ninep_readdir, .seek = ninep_seek, .mmap = page_cache_mmap,                     \
 	.fsync = ninep_fsync, .read_pages = ninep_read_pages, .write_pages = ninep_write_pages,    \
 	.direct = ninep_direct, .xattr_get = ninep_xattr_get, .xattr_set = ninep_xattr_set,        \
-	.xattr_list = ninep_xattr_list, .forget = inode_forget
+	.xattr_list = ninep_xattr_list, .forget = inode_forget, .give_up = ninep_give_up
 
 static const struct tree_ops cached_ops = {
 	COMMON_OPERATIONS,
