@@ -38,6 +38,13 @@ int serve_walk(struct node *dir, const struct name *names, unsigned int count, s
 	return result;
 }
 
+void serve_walk_ahead(struct node *dir, const struct name *name, struct walk_ahead *ahead,
+		      const struct cred *cred)
+{
+	if (dir->ops->walk_ahead)
+		dir->ops->walk_ahead(dir, name, ahead, cred);
+}
+
 int serve_create(struct node *dir, const struct name *name, const struct node_new *what,
 		 struct node **node, const struct cred *cred, struct tree_visit *stay)
 {

@@ -354,12 +354,34 @@ static void entry_learn_absent(struct entry *dir, const struct name *name, u64 b
 		entry_put(entry);
 }
 
+/* What a tree tells of besides what it was asked for. */
+struct learner {
+	struct walk_ahead ahead;
+	struct entry *dir;
+};
+
+static void learn_ahead(struct walk_ahead *ahead, const struct name *name, struct node *node)
+{
+	struct entry *entry = entry_learn(container_of(ahead, struct learner, ahead)->dir, name, node);
+
+	if (!IS_ERR(entry)) /* else it is asked for when it is wanted */
+		entry_put(entry);
+}
+
+/* `name` was found: what may be asked for next? dir->node->lock held. */
+static void lookup_ahead(struct entry *dir, const struct name *name, const struct cred *cred)
+{
+	struct learner learner = { { learn_ahead }, dir };
+
+	serve_walk_ahead(dir->node, name, &learner.ahead, cred);
+}
+
 /*
  * The nodes that a tree found below `top`, beyond the element that was asked for: without the locks of their directories. With
  * such a lock, and no change begun since we asked, what was found is true now, and may be cached. Takes the nodes over.
  */
 static void entries_learn_below(struct entry *top, const struct name *names, struct node **nodes,
-				int count, long begun)
+				int count, long begun, const struct cred *cred)
 {
 	struct entry *at = top, *below;
 	int i = 0;
@@ -370,6 +392,8 @@ static void entries_learn_below(struct entry *top, const struct name *names, str
 			below = entry_learn(at, &names[i], nodes[i]);
 		else
 			node_put(nodes[i]);
+		if (i == count - 1 && !IS_ERR(below))
+			lookup_ahead(at, &names[i], cred);
 		mutex_unlock(&at->node->lock);
 		if (IS_ERR(below)) {
 			i++;
@@ -418,7 +442,9 @@ struct entry *lookup_ask(struct entry *dir, const struct name *name, const char 
 		return ERR_PTR(reached ? reached : -EIO);
 	entry = entry_learn(dir, name, nodes[0]);
 	if (!IS_ERR(entry)) {
-		entries_learn_below(entry, names + 1, nodes + 1, reached - 1, begun);
+		if (reached == 1)
+			lookup_ahead(dir, name, cred);
+		entries_learn_below(entry, names + 1, nodes + 1, reached - 1, begun, cred);
 	} else {
 		while (--reached > 0)
 			node_put(nodes[reached]);

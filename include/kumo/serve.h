@@ -114,6 +114,9 @@ static __always_inline __must_check int node_enter(struct node *node, struct tre
  */
 int serve_walk(struct node *dir, const struct name *names, unsigned int count, struct node **nodes,
 	       u64 *negative_until_ns, const struct cred *cred, struct tree_visit *stay) __must_check;
+/* After serve_walk(), of who has stayed. */
+void serve_walk_ahead(struct node *dir, const struct name *name, struct walk_ahead *ahead,
+		      const struct cred *cred);
 int serve_create(struct node *dir, const struct name *name, const struct node_new *what,
 		 struct node **node, const struct cred *cred, struct tree_visit *stay) __must_check;
 int serve_create_unnamed(struct node *dir, const struct node_new *what, struct node **node,

@@ -187,6 +187,12 @@ struct statfs_info {
 	u64 id;
 };
 
+/* Who is told of names that are likely to be asked for next (tree_ops.walk_ahead). */
+struct walk_ahead {
+	/* The name of the directory leads to the node, whose attributes are as walk has them. Takes the node over. */
+	void (*learn)(struct walk_ahead *ahead, const struct name *name, struct node *node);
+};
+
 struct tree_ops {
 	/* Attach an instance to `tree` (tree->source, tree->options as mount(2) gave them; options NULL when none): sets
 	 * tree->root (a node from node_alloc, whose reference is the core's then) and tree->private. detach releases that
@@ -209,6 +215,10 @@ struct tree_ops {
 	 * No element is "." or "..". It stops after a symbolic link. */
 	int (*walk)(struct node *dir, const struct name *names, unsigned int count,
 		    struct node **nodes, u64 *negative_until_ns, const struct cred *cred);
+	/* A walk has found `name` in `dir`: may tell of other names there that are likely to be asked for next, where asking for many at once
+	 * is cheaper than for one after the other. Absent: it tells of none. */
+	void (*walk_ahead)(struct node *dir, const struct name *name, struct walk_ahead *ahead,
+			   const struct cred *cred);
 	/* Makes what->mode says; stores a referenced node. -EEXIST. */
 	int (*create)(struct node *dir, const struct name *name, const struct node_new *what,
 		      struct node **node, const struct cred *cred);

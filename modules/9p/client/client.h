@@ -58,6 +58,8 @@ struct client {
 	unsigned int transfers; /* of pages, on their way */
 	struct list idle;	/* open fids that no file uses, oldest first */
 	unsigned int idle_count;
+	struct list listed; /* names that directory reads told (ahead.c), oldest first */
+	u32 listed_bytes;
 };
 
 struct fid {
@@ -79,6 +81,9 @@ struct inode {
 	struct node *node;
 	struct list fids;      /* walking ones, one for each user; under client->lock */
 	struct list open_fids; /* of open files, or to be used again, or kept for dirty pages; the list has a reference; under client->lock */
+	struct list listed; /* of a directory: names that a read told, and nobody asked for yet (ahead.c); under client->lock */
+	/* How many of them to ask for when the next is; how many files were asked for; names that were told. Under client->lock. */
+	unsigned int ahead, missed, listed_count;
 	struct list places; /* where it was found, the last first: for who has no fid of it. Under client->lock */
 	/* Of mtime, size and version, as the server told last: behind another stamp are other bytes. 0: not known. Under client->lock. */
 	u64 stamp;
@@ -196,8 +201,22 @@ int ninep_rename(struct node *old_dir, const struct name *old_name, struct node 
 		 unsigned int flags, const struct cred *cred);
 ssize_t ninep_readlink(struct node *node, char *buffer, size_t size, const struct cred *cred);
 u64 believe_until(const struct client *client);
+/* The nodes of names in one directory, all asked for at once; ERR_PTR. */
+void walk_siblings(struct node *dir, const struct name *names, unsigned int count,
+		   struct node **nodes, const struct cred *cred);
 /* A fid of the node for a user who has none: walks there from the root, by the names that are known. ERR_PTR(-ESTALE: it is not there). */
 struct fid *walk_from_root(struct node *node, u32 uid) __must_check;
+
+/* ---- ahead.c: attributes before they are asked for ---- */
+
+struct listed;
+struct listed *listed_create(u32 room) __must_check; /* for names of so many bytes, their lengths included; NULL */
+void listed_add(struct listed *listed, const char *name, u8 length);
+/* Takes it over. begins: the directory is read from its beginning. */
+void ahead_remember(struct inode *inode, struct listed *listed, bool begins);
+void ahead_forget(struct inode *inode);
+void ninep_walk_ahead(struct node *dir, const struct name *name, struct walk_ahead *ahead,
+		      const struct cred *cred);
 
 /* ---- open.c ---- */
 
@@ -218,6 +237,8 @@ int ninep_open(struct file *file, const struct cred *cred);
 void ninep_clunk(struct file *file);
 int ninep_flush(struct file *file);
 int ninep_fsync(struct file *file, bool data_only);
+/* One for a user who opens it; opened at need. ERR_PTR. */
+struct fid *inode_open_for(struct node *node, u8 mask, const struct cred *cred) __must_check;
 /* An open fid of the node that allows `mask`, whoever opened it, referenced; opened at need. ERR_PTR. */
 struct fid *inode_open_fid(struct node *node, u8 mask) __must_check;
 void inode_put_open_fid(struct fid *fid);
@@ -231,6 +252,8 @@ bool inode_is_dirty(const struct node *node);
 /* ---- directory.c, pages.c, direct.c, xattr.c ---- */
 
 int ninep_readdir(struct file *file, struct dir_context *context);
+void directory_list(struct node *dir,
+		    const struct cred *cred); /* reads names, to be remembered, as many as one message has */
 void ninep_read_pages(struct node *node, struct page **pages, unsigned int count);
 void ninep_write_pages(struct node *node, struct page **pages, unsigned int count);
 ssize_t ninep_direct(struct file *file, struct iter *iter, loff_t pos, bool write);

@@ -51,8 +51,24 @@ static int next_classic(struct ninep_data *data, enum ninep_dialect dialect, u64
 	return error;
 }
 
+/* What the answer tells will perhaps be asked for. */
+static void remember(struct handle *handle, struct inode *dir, bool begins)
+{
+	enum ninep_dialect dialect = dir->client->connection.dialect;
+	struct ninep_data data = { handle->entries, handle->length };
+	struct listed *listed = listed_create(handle->length); /* an entry is longer than its name */
+	struct found found;
+
+	while (listed && (dialect == NINEP_2000L ? next_modern(&data, &found)
+						 : next_classic(&data, dialect, 0, &found)) == 1)
+		if (ninep_is_name(found.name) && found.name.length <= NAME_MAX_LENGTH)
+			listed_add(listed, found.name.text, (u8)found.name.length);
+	if (listed)
+		ahead_remember(dir, listed, begins);
+}
+
 /* Fills the buffer from the offset on. */
-static int fill(struct handle *handle, u64 offset)
+static int fill(struct handle *handle, struct inode *dir, u64 offset)
 {
 	struct client *client = handle->fid->client;
 	bool modern = client->connection.dialect == NINEP_2000L;
@@ -75,6 +91,8 @@ static int fill(struct handle *handle, u64 offset)
 		memcpy(handle->entries, data->bytes, data->length); /* not more than was asked for */
 		handle->length = data->length;
 		handle->offset = offset;
+		if (data->length)
+			remember(handle, dir, offset <= 2);
 	}
 	call_end(&read);
 	return error;
@@ -101,7 +119,7 @@ static int next(struct handle *handle, struct found *found)
 	return error == -EPROTO ? -EIO : error;
 }
 
-static int give(struct handle *handle, struct dir_context *context)
+static int give(struct handle *handle, struct inode *dir, struct dir_context *context)
 {
 	struct found found = {};
 	u32 at;
@@ -109,7 +127,7 @@ static int give(struct handle *handle, struct dir_context *context)
 
 	for (;;) {
 		if (handle->at == handle->length || handle->offset != (u64)context->offset) {
-			error = fill(handle, (u64)context->offset);
+			error = fill(handle, dir, (u64)context->offset);
 			if (error || !handle->length)
 				return error;
 		}
@@ -127,6 +145,21 @@ static int give(struct handle *handle, struct dir_context *context)
 	}
 }
 
+void directory_list(struct node *dir, const struct cred *cred)
+{
+	bool modern = client_of(dir)->connection.dialect == NINEP_2000L;
+	struct fid *fid = inode_open_for(dir, MAY_READ, cred);
+	struct handle handle = { .fid = fid };
+
+	if (IS_ERR(fid)) /* who may not list it finds files all the same */
+		return;
+	handle.entries = kmalloc(BUFFER_SIZE, GFP_USER);
+	if (handle.entries) /* an error is for who reads the directory himself */
+		(void)fill(&handle, inode_of(dir), modern ? 0 : 2);
+	kfree(handle.entries);
+	inode_put_open_fid(fid);
+}
+
 int ninep_readdir(struct file *file, struct dir_context *context)
 {
 	struct handle *handle = handle_of(file);
@@ -139,7 +172,7 @@ int ninep_readdir(struct file *file, struct dir_context *context)
 		return error;
 	if (!handle->entries)
 		handle->entries = kmalloc(BUFFER_SIZE, GFP_USER);
-	error = handle->entries ? give(handle, context) : -ENOMEM;
+	error = handle->entries ? give(handle, inode_of(file->node), context) : -ENOMEM;
 	mutex_unlock(&handle->lock);
 	return error;
 }

@@ -123,6 +123,7 @@ void fids_init(struct client *client)
 	list_init(&client->retired);
 	list_init(&client->users);
 	list_init(&client->idle);
+	list_init(&client->listed);
 	work_init(&client->fid_work, fid_work);
 }
 

@@ -198,6 +198,7 @@ static struct inode *inode_create(struct client *client, struct node *node)
 	inode->node = node;
 	list_init(&inode->fids);
 	list_init(&inode->places);
+	list_init(&inode->listed);
 	list_init(&inode->open_fids);
 	return inode;
 }
@@ -458,6 +459,7 @@ void inode_forget(struct node *node)
 		fid_put(fid);
 	while ((fid = take_fid(inode->client, &inode->open_fids)))
 		fid_put(fid);
+	ahead_forget(inode);
 	while (!list_empty(&inode->places)) {
 		struct place *place = list_first(&inode->places, struct place, link);
 

@@ -226,12 +226,13 @@ static loff_t ninep_seek(struct file *file, loff_t offset, int whence)
 
 #define COMMON_OPERATIONS                                                                          \
 	.attach = ninep_attach, .detach = ninep_detach, .statfs = ninep_statfs,                    \
-	.walk = ninep_walk, .create = ninep_create, .link = ninep_link, .unlink = ninep_unlink,    \
-	.rename = ninep_rename, .readlink = ninep_readlink, .getattr = ninep_getattr,              \
-	.setattr = ninep_setattr, .open = ninep_open, .clunk = ninep_clunk, .flush = ninep_flush,  \
-	.readdir = ninep_readdir, .seek = ninep_seek, .mmap = page_cache_mmap,                     \
-	.fsync = ninep_fsync, .read_pages = ninep_read_pages, .write_pages = ninep_write_pages,    \
-	.direct = ninep_direct, .xattr_get = ninep_xattr_get, .xattr_set = ninep_xattr_set,        \
+	.walk = ninep_walk, .walk_ahead = ninep_walk_ahead, .create = ninep_create,                \
+	.link = ninep_link, .unlink = ninep_unlink, .rename = ninep_rename,                        \
+	.readlink = ninep_readlink, .getattr = ninep_getattr, .setattr = ninep_setattr,            \
+	.open = ninep_open, .clunk = ninep_clunk, .flush = ninep_flush, .readdir = ninep_readdir,  \
+	.seek = ninep_seek, .mmap = page_cache_mmap, .fsync = ninep_fsync,                         \
+	.read_pages = ninep_read_pages, .write_pages = ninep_write_pages, .direct = ninep_direct,  \
+	.xattr_get = ninep_xattr_get, .xattr_set = ninep_xattr_set,                                \
 	.xattr_list = ninep_xattr_list, .forget = inode_forget, .give_up = ninep_give_up
 
 static const struct tree_ops cached_ops = {

@@ -106,28 +106,33 @@ static unsigned int steps_reached(struct step *steps, unsigned int count)
 	return reached;
 }
 
-/* The nodes of the first `count` steps; returns how many could be had, or the first one's error. */
-static int steps_learn(struct step *steps, unsigned int count, struct node **nodes)
+/* The nodes of the steps that went well, all asked for at once; ERR_PTR. */
+static void steps_learn(struct step *steps, unsigned int count, struct node **nodes)
 {
-	int reached = 0, error = 0;
-
 	for (unsigned int i = 0; i < count; i++) {
+		if (steps[i].error)
+			continue;
 		steps[i].error = inode_ask(steps[i].fid, &steps[i].call);
 		if (steps[i].error)
 			fid_put(steps[i].fid);
 	}
-	for (unsigned int i = 0; i < count; i++) {
-		struct node *node = steps[i].error ? ERR_PTR(steps[i].error)
-						   : inode_learn(steps[i].fid, &steps[i].call);
+	for (unsigned int i = 0; i < count; i++)
+		nodes[i] = steps[i].error ? ERR_PTR(steps[i].error)
+					  : inode_learn(steps[i].fid, &steps[i].call);
+}
 
-		if (IS_ERR(node))
-			error = error ? error : (int)PTR_ERR(node);
-		else if (error)
-			node_put(node);
-		else
-			nodes[reached++] = node;
+/* How many nodes there are before the first error; or, if that is first, the error. Lets go of those behind it. */
+static int nodes_reached(struct node **nodes, unsigned int count)
+{
+	int reached = -1;
+
+	for (unsigned int i = 0; i < count; i++) {
+		if (reached < 0 && IS_ERR(nodes[i]))
+			reached = (int)i;
+		else if (reached >= 0 && !IS_ERR(nodes[i]))
+			node_put(nodes[i]);
 	}
-	return reached ? reached : error;
+	return reached < 0 ? (int)count : reached ? reached : (int)PTR_ERR(nodes[0]);
 }
 
 int ninep_walk(struct node *dir, const struct name *names, unsigned int count, struct node **nodes,
@@ -148,7 +153,8 @@ int ninep_walk(struct node *dir, const struct name *names, unsigned int count, s
 	for (unsigned int i = 0; i < count; i++)
 		step_begin(&steps[i], fid, names, i + 1);
 	reached = steps_reached(steps, count);
-	result = reached ? steps_learn(steps, reached, nodes) : steps[0].error;
+	steps_learn(steps, reached, nodes);
+	result = reached ? nodes_reached(nodes, reached) : steps[0].error;
 	for (int i = 0; i < result; i++)
 		inode_found_at(nodes[i], i ? nodes[i - 1] : dir, &names[i]);
 	if (result == -ENOENT)
@@ -156,6 +162,29 @@ int ninep_walk(struct node *dir, const struct name *names, unsigned int count, s
 	kfree(steps);
 	fid_put(fid);
 	return result;
+}
+
+void walk_siblings(struct node *dir, const struct name *names, unsigned int count,
+		   struct node **nodes, const struct cred *cred)
+{
+	struct fid *fid = inode_fid(dir, cred);
+	struct step *steps = IS_ERR(fid) ? NULL : kcalloc(count, sizeof(*steps), GFP_KERNEL);
+
+	for (unsigned int i = 0; i < count; i++) {
+		nodes[i] = ERR_PTR(-ENOMEM);
+		if (steps)
+			step_begin(&steps[i], fid, &names[i], 1);
+	}
+	for (unsigned int i = 0; steps && i < count; i++)
+		step_wait(&steps[i], 1);
+	if (steps)
+		steps_learn(steps, count, nodes);
+	for (unsigned int i = 0; i < count; i++)
+		if (!IS_ERR(nodes[i]))
+			inode_found_at(nodes[i], dir, &names[i]);
+	kfree(steps);
+	if (!IS_ERR(fid))
+		fid_put(fid);
 }
 
 /* ---- Other users ---- */

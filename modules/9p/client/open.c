@@ -186,7 +186,7 @@ struct fid *inode_open_fid(struct node *node, u8 mask)
 }
 
 /* For a user who opens it. What is written through the page cache must often be read first. */
-static struct fid *open_for(struct node *node, u8 mask, const struct cred *cred)
+struct fid *inode_open_for(struct node *node, u8 mask, const struct cred *cred)
 {
 	struct client *client = client_of(node);
 	bool shared = !S_ISDIR(node->attr.mode) || client->connection.dialect == NINEP_2000L;
@@ -217,7 +217,7 @@ int ninep_open(struct file *file, const struct cred *cred)
 	if (!handle)
 		return -ENOMEM;
 	mutex_init(&handle->lock, "9p_directory");
-	handle->fid = open_for(file->node, masks[file->flags & O_ACCMODE], cred);
+	handle->fid = inode_open_for(file->node, masks[file->flags & O_ACCMODE], cred);
 	if (IS_ERR(handle->fid)) {
 		error = (int)PTR_ERR(handle->fid);
 		kfree(handle);
