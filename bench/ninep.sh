@@ -26,13 +26,13 @@ mount_anew()
 	mount -t 9p -o "$KUMO_9P_OPTIONS" "$KUMO_9P_SOURCE" "$folder"
 }
 
-# Runs what is to be measured once to have its programs in memory, then N times with the server's tree mounted anew; says what the best took.
+# Runs what is to be measured N times, with the server's tree mounted anew; says what the best took.
 measure() # name times command...
 {
 	local name=$1 times=$2 start end best=0 i
 	shift 2
-	[[ ${KUMO_9P_ONCE-} ]] && times=0
-	for ((i = 0; i <= times; i++)); do
+	[[ ${KUMO_9P_ONCE-} ]] && times=1
+	for ((i = 0; i < times; i++)); do
 		mount_anew || { echo "$name failed mount"; return; }
 		mark begin "$name"
 		start=${EPOCHREALTIME/./}
@@ -40,19 +40,14 @@ measure() # name times command...
 		end=${EPOCHREALTIME/./}
 		sleep 0.1
 		mark end "$name"
-		((i && (best == 0 || end - start < best))) && best=$((end - start))
+		((best == 0 || end - start < best)) && best=$((end - start))
 	done
 	printf '%s %d.%06d\n' "$name" $((best / 1000000)) $((best % 1000000))
 }
 
 row_ls_10000() { measure ls_10000 2 ls -l "$folder/many"; }
 row_walk_10000() { measure walk_10000 2 du -a "$folder/walk"; }
-# The index has what the host knew of the files until a first status has looked.
-row_git_status()
-{
-	mount_anew && git -C "$folder/git" status > /dev/null 2>&1
-	measure git_status 2 git -C "$folder/git" status
-}
+row_git_status() { measure git_status 2 git -C "$folder/git" status; }
 row_compile() { measure compile 2 make -s -B -j2 -C "$folder/project"; }
 
 for name in "${names[@]}"; do
