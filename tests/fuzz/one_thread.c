@@ -6,6 +6,7 @@
 
 #include <kumo/mutex.h>
 #include <kumo/printk.h>
+#include <kumo/rcu.h>
 #include <kumo/slab.h>
 #include <kumo/string.h>
 #include <stdlib.h>
@@ -52,6 +53,18 @@ int mutex_lock_killable(struct mutex *mutex)
 void mutex_unlock(struct mutex *mutex)
 {
 	must(!pthread_mutex_unlock(&mutex->lock));
+}
+
+void rcu_read_lock(void)
+{
+}
+
+void rcu_read_unlock(void)
+{
+}
+
+void synchronize_rcu(void)
+{
 }
 
 /* ---- Work ---- */
