@@ -351,6 +351,9 @@ static int rename_lock(const struct path *a, const struct path *b)
 
 	if (a->entry == b->entry)
 		return mutex_lock_killable(&first->lock);
+	/* One directory under two names, one below the other, as who serves the tree says. What would lie where cannot be known. */
+	if (first == second)
+		return -ELOOP;
 	error = mutex_lock_killable(&tree->rename_lock);
 	if (error)
 		return error;

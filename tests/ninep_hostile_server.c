@@ -679,6 +679,82 @@ static void test_own(void)
 	tap_ok(result == KILLED, "who waits for himself can be killed (%d)", result);
 }
 
+/* ---- Folders that lie in themselves ---- */
+
+static void serve_loops(int fd)
+{
+	static struct small_server server;
+	unsigned int tag;
+	int type;
+
+	small_start(&server, fd);
+	server.loops = true;
+	while ((type = answer(&server.peer, &tag)) > 0) {
+		small_answer(&server, type, tag);
+		send_bytes(&server.peer, server.peer.out_size);
+	}
+	_exit(0);
+}
+
+/* Each would lock one folder twice. The number of the first that does not fail as it should. */
+static void use_loops(int fd, const char *more)
+{
+	static const struct {
+		const char *from, *to; /* NULL: the folder is removed */
+		int error;
+	} moves[] = {
+		{ "folder/inner", "folder/itself/moved", ELOOP },
+		{ "folder/itself/inner", "folder/moved", ELOOP },
+		{ "folder/itself/inner", "folder/itself/itself/moved", ELOOP },
+		{ "folder/itself", "folder/moved", ELOOP },
+		{ "folder/itself", "moved", ELOOP },
+		{ "file", "folder/itself", ELOOP },
+		{ "folder", "folder/itself/moved", EINVAL },
+		{ "folder/itself", NULL, ELOOP },
+	};
+	const struct plan plan = { .version = "9p2000.L", .more = more };
+
+	if (mount_at(fd, &plan))
+		_exit(99);
+	for (int i = 0; i < (int)COUNT(moves); i++) {
+		int result = moves[i].to ? rename(moves[i].from, moves[i].to) : rmdir(moves[i].from);
+
+		if (result != -1 || errno != moves[i].error)
+			_exit(i + 1);
+	}
+	_exit(0);
+}
+
+static void test_loops(void)
+{
+	static const char *const modes[] = { "", ",cache=loose" };
+
+	for (size_t i = 0; i < COUNT(modes); i++) {
+		int ends[2], status = -1;
+		pid_t server, user;
+
+		WORKS(socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+		server = fork();
+		if (!server) {
+			close(ends[1]);
+			serve_loops(ends[0]);
+		}
+		user = fork();
+		if (!user) {
+			close(ends[0]);
+			alarm(PATIENCE_MS / 1000); /* who waits for himself is killed */
+			use_loops(ends[1], modes[i]);
+		}
+		close(ends[0]);
+		close(ends[1]);
+		waitpid(user, &status, 0);
+		kill(server, SIGKILL);
+		waitpid(server, NULL, 0);
+		tap_ok(!status, "a folder that lies in itself is not locked twice%s (%x)", modes[i],
+		       (unsigned int)status);
+	}
+}
+
 static unsigned long free_kib(void)
 {
 	struct sysinfo info;
@@ -707,6 +783,7 @@ int main(void)
 	test_silence();
 	test_random();
 	test_own();
+	test_loops();
 	printf("# %lu KiB were free, %lu are\n", before, free_kib());
 	TRUE(before < free_kib() + 32 * 1024);
 	WORKS(rmdir("mounted"));

@@ -26,6 +26,7 @@ struct small_file {
 struct small_server {
 	struct peer peer;
 	bool modern; /* 9P2000.L */
+	bool loops;  /* each folder lies in itself, too, as "itself" */
 	int fids[SMALL_FIDS];
 	struct small_file files[SMALL_FILES];
 };
@@ -45,6 +46,8 @@ static inline int small_file(struct small_server *server)
 
 static inline int small_find(struct small_server *server, int parent, const char *name)
 {
+	if (server->loops && !strcmp(name, "itself"))
+		return parent;
 	for (int i = SMALL_ROOT; i < SMALL_FILES; i++)
 		if (server->files[i].mode && server->files[i].name[0] &&
 		    server->files[i].parent == parent && !strcmp(server->files[i].name, name))
