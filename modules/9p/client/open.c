@@ -144,30 +144,11 @@ static struct ninep_message open_message(struct fid *fid, u8 mask, bool director
 	return message;
 }
 
-/*
- * A fid to be opened: a copy of the walking one. Who believes everything seldom asks for a file by name again once it is open: then
- * the walking one itself will do, if nobody else is using it, and is walked to anew if need be.
- */
-static struct fid *fid_to_open(struct node *node, struct fid *walking, u8 mask)
-{
-	struct client *client = client_of(node);
-	unsigned long flags = spin_lock_irqsave(&client->lock);
-	/* Two references: the list's, and the caller's. */
-	bool taken = client->options.cache == CACHE_LOOSE && S_ISREG(node->attr.mode) &&
-		     mask & MAY_READ && !list_empty(&walking->link) &&
-		     refcount_read(&walking->refs) == 2;
-
-	if (taken)
-		list_del_init(&walking->link);
-	spin_unlock_irqrestore(&client->lock, flags);
-	return taken ? walking : fid_clone(walking);
-}
-
-/* Opens one for the node, and puts it in the node's list; the caller has a reference. */
+/* Opens a copy of a walking fid, and puts it in the node's list; the caller has a reference. */
 static struct fid *open_at_server(struct node *node, struct fid *walking, u8 mask)
 {
 	struct client *client = client_of(node);
-	struct fid *fid = fid_to_open(node, walking, mask);
+	struct fid *fid = fid_clone(walking);
 	struct call open = {};
 	u32 unit;
 	int error;
@@ -179,12 +160,10 @@ static struct fid *open_at_server(struct node *node, struct fid *walking, u8 mas
 	error = call(client, &open);
 	unit = open.message.type == Rlopen ? open.message.Rlopen.iounit : open.message.Ropen.iounit;
 	call_end(&open);
-	if (error == -EINTR || error == -EIO) /* it may be open */
+	if (error) {
 		fid_put(fid);
-	else if (error)
-		inode_adopt_fid(node, fid);
-	if (error)
 		return ERR_PTR(error);
+	}
 	fid->open = mask;
 	fid->io_max = unit ? min(unit, client->io_max) : client->io_max;
 	fid_get(fid);
