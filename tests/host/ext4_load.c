@@ -286,9 +286,25 @@ static void churn(struct worker *worker)
 	}
 }
 
+/* ---- Files that are cut off while they are written out ---- */
+
+static void cut(struct worker *worker)
+{
+	static char data[200000];
+	int fd = open_for("cut", 0);
+
+	while (fd >= 0 && time(NULL) < worker->end) {
+		(void)!pwrite(fd, data, sizeof(data) / 2 + random_below(worker, sizeof(data) / 2),
+			      random_below(worker, sizeof(data) / 2));
+		sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+		(void)!ftruncate(fd, random_below(worker, sizeof(data) / 4));
+	}
+}
+
 int main(int argc, char **argv)
 {
-	static void (*const work[])(struct worker * worker) = { keep, append, replace, churn, churn };
+	static void (*const work[])(struct worker * worker) = { keep,  append, replace,
+								churn, churn,  cut };
 	int count = sizeof(work) / sizeof(work[0]), disk, status, wrong = 0;
 	off_t size;
 
