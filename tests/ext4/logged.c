@@ -237,7 +237,7 @@ static int promise_check(const struct guest *guest, struct image *image, const s
 			return promise_broken(path, "is an older one", got);
 		size = version_fill(version, wanted);
 	} else {
-		pattern_fill(promise->number, 0, sizeof(wanted), wanted);
+		pattern_fill(promise->number, 0, max((u32)got, size), wanted);
 	}
 	if (promise->kind == APPENDED ? got < (ssize_t)size : got != (ssize_t)size)
 		return promise_broken(path, "has another size", got);
