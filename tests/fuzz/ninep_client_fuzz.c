@@ -16,32 +16,11 @@
 #include <stdlib.h>
 
 #include "../../user/environment/environment.h"
+#include "input.h"
 
 struct transport fd_transport = { .name = "fd" }, unix_transport = { .name = "unix" };
 
-static void require(bool condition)
-{
-	if (!condition)
-		abort();
-}
-
 /* ---- The input ---- */
-
-static const u8 *input, *input_end;
-
-static u8 next(void)
-{
-	return input < input_end ? *input++ : 0;
-}
-
-static u64 next_bytes(unsigned int count)
-{
-	u64 value = 0;
-
-	while (count--)
-		value = value << 8 | next();
-	return value;
-}
 
 static u64 number(void)
 {

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "../../user/serve/serve.h"
+#include "input.h"
 #include "ninep_server_peer.h"
 
 enum {
@@ -24,29 +25,7 @@ enum {
 	FIDS = 64
 };
 
-static void require(bool condition)
-{
-	if (!condition)
-		abort();
-}
-
 /* ---- The input ---- */
-
-static const u8 *input, *input_end;
-
-static u8 next(void)
-{
-	return input < input_end ? *input++ : 0;
-}
-
-static u64 next_bytes(unsigned int count)
-{
-	u64 value = 0;
-
-	while (count--)
-		value = value << 8 | next();
-	return value;
-}
 
 /* A fid, a flag, a mode, a size: each now and then what the server can do something with. */
 static u64 number(void)
